@@ -1,0 +1,49 @@
+// The two kinds of failure. A UserError is a mistake in a config, a file or data: three parts that become
+// one line, exit code 2. A BugError is ours: a broken invariant with its values, exit code 1.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace molt {
+
+// `where`: file and line, key or flag; `what`: what was found and what was expected;
+// `todo`: what the person can do. Printed as "where: what. todo".
+class UserError : public std::runtime_error {
+ public:
+  UserError(std::string where, std::string what, std::string todo);
+
+  const std::string& where() const { return where_; }
+  const std::string& found() const { return found_; }
+  const std::string& todo() const { return todo_; }
+
+ private:
+  std::string where_, found_, todo_;
+};
+
+class BugError : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+[[noreturn]] void bug(std::string_view file, int line, std::string_view condition,
+                      std::string_view message);
+
+// "rank, alpha" from names; `nearest` gives the names of `known` closest to `name` by edit distance, best
+// first, at most `count`, none that is further away than half of the name's length.
+std::string join_names(const std::vector<std::string>& names, std::string_view separator = ", ");
+std::vector<std::string> nearest(std::string_view name, const std::vector<std::string>& known,
+                                 size_t count = 3);
+
+// "Did you mean rank?" or, with nothing near, "Known: alpha, rank."
+std::string suggestion(std::string_view name, const std::vector<std::string>& known);
+
+}  // namespace molt
+
+// A broken invariant is a bug of ours; `message` should hold the values.
+#define MOLT_CHECK(condition, message)                                          \
+  do {                                                                          \
+    if (!(condition)) ::molt::bug(__FILE__, __LINE__, #condition, (message));   \
+  } while (false)

@@ -1,0 +1,45 @@
+// A YAML text as a plain tree in which every node knows where it came from. Tighter than YAML: keys
+// are scalars, a repeated key is an error, tags other than !!str are refused, depth and size are
+// capped. Only yaml_tree.cpp sees yaml-cpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace molt {
+
+struct YamlEntry;
+
+struct YamlNode {
+  enum class Kind { null, scalar, list, map };
+
+  Kind kind = Kind::null;
+  std::string origin;              // "recipes/lora.yaml:12" or "command line"
+  std::string text;                // of a scalar
+  bool quoted = false;             // a scalar in quotes is a text, whatever it looks like
+  std::optional<std::string> raw;  // a value of the command line as it was typed
+  std::vector<YamlNode> items;
+  std::vector<YamlEntry> entries;  // in file order
+
+  const YamlNode* find(std::string_view key) const;
+};
+
+struct YamlEntry {
+  std::string key;
+  std::string origin;
+  YamlNode value;
+};
+
+// One YAML document; an empty one is null. UserError at "file:line".
+YamlNode parse_yaml(std::string_view text, const std::string& file);
+
+// A value as typed after "key=": YAML where it is YAML, otherwise a scalar of exactly these
+// characters.
+YamlNode parse_typed_value(std::string_view text, const std::string& origin);
+
+// The node on one line, as it could be typed: "[1, 2]", "{a: 1}", "epoch", "\"8\"".
+std::string flow_spelling(const YamlNode& node);
+
+}  // namespace molt

@@ -1,0 +1,47 @@
+#include "base/error.h"
+
+#include <gtest/gtest.h>
+
+#include "base/registry.h"
+
+namespace molt {
+namespace {
+
+TEST(UserErrorLine, HasItsThreePartsAndOneFullStop) {
+  EXPECT_STREQ(UserError("f:1", "is bad", "Fix it.").what(), "f:1: is bad. Fix it.");
+  EXPECT_STREQ(UserError("", "It is bad.", "").what(), "It is bad.");
+}
+
+TEST(Suggestion, NamesTheNearestOrElseEverything) {
+  EXPECT_EQ(suggestion("rnak", {"alpha", "rank"}), "Did you mean rank?");
+  EXPECT_EQ(suggestion("zzz", {"alpha", "rank"}), "Known: alpha, rank.");
+  EXPECT_EQ(nearest("a", {"b", "abc"}).size(), 0u);
+}
+
+TEST(Check, ThrowsABugWithItsValues) {
+  try {
+    MOLT_CHECK(1 == 2, "one is 1");
+    FAIL();
+  } catch (const BugError& error) {
+    EXPECT_NE(std::string(error.what()).find("1 == 2 does not hold: one is 1"), std::string::npos);
+  }
+}
+
+TEST(RegistryOfNames, FindsByNameAndRefusesTwice) {
+  struct Entry {
+    std::string name;
+  };
+  Registry<Entry> registry;
+  registry.add({"lora"});
+  EXPECT_EQ(registry.get("lora", "here", "method").name, "lora");
+  EXPECT_THROW(registry.add({"lora"}), BugError);
+  try {
+    registry.get("loar", "here", "method");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(), "here: unknown method 'loar'. Did you mean lora?");
+  }
+}
+
+}  // namespace
+}  // namespace molt

@@ -1,0 +1,51 @@
+#include "base/file.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "support/paths.h"
+
+namespace molt {
+namespace {
+
+TEST(File, IsReplacedWholeOrNotAtAll) {
+  test::TemporaryFolder folder;
+  write_file_atomically(folder / "a", "old");
+  EXPECT_THROW(write_file_atomically(folder / "a",
+                                     [](const ByteSink& sink) {
+                                       sink("ne", 2);
+                                       throw std::runtime_error("disk");
+                                     }),
+               std::runtime_error);
+  EXPECT_EQ(read_file(folder / "a"), "old");
+  EXPECT_EQ(std::distance(test::fs::directory_iterator(folder.path()), {}), 1);
+  write_file_atomically(folder / "a", "new");
+  EXPECT_EQ(read_file(folder / "a"), "new");
+}
+
+TEST(File, ErrorsNameThePath) {
+  test::TemporaryFolder folder;
+  EXPECT_THROW(read_file(folder / "absent"), UserError);
+  EXPECT_THROW(read_file(folder.path()), UserError);
+  EXPECT_THROW(write_file_atomically(folder / "absent" / "a", "x"), UserError);
+  write_file_atomically(folder / "a", "x");
+  EXPECT_THROW(create_folder(folder / "a" / "b"), UserError);
+}
+
+TEST(JsonText, ErrorsHaveLineAndColumn) {
+  EXPECT_EQ(parse_json("{\"a\": [1, 2]}", "f")["a"][1], 2);
+  try {
+    parse_json("{\n  \"a\": x}", "f");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.where(), "f:2:8");
+  }
+  EXPECT_THROW(parse_json(std::string(1000, '['), "f"), UserError);
+  EXPECT_THROW(parse_json("", "f"), UserError);
+}
+
+}  // namespace
+}  // namespace molt
