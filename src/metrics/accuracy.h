@@ -1,0 +1,11 @@
+// The share of predictions that equal their label. Nan where there are none.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace molt {
+
+double accuracy(std::span<const int64_t> labels, std::span<const int64_t> predictions);
+
+}  // namespace molt

@@ -1,0 +1,25 @@
+// Counts of labels against predictions: what Matthews and F1 are computed from. Classes are the integers
+// that occur in either vector, whatever they are.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace molt {
+
+// One class: how often it is the label (`labelled`), the prediction (`predicted`), and both (`hits`).
+struct ClassCount {
+  int64_t id = 0, labelled = 0, predicted = 0, hits = 0;
+};
+
+struct Confusion {
+  std::vector<ClassCount> classes;  // sorted by id; only classes that occur
+  int64_t examples = 0;
+  int64_t correct = 0;
+};
+
+// BugError where the lengths differ.
+Confusion confusion(std::span<const int64_t> labels, std::span<const int64_t> predictions);
+
+}  // namespace molt

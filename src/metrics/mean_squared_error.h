@@ -1,0 +1,11 @@
+// The mean of squared differences between scores and predictions, in squared units of the score. Nan where
+// there are none.
+#pragma once
+
+#include <span>
+
+namespace molt {
+
+double mean_squared_error(std::span<const double> scores, std::span<const double> predictions);
+
+}  // namespace molt
