@@ -1,0 +1,41 @@
+// Examples to token ids, as the model reads them. Nothing is padded: each example has its own length.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "tasks/task.h"
+#include "text/tokenizer.h"
+
+namespace molt {
+
+struct EncodedExample {
+  std::vector<int32_t> ids = {}, type_ids = {};  // [tokens]
+  int64_t id = 0;                      // of the example
+  int64_t label = -1;
+  double score = std::numeric_limits<double>::quiet_NaN();
+  bool truncated = false;
+};
+
+struct EncodeOptions {
+  int64_t max_length = 256;  // special tokens count; the caller lowers it to what the model can take
+  Truncation truncation = Truncation::kLongestFirst;
+};
+
+EncodeOptions encode_options(const TaskConfig& config);
+
+// A text alone is cut at its end, whatever the truncation of pairs is. UserError where the text cannot be
+// cut to max_length, with the file and the example.
+EncodedExample encode_example(const Tokenizer& tokenizer, const Example& example,
+                              const EncodeOptions& options);
+std::vector<EncodedExample> encode_set(const Tokenizer& tokenizer, const DataSet& set,
+                                       const EncodeOptions& options);
+
+// How long the examples are, for the preflight.
+struct LengthSummary {
+  int64_t examples = 0, tokens = 0, longest = 0, truncated = 0;
+};
+LengthSummary summarise_lengths(const std::vector<EncodedExample>& examples);
+
+}  // namespace molt

@@ -1,0 +1,43 @@
+// The nine tasks of GLUE as data: files, columns, labels, metrics. Everything that differs between them is
+// here; glue.cpp and glue_read.cpp know no task by name.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace molt {
+
+// One data set of a task. `files`: its names in the releases that exist, the first one found is read.
+struct GlueSet {
+  std::string name;                // "dev_mismatched"
+  std::vector<std::string> files;  // "dev_mismatched.tsv"
+  std::string submission = "";     // the file that GLUE's site wants, of a test set
+};
+
+// How a label is written in the files: by its name or by its number.
+enum class GlueLabels { names, numbers, scores };
+
+struct GlueSpec {
+  std::string name;    // "rte"
+  std::string folder;  // "RTE"
+  std::string summary;
+  GlueLabels label_kind;
+  std::vector<std::string> labels;  // in the order of ids, as in Hugging Face's GLUE; none for scores
+  std::vector<std::string> text_fields;
+  // For each text, and for the label, the names of its column in the releases that exist.
+  std::vector<std::vector<std::string>> text_columns;
+  std::vector<std::string> label_columns;
+  std::vector<std::string> metrics;  // the official ones; the first decides the best checkpoint
+  GlueSet train;
+  std::vector<GlueSet> evaluation;  // the first must exist
+  std::vector<GlueSet> test;        // as far as they exist
+  // Columns of a file without a header line, which only CoLA has.
+  std::vector<std::string> headerless = {};
+  // Some copies of QQP have a few lines that a line break in a question cut in two. They are skipped and
+  // counted; elsewhere a line with too few columns is an error.
+  bool skips_short_lines = false;
+};
+
+const std::vector<GlueSpec>& glue_specs();
+
+}  // namespace molt

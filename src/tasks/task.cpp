@@ -1,0 +1,98 @@
+#include "tasks/task.h"
+
+#include <cmath>
+
+#include "base/json.h"
+#include "tasks/sample.h"
+
+namespace molt {
+namespace {
+
+std::string text_at(const Json& object, const std::string& key, const std::string& where) {
+  const auto found = object.find(key);
+  if (found == object.end()) {
+    std::vector<std::string> keys;
+    for (const auto& item : object.items()) keys.push_back(item.key());
+    throw UserError(where,
+                    "the text '" + key + "' is missing; found " +
+                        (keys.empty() ? std::string("no keys") : join_names(keys)),
+                    "Give every object the key '" + key + "'.");
+  }
+  if (!found->is_string())
+    throw UserError(where, "'" + key + "' is " + found->type_name() + "; expected a string",
+                    "Put the text in quotes.");
+  return found->get<std::string>();
+}
+
+}  // namespace
+
+void TaskConfig::fields(FieldVisitor& v) {
+  v.field("data", data, "Folder with the task's files (or, for your own data, one file).");
+  v.field("max_length", max_length, "Tokens per example; longer ones are truncated.", {.minimum = 1});
+  v.field("truncation", truncation,
+          "What is shortened in a pair: the longer text, token by token, or only the second.",
+          {.choices = {"longest_first", "only_second"}});
+  v.field("limit_train", limit_train,
+          "Train on that many examples only: a fixed choice, the same in every run.", {.minimum = 1});
+  v.field("limit_dev", limit_dev, "Evaluate on that many examples only.", {.minimum = 1});
+  v.field("train", train, "File to train on, within the folder or a path of its own.");
+  v.field("dev", dev, "File to evaluate on, within the folder or a path of its own.");
+  v.field("test", test, "File to predict, within the folder or a path of its own.");
+}
+
+const DataSet& Task::train() {
+  if (!train_) {
+    DataSet set = read_train();
+    if (options_.limit_train) limit_examples(set, *options_.limit_train);
+    train_ = std::move(set);
+  }
+  return *train_;
+}
+
+const std::vector<DataSet>& Task::evaluation_sets() {
+  if (!evaluation_) {
+    std::vector<DataSet> sets = read_evaluation();
+    for (DataSet& set : sets)
+      if (options_.limit_dev) limit_examples(set, *options_.limit_dev);
+    evaluation_ = std::move(sets);
+  }
+  return *evaluation_;
+}
+
+const std::vector<DataSet>& Task::test_sets() {
+  if (!test_) test_ = read_test();
+  return *test_;
+}
+
+Example Task::example_from_json(const Json& object, const std::string& where) const {
+  const std::vector<std::string> fields = text_fields();
+  if (!object.is_object())
+    throw UserError(where, std::string("found ") + object.type_name() + "; expected a JSON object",
+                    "Write one object per line with " + join_names(fields) + ".");
+  Example out;
+  out.first = text_at(object, fields.at(0), where);
+  if (fields.size() > 1) out.second = text_at(object, fields[1], where);
+  return out;
+}
+
+std::optional<Submission> Task::submission(const DataSet&, const Predictions&) { return std::nullopt; }
+
+Labelled labelled(const DataSet& set, const Predictions& predictions, bool is_regression) {
+  const size_t given = is_regression ? predictions.scores.size() : predictions.labels.size();
+  MOLT_CHECK(given == set.examples.size(), std::to_string(given) + " predictions for " +
+                                               std::to_string(set.examples.size()) + " examples");
+  Labelled out;
+  for (size_t i = 0; i < given; ++i) {
+    const Example& example = set.examples[i];
+    if (is_regression && !std::isnan(example.score)) {
+      out.scores.push_back(example.score);
+      out.predicted_scores.push_back(predictions.scores[i]);
+    } else if (!is_regression && example.label >= 0) {
+      out.labels.push_back(example.label);
+      out.predicted_labels.push_back(predictions.labels[i]);
+    }
+  }
+  return out;
+}
+
+}  // namespace molt
