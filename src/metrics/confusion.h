@@ -1,5 +1,5 @@
-// Counts of labels against predictions: what Matthews and F1 are computed from. Classes are the integers
-// that occur in either vector, whatever they are.
+// Counts of labels against predictions: what Matthews and F1 are computed from. Classes are the
+// integers that occur in either vector, whatever they are.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@
 
 namespace molt {
 
-// One class: how often it is the label (`labelled`), the prediction (`predicted`), and both (`hits`).
+// One class: how often it is the label (`labelled`), the prediction (`predicted`), and both
+// (`hits`).
 struct ClassCount {
   int64_t id = 0, labelled = 0, predicted = 0, hits = 0;
 };

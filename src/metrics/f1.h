@@ -1,6 +1,6 @@
-// F1, precision and recall: of one class (GLUE's MRPC and QQP report class 1), and averaged over classes.
-// A class that occurs in labels or predictions takes part in the averages. A division 0 / 0 gives 0, as in
-// scikit-learn; averages over no example are nan.
+// F1, precision and recall: of one class (GLUE's MRPC and QQP report class 1), and averaged over
+// classes. A class that occurs in labels or predictions takes part in the averages. A division 0 /
+// 0 gives 0, as in scikit-learn; averages over no example are nan.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@ ClassScores class_scores(std::span<const int64_t> labels, std::span<const int64_
                          int64_t positive = 1);
 
 struct AveragedF1 {
-  double macro = 0;     // the mean over classes
-  double micro = 0;     // from counts summed over classes; with one label per example it is the accuracy
+  double macro = 0;  // the mean over classes
+  double micro =
+      0;  // from counts summed over classes; with one label per example it is the accuracy
   double weighted = 0;  // the mean over classes, each weighted by its number of labels
 };
 

@@ -22,8 +22,8 @@ double matthews(std::span<const int64_t> labels, std::span<const int64_t> predic
     prediction_spread -= k.predicted * k.predicted;
   }
   if (label_spread == 0 || prediction_spread == 0) return 0;
-  return static_cast<double>(covariance) / std::sqrt(static_cast<double>(label_spread) *
-                                                     static_cast<double>(prediction_spread));
+  return static_cast<double>(covariance) /
+         std::sqrt(static_cast<double>(label_spread) * static_cast<double>(prediction_spread));
 }
 
 }  // namespace molt

@@ -15,8 +15,8 @@ bool is_constant(std::span<const double> values) {
   return std::all_of(values.begin(), values.end(), [&](double v) { return v == values.front(); });
 }
 
-// Values minus their mean. The mean is rounded to a double before it is subtracted, as in scipy: for vectors
-// that are constant but for rounding noise the result depends on it.
+// Values minus their mean. The mean is rounded to a double before it is subtracted, as in scipy:
+// for vectors that are constant but for rounding noise the result depends on it.
 std::vector<double> centred(std::span<const double> values) {
   long double sum = 0;
   for (const double value : values) sum += value;

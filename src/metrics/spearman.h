@@ -1,5 +1,5 @@
-// Spearman's rank correlation: Pearson's correlation of average ranks (equal values share the mean of their
-// ranks); the second official metric of STS-B. Nan in the same cases as Pearson.
+// Spearman's rank correlation: Pearson's correlation of average ranks (equal values share the mean
+// of their ranks); the second official metric of STS-B. Nan in the same cases as Pearson.
 #pragma once
 
 #include <span>

@@ -25,9 +25,9 @@ int64_t majority_label(const DataSet& set) {
   std::map<int64_t, int64_t> counts;
   for (const Example& example : set.examples)
     if (example.label >= 0) ++counts[example.label];
-  const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
-    return a.second < b.second;
-  });
+  const auto most =
+      std::max_element(counts.begin(), counts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == counts.end() ? -1 : most->first;
 }
 
@@ -47,7 +47,8 @@ ScoreSummary summarise_scores(const DataSet& set) {
   std::vector<double> scores;
   for (const Example& example : set.examples)
     if (!std::isnan(example.score)) scores.push_back(example.score);
-  if (scores.empty()) return {.count = 0, .mean = nan, .variance = nan, .minimum = nan, .maximum = nan};
+  if (scores.empty())
+    return {.count = 0, .mean = nan, .variance = nan, .minimum = nan, .maximum = nan};
   ScoreSummary out{.count = static_cast<int64_t>(scores.size())};
   for (const double score : scores) out.mean += score / static_cast<double>(scores.size());
   for (const double score : scores)

@@ -34,7 +34,8 @@ std::vector<EncodedExample> encode_set(const Tokenizer& tokenizer, const DataSet
     try {
       out.push_back(encode_example(tokenizer, example, options));
     } catch (const UserError& error) {
-      throw UserError(set.source + " example " + std::to_string(example.id), error.found(), error.todo());
+      throw UserError(set.source + " example " + std::to_string(example.id), error.found(),
+                      error.todo());
     }
   }
   return out;

@@ -1,4 +1,5 @@
-// Examples to token ids, as the model reads them. Nothing is padded: each example has its own length.
+// Examples to token ids, as the model reads them. Nothing is padded: each example has its own
+// length.
 #pragma once
 
 #include <cstdint>
@@ -12,21 +13,22 @@ namespace molt {
 
 struct EncodedExample {
   std::vector<int32_t> ids = {}, type_ids = {};  // [tokens]
-  int64_t id = 0;                      // of the example
+  int64_t id = 0;                                // of the example
   int64_t label = -1;
   double score = std::numeric_limits<double>::quiet_NaN();
   bool truncated = false;
 };
 
 struct EncodeOptions {
-  int64_t max_length = 256;  // special tokens count; the caller lowers it to what the model can take
+  int64_t max_length =
+      256;  // special tokens count; the caller lowers it to what the model can take
   Truncation truncation = Truncation::kLongestFirst;
 };
 
 EncodeOptions encode_options(const TaskConfig& config);
 
-// A text alone is cut at its end, whatever the truncation of pairs is. UserError where the text cannot be
-// cut to max_length, with the file and the example.
+// A text alone is cut at its end, whatever the truncation of pairs is. UserError where the text
+// cannot be cut to max_length, with the file and the example.
 EncodedExample encode_example(const Tokenizer& tokenizer, const Example& example,
                               const EncodeOptions& options);
 std::vector<EncodedExample> encode_set(const Tokenizer& tokenizer, const DataSet& set,

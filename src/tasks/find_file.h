@@ -1,5 +1,5 @@
-// Where a task's files are: the data folder, the names a set's file may have, and the options that name a
-// file outright.
+// Where a task's files are: the data folder, the names a set's file may have, and the options that
+// name a file outright.
 #pragma once
 
 #include <filesystem>
@@ -9,11 +9,12 @@
 
 namespace molt {
 
-// The folder in `data`, or its subfolder `name` where that is the one that exists: data may be the folder
-// of one task or of all of GLUE. UserError where data is not given or is no folder.
+// The folder in `data`, or its subfolder `name` where that is the one that exists: data may be the
+// folder of one task or of all of GLUE. UserError where data is not given or is no folder.
 std::filesystem::path data_folder(const std::string& data, const std::string& name);
 
-// The file that an option names: a path of its own, or one within `folder`. UserError where there is none.
+// The file that an option names: a path of its own, or one within `folder`. UserError where there
+// is none.
 std::filesystem::path named_file(const std::filesystem::path& folder, const std::string& name,
                                  const std::string& option);
 
@@ -23,6 +24,7 @@ std::optional<std::filesystem::path> first_file(const std::filesystem::path& fol
 
 // For a set without which nothing works: UserError that says what the folder holds instead.
 std::filesystem::path required_file(const std::filesystem::path& folder,
-                                    const std::vector<std::string>& names, const std::string& option);
+                                    const std::vector<std::string>& names,
+                                    const std::string& option);
 
 }  // namespace molt

@@ -1,6 +1,7 @@
-// GLUE (Wang et al. 2019): nine tasks on sentences and pairs, read from the files of the release, with the
-// official metrics and the files that its site takes. The label order is that of Hugging Face's GLUE, so that
-// classifiers trained elsewhere keep their meaning. What differs between tasks is data, in glue_spec.cpp.
+// GLUE (Wang et al. 2019): nine tasks on sentences and pairs, read from the files of the release,
+// with the official metrics and the files that its site takes. The label order is that of Hugging
+// Face's GLUE, so that classifiers trained elsewhere keep their meaning. What differs between tasks
+// is data, in glue_spec.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -38,12 +39,14 @@ class GlueTask final : public Task {
  public:
   GlueTask(const GlueSpec& spec, TaskConfig options, const std::vector<std::string>& saved)
       : Task(spec.name, std::move(options)), spec_(spec) {
-    // Ids are fixed by the benchmark; an adapter that says otherwise would be scored on swapped labels.
+    // Ids are fixed by the benchmark; an adapter that says otherwise would be scored on swapped
+    // labels.
     if (!saved.empty() && saved != spec.labels)
-      throw UserError(spec.name, "the saved labels are " + join_names(saved) + "; expected " +
-                                     (spec.labels.empty() ? "none, it is a regression"
-                                                          : join_names(spec.labels)),
-                      "Use an adapter or run that was trained on " + spec.name + ".");
+      throw UserError(
+          spec.name,
+          "the saved labels are " + join_names(saved) + "; expected " +
+              (spec.labels.empty() ? "none, it is a regression" : join_names(spec.labels)),
+          "Use an adapter or run that was trained on " + spec.name + ".");
   }
 
   bool is_regression() const override { return spec_.label_kind == GlueLabels::scores; }
@@ -51,7 +54,8 @@ class GlueTask final : public Task {
   std::vector<std::string> text_fields() const override { return spec_.text_fields; }
   std::string main_metric() const override { return spec_.metrics.front(); }
 
-  std::vector<MetricValue> metrics(const DataSet& set, const Predictions& predictions) const override {
+  std::vector<MetricValue> metrics(const DataSet& set,
+                                   const Predictions& predictions) const override {
     const Labelled of = labelled(set, predictions, is_regression());
     if (of.labels.empty() && of.scores.empty()) return {};
     std::vector<MetricValue> out;
@@ -60,63 +64,61 @@ class GlueTask final : public Task {
     return out;
   }
 
-  // GLUE's format: a header, then the index of the test file and the prediction; numbers or names as in the
-  // training file, scores within 0 to 5.
-  std::optional<Submission> submission(const DataSet& set, const Predictions& predictions) override {
+  // GLUE's format: a header, then the index of the test file and the prediction; numbers or names
+  // as in the training file, scores within 0 to 5.
+  std::optional<Submission> submission(const DataSet& set,
+                                       const Predictions& predictions) override {
     const auto found = std::find_if(spec_.test.begin(), spec_.test.end(),
                                     [&](const GlueSet& test) { return test.name == set.name; });
     if (found == spec_.test.end()) return std::nullopt;
     const size_t given = is_regression() ? predictions.scores.size() : predictions.labels.size();
-    MOLT_CHECK(given == set.examples.size(), fmt::format("{} predictions for {} examples", given,
-                                                         set.examples.size()));
+    MOLT_CHECK(given == set.examples.size(),
+               fmt::format("{} predictions for {} examples", given, set.examples.size()));
     Submission out{.file = found->submission, .text = "index\tprediction\n"};
     for (size_t i = 0; i < set.examples.size(); ++i)
-      out.text += fmt::format("{}\t{}\n",
-                              set.ids_text.empty() ? std::to_string(set.examples[i].id) : set.ids_text[i],
-                              prediction_text(predictions, i));
+      out.text += fmt::format(
+          "{}\t{}\n", set.ids_text.empty() ? std::to_string(set.examples[i].id) : set.ids_text[i],
+          prediction_text(predictions, i));
     return out;
   }
 
  protected:
   DataSet read_train() override {
-    const auto folder = data_folder(options().data, spec_.folder);
-    return read_glue(spec_,
-                     options().train ? named_file(folder, *options().train, "task.train")
-                                     : required_file(folder, spec_.train.files, "task.train"),
-                     "train", LabelsAre::known);
+    const auto path = options().train ? named_file(folder_or_none(), *options().train, "task.train")
+                                      : required_file(folder(), spec_.train.files, "task.train");
+    return read_glue(spec_, path, "train", LabelsAre::known);
   }
 
   std::vector<DataSet> read_evaluation() override {
-    if (options().dev)
-      return {read_glue(spec_, named_file(folder_or_none(), *options().dev, "task.dev"), "dev",
-                        LabelsAre::known)};
-    const auto folder = data_folder(options().data, spec_.folder);
+    if (options().dev) {
+      const auto path = named_file(folder_or_none(), *options().dev, "task.dev");
+      return {read_glue(spec_, path, "dev", LabelsAre::known)};
+    }
     std::vector<DataSet> sets;
     for (const GlueSet& set : spec_.evaluation) {
-      const auto path = sets.empty() ? required_file(folder, set.files, "task.dev")
-                                     : first_file(folder, set.files).value_or("");
+      const auto path = sets.empty() ? required_file(folder(), set.files, "task.dev")
+                                     : first_file(folder(), set.files).value_or("");
       if (!path.empty()) sets.push_back(read_glue(spec_, path, set.name, LabelsAre::known));
     }
     return sets;
   }
 
   std::vector<DataSet> read_test() override {
-    if (options().test)
-      return {read_glue(spec_, named_file(folder_or_none(), *options().test, "task.test"), "test",
-                        LabelsAre::optional)};
-    const auto folder = data_folder(options().data, spec_.folder);
+    if (options().test) {
+      const auto path = named_file(folder_or_none(), *options().test, "task.test");
+      return {read_glue(spec_, path, "test", LabelsAre::optional)};
+    }
     std::vector<DataSet> sets;
     for (const GlueSet& set : spec_.test)
-      if (const auto path = first_file(folder, set.files))
+      if (const auto path = first_file(folder(), set.files))
         sets.push_back(read_glue(spec_, *path, set.name, LabelsAre::optional));
     return sets;
   }
 
  private:
+  std::filesystem::path folder() const { return data_folder(options().data, spec_.folder); }
   // A file may be named by its own path and no folder given.
-  std::filesystem::path folder_or_none() const {
-    return options().data.empty() ? "" : data_folder(options().data, spec_.folder);
-  }
+  std::filesystem::path folder_or_none() const { return options().data.empty() ? "" : folder(); }
 
   std::string prediction_text(const Predictions& predictions, size_t i) const {
     if (is_regression()) return fmt::format("{:.3f}", std::clamp(predictions.scores[i], 0.0, 5.0));

@@ -130,7 +130,8 @@ class Reader {
   }
 
   void read_label(std::string_view text, Example& example) const {
-    if (labels_ == LabelsAre::optional && (text.empty() || text == "-1" || text == "hidden")) return;
+    if (labels_ == LabelsAre::optional && (text.empty() || text == "-1" || text == "hidden"))
+      return;
     if (spec_.label_kind == GlueLabels::scores) {
       const auto score = parse_number(text);
       if (!score || *score < 0 || *score > 5)
@@ -156,7 +157,8 @@ class Reader {
     if (spec_.label_kind == GlueLabels::numbers)
       for (size_t i = 0; i < expected.size(); ++i)
         expected[i] = std::to_string(i) + " (" + expected[i] + ")";
-    // A number where names are expected is refused: which of the labels is 0 differs between copies.
+    // A number where names are expected is refused: which of the labels is 0 differs between
+    // copies.
     fail("the label is '" + shortened(text) + "'; expected " + join_names(expected, " or "),
          spec_.label_kind == GlueLabels::names ? "Write the name of the label."
                                                : "Correct the line or leave it out.");

@@ -3,9 +3,15 @@
 namespace molt {
 namespace {
 
-GlueSet train_set(std::vector<std::string> files = {"train.tsv"}) { return {"train", std::move(files)}; }
-GlueSet dev_set() { return {"dev", {"dev.tsv"}}; }
-GlueSet test_set(const std::string& submission) { return {"test", {"test.tsv"}, submission}; }
+GlueSet train_set(std::vector<std::string> files = {"train.tsv"}) {
+  return {"train", std::move(files)};
+}
+GlueSet dev_set() {
+  return {"dev", {"dev.tsv"}};
+}
+GlueSet test_set(const std::string& submission) {
+  return {"test", {"test.tsv"}, submission};
+}
 
 std::vector<GlueSpec> make_specs() {
   std::vector<GlueSpec> specs;
@@ -34,18 +40,19 @@ std::vector<GlueSpec> make_specs() {
                    .train = train_set(),
                    .evaluation = {dev_set()},
                    .test = {test_set("SST-2.tsv")}});
-  specs.push_back({.name = "mrpc",
-                   .folder = "MRPC",
-                   .summary = "do the two sentences say the same?",
-                   .label_kind = GlueLabels::numbers,
-                   .labels = {"not_equivalent", "equivalent"},
-                   .text_fields = {"sentence1", "sentence2"},
-                   .text_columns = {{"#1 String", "sentence1", "s1"}, {"#2 String", "sentence2", "s2"}},
-                   .label_columns = {"Quality", "label"},
-                   .metrics = {"accuracy", "f1"},
-                   .train = train_set({"train.tsv", "msr_paraphrase_train.txt"}),
-                   .evaluation = {dev_set()},
-                   .test = {{"test", {"test.tsv", "msr_paraphrase_test.txt"}, "MRPC.tsv"}}});
+  specs.push_back(
+      {.name = "mrpc",
+       .folder = "MRPC",
+       .summary = "do the two sentences say the same?",
+       .label_kind = GlueLabels::numbers,
+       .labels = {"not_equivalent", "equivalent"},
+       .text_fields = {"sentence1", "sentence2"},
+       .text_columns = {{"#1 String", "sentence1", "s1"}, {"#2 String", "sentence2", "s2"}},
+       .label_columns = {"Quality", "label"},
+       .metrics = {"accuracy", "f1"},
+       .train = train_set({"train.tsv", "msr_paraphrase_train.txt"}),
+       .evaluation = {dev_set()},
+       .test = {{"test", {"test.tsv", "msr_paraphrase_test.txt"}, "MRPC.tsv"}}});
   specs.push_back({.name = "stsb",
                    .folder = "STS-B",
                    .summary = "how alike are the two sentences, from 0 to 5?",

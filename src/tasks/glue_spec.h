@@ -1,5 +1,5 @@
-// The nine tasks of GLUE as data: files, columns, labels, metrics. Everything that differs between them is
-// here; glue.cpp and glue_read.cpp know no task by name.
+// The nine tasks of GLUE as data: files, columns, labels, metrics. Everything that differs between
+// them is here; glue.cpp and glue_read.cpp know no task by name.
 #pragma once
 
 #include <string>
@@ -7,7 +7,8 @@
 
 namespace molt {
 
-// One data set of a task. `files`: its names in the releases that exist, the first one found is read.
+// One data set of a task. `files`: its names in the releases that exist, the first one found is
+// read.
 struct GlueSet {
   std::string name;                // "dev_mismatched"
   std::vector<std::string> files;  // "dev_mismatched.tsv"
@@ -22,7 +23,8 @@ struct GlueSpec {
   std::string folder;  // "RTE"
   std::string summary;
   GlueLabels label_kind;
-  std::vector<std::string> labels;  // in the order of ids, as in Hugging Face's GLUE; none for scores
+  std::vector<std::string>
+      labels;  // in the order of ids, as in Hugging Face's GLUE; none for scores
   std::vector<std::string> text_fields;
   // For each text, and for the label, the names of its column in the releases that exist.
   std::vector<std::vector<std::string>> text_columns;
@@ -33,8 +35,8 @@ struct GlueSpec {
   std::vector<GlueSet> test;        // as far as they exist
   // Columns of a file without a header line, which only CoLA has.
   std::vector<std::string> headerless = {};
-  // Some copies of QQP have a few lines that a line break in a question cut in two. They are skipped and
-  // counted; elsewhere a line with too few columns is an error.
+  // Some copies of QQP have a few lines that a line break in a question cut in two. They are
+  // skipped and counted; elsewhere a line with too few columns is an error.
   bool skips_short_lines = false;
 };
 

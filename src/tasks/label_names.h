@@ -1,4 +1,5 @@
-// Label names of the user's own data: inferred from the training file, or those saved with an adapter.
+// Label names of the user's own data: inferred from the training file, or those saved with an
+// adapter.
 #pragma once
 
 #include <string>
@@ -6,7 +7,8 @@
 
 namespace molt {
 
-// Each name once: in numeric order where all are whole numbers ("2" before "10"), else by code point.
+// Each name once: in numeric order where all are whole numbers ("2" before "10"), else by code
+// point.
 std::vector<std::string> ordered_label_names(std::vector<std::string> names);
 
 }  // namespace molt

@@ -1,6 +1,5 @@
-// Choosing rows without randomness: each row has a hash, the rows with the smallest hashes are chosen. So a
-// choice does not depend on a seed, the order of rows or the platform, and a smaller sample is part of a
-// larger one.
+// Choosing rows without randomness: each row has a hash, the rows with the smallest hashes are
+// chosen. So a choice depends on neither seed nor platform, and a smaller one is part of a larger.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,8 @@ namespace molt {
 // A hash of bytes that is the same everywhere: FNV-1a and the finaliser of splitmix64.
 uint64_t stable_hash(std::string_view bytes);
 
-// Keeps `count` examples (all, where there are no more), chosen by row number, in the order of the file.
+// Keeps `count` examples (all, where there are no more), chosen by row number, in the order of the
+// file.
 void limit_examples(DataSet& set, int64_t count);
 
 // Moves a share of the examples, rounded, into the second set. Chosen by text, and equal texts stay

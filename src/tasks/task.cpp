@@ -28,12 +28,14 @@ std::string text_at(const Json& object, const std::string& key, const std::strin
 
 void TaskConfig::fields(FieldVisitor& v) {
   v.field("data", data, "Folder with the task's files (or, for your own data, one file).");
-  v.field("max_length", max_length, "Tokens per example; longer ones are truncated.", {.minimum = 1});
+  v.field("max_length", max_length, "Tokens per example; longer ones are truncated.",
+          {.minimum = 1});
   v.field("truncation", truncation,
           "What is shortened in a pair: the longer text, token by token, or only the second.",
           {.choices = {"longest_first", "only_second"}});
   v.field("limit_train", limit_train,
-          "Train on that many examples only: a fixed choice, the same in every run.", {.minimum = 1});
+          "Train on that many examples only: a fixed choice, the same in every run.",
+          {.minimum = 1});
   v.field("limit_dev", limit_dev, "Evaluate on that many examples only.", {.minimum = 1});
   v.field("train", train, "File to train on, within the folder or a path of its own.");
   v.field("dev", dev, "File to evaluate on, within the folder or a path of its own.");
@@ -75,7 +77,9 @@ Example Task::example_from_json(const Json& object, const std::string& where) co
   return out;
 }
 
-std::optional<Submission> Task::submission(const DataSet&, const Predictions&) { return std::nullopt; }
+std::optional<Submission> Task::submission(const DataSet&, const Predictions&) {
+  return std::nullopt;
+}
 
 Labelled labelled(const DataSet& set, const Predictions& predictions, bool is_regression) {
   const size_t given = is_regression ? predictions.scores.size() : predictions.labels.size();

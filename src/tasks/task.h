@@ -1,6 +1,7 @@
-// What a task is to the rest of the program: labelled examples, label names, official metrics, and the fields
-// of a prediction request. One file per task family registers one entry per task (glue.cpp registers nine).
-// Files are read on first use: a prediction needs label names and no data.
+// What a task is to the rest of the program: labelled examples, label names, official metrics, and
+// the fields of a prediction request. One file per task family registers one entry per task
+// (glue.cpp registers nine). Files are read on first use: a prediction needs label names and no
+// data.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,8 @@ struct MetricValue {
   double value = 0;
 };
 
-// One entry per example of the data set, in its order: `labels` for classification, `scores` for regression.
+// One entry per example of the data set, in its order: `labels` for classification, `scores` for
+// regression.
 struct Predictions {
   std::vector<int64_t> labels = {};
   std::vector<double> scores = {};
@@ -51,7 +53,8 @@ struct Submission {
   std::string text;
 };
 
-// The options that every task has; families derive from it. `name` is the key that chooses the task.
+// The options that every task has; families derive from it. `name` is the key that chooses the
+// task.
 struct TaskConfig : Config {
   std::string data;
   int64_t max_length = 256;
@@ -63,7 +66,8 @@ struct TaskConfig : Config {
 
 class Task {
  public:
-  Task(std::string name, TaskConfig options) : name_(std::move(name)), options_(std::move(options)) {}
+  Task(std::string name, TaskConfig options)
+      : name_(std::move(name)), options_(std::move(options)) {}
   virtual ~Task() = default;
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
@@ -83,16 +87,17 @@ class Task {
   const std::vector<DataSet>& evaluation_sets();
   const std::vector<DataSet>& test_sets();
 
-  // The official metrics over the labelled examples of `set`, none where nothing is labelled. Names are
-  // unique over the evaluation sets of a task: MNLI has accuracy and accuracy_mismatched.
-  virtual std::vector<MetricValue> metrics(const DataSet& set, const Predictions& predictions) const = 0;
+  // The official metrics over the labelled examples of `set`, none where nothing is labelled. Names
+  // are unique over the evaluation sets of a task: MNLI has accuracy and accuracy_mismatched.
+  virtual std::vector<MetricValue> metrics(const DataSet& set,
+                                           const Predictions& predictions) const = 0;
   // Which of them decides the best checkpoint. Larger is better; a nan never is.
   virtual std::string main_metric() const = 0;
 
   // The keys of one prediction request, in the order of the text: {"question", "sentence"}.
   virtual std::vector<std::string> text_fields() const = 0;
-  // A request as an example; other keys are ignored. `where`: file and line, for the error about a key
-  // that is missing or not text.
+  // A request as an example; other keys are ignored. `where`: file and line, for the error about a
+  // key that is missing or not text.
   Example example_from_json(const nlohmann::json& object, const std::string& where) const;
 
   // The benchmark's file for a set, where the task has one.
@@ -111,8 +116,9 @@ class Task {
 };
 
 struct TaskSetup {
-  const Config& config;             // from the entry's config()
-  std::vector<std::string> labels = {};  // saved with an adapter or run; empty: from the task's data
+  const Config& config;  // from the entry's config()
+  std::vector<std::string> labels =
+      {};  // saved with an adapter or run; empty: from the task's data
 };
 
 struct TaskEntry {

@@ -16,7 +16,9 @@ TEST(Accuracy, IsTheShareOfEqualEntries) {
   EXPECT_DOUBLE_EQ(accuracy(Ids{0, 1, 2, 1}, Ids{0, 1, 1, 1}), 0.75);
 }
 
-TEST(Accuracy, OfNothingIsNan) { EXPECT_TRUE(std::isnan(accuracy(Ids{}, Ids{}))); }
+TEST(Accuracy, OfNothingIsNan) {
+  EXPECT_TRUE(std::isnan(accuracy(Ids{}, Ids{})));
+}
 
 TEST(Accuracy, RefusesVectorsOfDifferentLength) {
   EXPECT_THROW(accuracy(Ids{1}, Ids{1, 0}), BugError);

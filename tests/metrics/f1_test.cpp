@@ -25,8 +25,8 @@ TEST(F1, OfAClassThatNeverOccursIsZero) {
   EXPECT_EQ(scores.f1, 0);
 }
 
-// By hand: F1 = 2 TP / (labelled + predicted). Class 0: 2 / (2 + 1), class 1: 2 / (1 + 3), class 2: 0.
-// Support 2, 1, 1; 2 of 4 right.
+// By hand: F1 = 2 TP / (labelled + predicted). Class 0: 2 / (2 + 1), class 1: 2 / (1 + 3), class 2:
+// 0. Support 2, 1, 1; 2 of 4 right.
 TEST(F1, AveragesOverClassesByHand) {
   const AveragedF1 averages = averaged_f1(Ids{0, 0, 1, 2}, Ids{0, 1, 1, 1});
   EXPECT_NEAR(averages.macro, (2.0 / 3 + 0.5 + 0) / 3, 1e-15);
@@ -41,7 +41,8 @@ TEST(F1, AveragesCountAClassThatIsOnlyPredicted) {
 
 TEST(F1, AveragesOverNothingAreNan) {
   const AveragedF1 averages = averaged_f1(Ids{}, Ids{});
-  EXPECT_TRUE(std::isnan(averages.macro) && std::isnan(averages.micro) && std::isnan(averages.weighted));
+  EXPECT_TRUE(std::isnan(averages.macro) && std::isnan(averages.micro) &&
+              std::isnan(averages.weighted));
 }
 
 }  // namespace

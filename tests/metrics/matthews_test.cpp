@@ -37,7 +37,9 @@ TEST(Matthews, DoesNotDependOnTheNamesOfClasses) {
                    matthews(Ids{7, -3, 5, 5}, Ids{7, 5, 5, 5}));
 }
 
-TEST(Matthews, OfNothingIsNan) { EXPECT_TRUE(std::isnan(matthews(Ids{}, Ids{}))); }
+TEST(Matthews, OfNothingIsNan) {
+  EXPECT_TRUE(std::isnan(matthews(Ids{}, Ids{})));
+}
 
 }  // namespace
 }  // namespace molt

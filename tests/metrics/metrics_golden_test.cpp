@@ -1,6 +1,6 @@
-// Every golden case of kind "metrics": numbers of scikit-learn and scipy, degenerate inputs included.
-// Nothing in a case is left out: an unknown section or number fails. Where scipy refuses (Pearson of one
-// item) the case says "error: ..." and we must give nan.
+// Every golden case of kind "metrics": numbers of scikit-learn and scipy, degenerate inputs
+// included. Nothing in a case is left out: an unknown section or number fails. Where scipy refuses
+// (Pearson of one item) the case says "error: ..." and we must give nan.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -44,10 +44,14 @@ Named classification(const Json& item) {
   const auto predictions = item.at("predictions").get<std::vector<int64_t>>();
   const ClassScores positive = class_scores(labels, predictions, 1);
   const AveragedF1 averages = averaged_f1(labels, predictions);
-  return {{"accuracy", accuracy(labels, predictions)}, {"matthews", matthews(labels, predictions)},
-          {"f1", positive.f1},          {"precision", positive.precision},
-          {"recall", positive.recall},  {"f1_macro", averages.macro},
-          {"f1_micro", averages.micro}, {"f1_weighted", averages.weighted}};
+  return {{"accuracy", accuracy(labels, predictions)},
+          {"matthews", matthews(labels, predictions)},
+          {"f1", positive.f1},
+          {"precision", positive.precision},
+          {"recall", positive.recall},
+          {"f1_macro", averages.macro},
+          {"f1_micro", averages.micro},
+          {"f1_weighted", averages.weighted}};
 }
 
 Named regression(const Json& item) {
@@ -84,9 +88,12 @@ int64_t check(const Json& content) {
     if (kAbout.contains(section)) continue;
     for (const Json& item : items) {
       SCOPED_TRACE(section + " " + item.at("name").get<std::string>());
-      if (section == "classification") values += compare(item, classification(item), tolerance);
-      else if (section == "regression") values += compare(item, regression(item), tolerance);
-      else ADD_FAILURE() << "no checker for the section " << section;
+      if (section == "classification")
+        values += compare(item, classification(item), tolerance);
+      else if (section == "regression")
+        values += compare(item, regression(item), tolerance);
+      else
+        ADD_FAILURE() << "no checker for the section " << section;
     }
   }
   return values;
@@ -98,8 +105,10 @@ TEST(golden, MetricsEqualScikitLearnAndScipy) {
   GoldenTally tally("metrics");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
-    if (is_pending(one)) tally.pending(one);
-    else tally.checked(one, check(one.json));
+    if (is_pending(one))
+      tally.pending(one);
+    else
+      tally.checked(one, check(one.json));
   }
 }
 

@@ -1,4 +1,5 @@
-// The real files, where they are: row counts as their README says, labels in range, every text read.
+// The real files, where they are: row counts as their README says, labels in range, every text
+// read.
 #include "tasks/distribution.h"
 #include "tasks/open_task.h"
 
@@ -13,10 +14,10 @@ struct Counts {
 TEST(GlueData, HasTheRowsThatItsReadmeCounts) {
   const fs::path glue = data_dir() / "glue";
   if (!fs::exists(glue)) GTEST_SKIP() << "no data folder " << glue << " (set MOLT_DATA)";
-  const std::vector<Counts> expected = {
-      {"cola", "CoLA", 8551, 1043}, {"sst2", "SST-2", 67349, 872}, {"rte", "RTE", 2490, 277},
-      {"stsb", "STS-B", 5749, 1500}, {"qnli", "QNLI", 8999, 1000},  {"mnli", "MNLI", 8999, 1000},
-      {"qqp", "QQP", 8999, 1000}};
+  const std::vector<Counts> expected = {{"cola", "CoLA", 8551, 1043}, {"sst2", "SST-2", 67349, 872},
+                                        {"rte", "RTE", 2490, 277},    {"stsb", "STS-B", 5749, 1500},
+                                        {"qnli", "QNLI", 8999, 1000}, {"mnli", "MNLI", 8999, 1000},
+                                        {"qqp", "QQP", 8999, 1000}};
   for (const Counts& counts : expected) {
     const auto task = open_on(counts.task, glue / counts.folder);
     EXPECT_EQ(task->train().examples.size(), counts.train) << counts.task;

@@ -8,7 +8,8 @@ using Names = std::vector<std::string>;
 
 TEST(GlueLayout, CoLaHasNoHeader) {
   TemporaryFolder folder;
-  write_text(folder / "train.tsv", "xx01\t1\t\tThe cat sleeps.\nxx01\t0\t*\tCat the sleeps \"odd.\n");
+  write_text(folder / "train.tsv",
+             "xx01\t1\t\tThe cat sleeps.\nxx01\t0\t*\tCat the sleeps \"odd.\n");
   const auto task = open_on("cola", folder.path());
   const DataSet& train = task->train();
   ASSERT_EQ(train.examples.size(), 2u);
@@ -76,9 +77,10 @@ TEST(GlueLayout, StsBHasScores) {
 }
 
 TEST(GlueLayout, QqpHasTheOfficialColumnsOrTheShortOnes) {
-  for (const std::string text : {"id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
-                                 "5\t1\t2\tWhat is tea?\tWhat's tea?\t1\n",
-                                 "index\tquestion1\tquestion2\tlabel\n5\tWhat is tea?\tWhat's tea?\t1\n"}) {
+  for (const std::string text :
+       {"id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+        "5\t1\t2\tWhat is tea?\tWhat's tea?\t1\n",
+        "index\tquestion1\tquestion2\tlabel\n5\tWhat is tea?\tWhat's tea?\t1\n"}) {
     TemporaryFolder folder;
     write_text(folder / "train.tsv", text);
     const auto task = open_on("qqp", folder.path());
@@ -102,8 +104,8 @@ TEST(GlueLayout, MnliTakesTheGoldLabelAndNotOneAnnotators) {
   write_text(folder / "dev_mismatched.tsv",
              head + "label1\tlabel2\tlabel3\tlabel4\tlabel5\tgold_label\n" + row +
                  "entailment\tneutral\tneutral\tneutral\tneutral\tcontradiction\n");
-  write_text(folder / "test_matched.tsv", head.substr(0, head.size() - 1) + "\n" +
-                                              row.substr(0, row.size() - 1) + "\n");
+  write_text(folder / "test_matched.tsv",
+             head.substr(0, head.size() - 1) + "\n" + row.substr(0, row.size() - 1) + "\n");
   const auto task = open_on("mnli", folder.path());
   EXPECT_EQ(task->train().examples.at(0).first, "It rains.");
   EXPECT_EQ(task->train().examples.at(0).label, 0);
@@ -120,7 +122,8 @@ TEST(GlueLayout, MnliTakesTheGoldLabelAndNotOneAnnotators) {
 TEST(GlueLayout, QnliRteAndWnliHaveTheLabelOrderOfHuggingFace) {
   TemporaryFolder folder;
   write_text(folder / "QNLI/train.tsv",
-             "index\tquestion\tsentence\tlabel\n0\tWho?\tHim.\tentailment\n1\tWhy?\tHim.\tnot_entailment\n");
+             "index\tquestion\tsentence\tlabel\n0\tWho?\tHim.\tentailment\n1\tWhy?\tHim.\tnot_"
+             "entailment\n");
   write_text(folder / "RTE/train.tsv",
              "index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\tnot_entailment\n");
   write_text(folder / "WNLI/train.tsv", "index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\t1\n");
@@ -143,6 +146,8 @@ TEST(GlueLayout, AFileCanBeNamedInsideTheFolderOrByItsPath) {
   EXPECT_EQ(inside->evaluation_sets().at(0).examples.size(), 1u);
   const auto outside = open_task("rte", "dev: '" + (elsewhere / "mine.tsv").string() + "'");
   EXPECT_EQ(outside->evaluation_sets().at(0).examples.size(), 1u);
+  const auto trained = open_task("rte", "train: '" + (elsewhere / "mine.tsv").string() + "'");
+  EXPECT_EQ(trained->train().examples.size(), 1u);
 }
 
 TEST(GlueLayout, ALastLineWithoutLineBreakIsRead) {

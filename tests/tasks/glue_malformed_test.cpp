@@ -24,8 +24,9 @@ TEST(GlueMalformed, ALineWithTooManyColumnsIsNamedInQqpToo) {
 
 TEST(GlueMalformed, ShortLinesOfQqpAreLeftOutAndCounted) {
   TemporaryFolder folder;
-  write_text(folder / "train.tsv", "id\tquestion1\tquestion2\tis_duplicate\n0\tA?\tB?\t1\n1\tbroken\n"
-                                   "2\tC?\tD?\t0\nhalf\n");
+  write_text(folder / "train.tsv",
+             "id\tquestion1\tquestion2\tis_duplicate\n0\tA?\tB?\t1\n1\tbroken\n"
+             "2\tC?\tD?\t0\nhalf\n");
   const auto task = open_on("qqp", folder.path());
   ASSERT_EQ(task->train().examples.size(), 2u);
   EXPECT_EQ(task->train().examples[1].id, 2);
@@ -52,22 +53,25 @@ TEST(GlueMalformed, AnEmptyLabelIsAnErrorInTraining) {
 
 TEST(GlueMalformed, AScoreOutsideItsRangeIsNamed) {
   const std::string head = "score\tsentence1\tsentence2\n";
-  contains(train_error("stsb", head + "5.2\tA.\tB.\n"), "the score is '5.2'; expected a number from 0 to 5");
+  contains(train_error("stsb", head + "5.2\tA.\tB.\n"),
+           "the score is '5.2'; expected a number from 0 to 5");
   contains(train_error("stsb", head + "high\tA.\tB.\n"), "the score is 'high'");
   contains(train_error("stsb", head + "nan\tA.\tB.\n"), "the score is 'nan'");
 }
 
 TEST(GlueMalformed, AMissingColumnIsNamed) {
   contains(train_error("qnli", "index\tquestion\tlabel\n0\tWho?\tentailment\n"),
-           "train.tsv:1: found 3 columns, 'index' first; expected a header line with question, sentence, "
+           "train.tsv:1: found 3 columns, 'index' first; expected a header line with question, "
+           "sentence, "
            "label.");
   contains(train_error("mrpc", "1\t2\t3\tA.\tB.\n"), "#1 String or sentence1");
   contains(train_error("cola", "xx01\t1\tA dog runs.\n"), "train.tsv:1: found 3 columns");
 }
 
 TEST(GlueMalformed, BytesThatAreNoUtf8AreNamed) {
-  contains(train_error("sst2", "sentence\tlabel\nfine\t1\nfa\xe7"
-                               "ade\t0\n"),
+  contains(train_error("sst2",
+                       "sentence\tlabel\nfine\t1\nfa\xe7"
+                       "ade\t0\n"),
            "train.tsv:3: byte 3 of the line is not UTF-8");
 }
 
@@ -90,7 +94,8 @@ TEST(GlueMalformed, AMissingFileSaysWhatTheFolderHolds) {
   const std::string error = user_error([&] { open_on("sst2", folder.path())->train(); });
   contains(error, "found training.tsv; expected train.tsv");
   contains(error, "task.train");
-  contains(user_error([&] { open_on("sst2", folder.path())->evaluation_sets(); }), "expected dev.tsv");
+  contains(user_error([&] { open_on("sst2", folder.path())->evaluation_sets(); }),
+           "expected dev.tsv");
   contains(user_error([&] { open_on("mnli", folder.path())->evaluation_sets(); }),
            "expected dev_matched.tsv or dev.tsv");
   EXPECT_TRUE(open_on("sst2", folder.path())->test_sets().empty());
@@ -99,20 +104,24 @@ TEST(GlueMalformed, AMissingFileSaysWhatTheFolderHolds) {
 TEST(GlueMalformed, MissingDataIsNamed) {
   contains(user_error([] { open_task("rte", "max_length: 8")->train(); }),
            "task.data: no folder is given. Set task.data to the folder of RTE.");
-  contains(user_error([] { open_task("rte", "data: /no/such/folder")->train(); }), "does not exist");
+  contains(user_error([] { open_task("rte", "data: /no/such/folder")->train(); }),
+           "does not exist");
   TemporaryFolder folder;
   write_text(folder / "a.tsv", "x");
   contains(user_error([&] { open_on("rte", folder / "a.tsv")->train(); }), "is a file");
-  contains(user_error([&] {
-             open_task("rte", "{data: '" + folder.path().string() + "', dev: b.tsv}")->evaluation_sets();
-           }),
-           "task.dev: there is no file 'b.tsv'");
+  contains(
+      user_error([&] {
+        open_task("rte", "{data: '" + folder.path().string() + "', dev: b.tsv}")->evaluation_sets();
+      }),
+      "task.dev: there is no file 'b.tsv'");
 }
 
 TEST(GlueMalformed, SavedLabelsOfAnotherTaskAreRefused) {
-  const std::string error = user_error(
-      [] { open_task("rte", "max_length: 8", {"not_entailment", "entailment"}); });
-  contains(error, "the saved labels are not_entailment, entailment; expected entailment, not_entailment");
+  const std::string error = user_error([] {
+    open_task("rte", "max_length: 8", {"not_entailment", "entailment"});
+  });
+  contains(error,
+           "the saved labels are not_entailment, entailment; expected entailment, not_entailment");
 }
 
 }  // namespace

@@ -20,13 +20,15 @@ double value(const std::vector<MetricValue>& metrics, const std::string& name) {
   return 0;
 }
 
-std::unique_ptr<Task> task_of(const std::string& name) { return open_task(name, "max_length: 64"); }
+std::unique_ptr<Task> task_of(const std::string& name) {
+  return open_task(name, "max_length: 64");
+}
 
 TEST(GlueMetrics, AreTheOfficialOnes) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> expected = {
-      {"cola", {"matthews"}},     {"sst2", {"accuracy"}}, {"mrpc", {"accuracy", "f1"}},
+      {"cola", {"matthews"}},      {"sst2", {"accuracy"}}, {"mrpc", {"accuracy", "f1"}},
       {"qqp", {"accuracy", "f1"}}, {"mnli", {"accuracy"}}, {"qnli", {"accuracy"}},
-      {"rte", {"accuracy"}},      {"wnli", {"accuracy"}}};
+      {"rte", {"accuracy"}},       {"wnli", {"accuracy"}}};
   for (const auto& [name, metrics] : expected) {
     const auto task = task_of(name);
     std::vector<std::string> found;
@@ -39,7 +41,8 @@ TEST(GlueMetrics, AreTheOfficialOnes) {
 
 // By hand: labels 1 1 0 0, predictions 1 0 0 0: accuracy 3/4, F1 of class 1 2/3.
 TEST(GlueMetrics, OfMrpcAreAccuracyAndF1) {
-  const auto metrics = task_of("mrpc")->metrics(labelled_set("dev", {1, 1, 0, 0}), {.labels = {1, 0, 0, 0}});
+  const auto metrics =
+      task_of("mrpc")->metrics(labelled_set("dev", {1, 1, 0, 0}), {.labels = {1, 0, 0, 0}});
   EXPECT_DOUBLE_EQ(value(metrics, "accuracy"), 0.75);
   EXPECT_DOUBLE_EQ(value(metrics, "f1"), 2.0 / 3);
 }
@@ -55,7 +58,8 @@ TEST(GlueMetrics, OfStsBAreCorrelations) {
 }
 
 TEST(GlueMetrics, OfTheMismatchedSetHaveTheirOwnName) {
-  const auto metrics = task_of("mnli")->metrics(labelled_set("dev_mismatched", {2, 1}), {.labels = {2, 2}});
+  const auto metrics =
+      task_of("mnli")->metrics(labelled_set("dev_mismatched", {2, 1}), {.labels = {2, 2}});
   EXPECT_DOUBLE_EQ(value(metrics, "accuracy_mismatched"), 0.5);
 }
 
@@ -92,11 +96,11 @@ TEST(GlueSubmission, HasScoresOfThreeDecimalsFromZeroToFive) {
 
 TEST(GlueSubmission, HasTheOfficialFileNames) {
   const std::vector<std::tuple<std::string, std::string, std::string>> expected = {
-      {"cola", "test", "CoLA.tsv"},   {"sst2", "test", "SST-2.tsv"},
-      {"mrpc", "test", "MRPC.tsv"},   {"qqp", "test", "QQP.tsv"},
-      {"mnli", "test", "MNLI-m.tsv"}, {"mnli", "test_mismatched", "MNLI-mm.tsv"},
+      {"cola", "test", "CoLA.tsv"},     {"sst2", "test", "SST-2.tsv"},
+      {"mrpc", "test", "MRPC.tsv"},     {"qqp", "test", "QQP.tsv"},
+      {"mnli", "test", "MNLI-m.tsv"},   {"mnli", "test_mismatched", "MNLI-mm.tsv"},
       {"mnli", "diagnostic", "AX.tsv"}, {"qnli", "test", "QNLI.tsv"},
-      {"rte", "test", "RTE.tsv"},     {"wnli", "test", "WNLI.tsv"}};
+      {"rte", "test", "RTE.tsv"},       {"wnli", "test", "WNLI.tsv"}};
   for (const auto& [task, set, file] : expected)
     EXPECT_EQ(task_of(task)->submission(labelled_set(set, {-1}), {.labels = {0}})->file, file);
   EXPECT_FALSE(task_of("rte")->submission(labelled_set("dev", {0}), {.labels = {0}}));

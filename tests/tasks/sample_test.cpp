@@ -62,7 +62,8 @@ TEST(Split, DoesNotDependOnTheOrderOfRows) {
   DataSet turned = numbered(200);
   std::reverse(turned.examples.begin(), turned.examples.end());
   turned.ids_text.clear();
-  EXPECT_EQ(ids_of(split_by_text(turned, 0.2).second), ids_of(split_by_text(numbered(200), 0.2).second));
+  EXPECT_EQ(ids_of(split_by_text(turned, 0.2).second),
+            ids_of(split_by_text(numbered(200), 0.2).second));
 }
 
 TEST(Split, KeepsEqualTextsOnOneSide) {

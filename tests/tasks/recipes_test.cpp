@@ -1,0 +1,53 @@
+// Every layer in recipes/tasks names a registered task, is called after it, and sets known keys
+// only.
+#include "base/config.h"
+#include "tasks/open_task.h"
+
+namespace molt::test {
+namespace {
+
+class TaskChoices final : public ChoiceTable {
+ public:
+  std::vector<std::string> names() const override { return tasks().names(); }
+  std::unique_ptr<Config> make(const std::string& name) const override {
+    return tasks().get(name, "task.name", "task").config();
+  }
+};
+
+struct TrainKeys : Config {
+  int64_t epochs = 0, batch_size = 0;
+  double learning_rate = 0;
+  void fields(FieldVisitor& v) override {
+    v.field("epochs", epochs, "");
+    v.field("batch_size", batch_size, "");
+    v.field("learning_rate", learning_rate, "");
+  }
+};
+
+struct Layer : Config {
+  Choice task;
+  TrainKeys train;
+  TaskChoices choices;
+  void fields(FieldVisitor& v) override {
+    v.choice("task", task, choices, "");
+    v.nested("train", train, "");
+  }
+};
+
+TEST(TaskRecipes, EachIsCalledAfterItsTaskAndSetsKnownKeys) {
+  for (const std::string name :
+       {"classify", "cola", "mnli", "mrpc", "qnli", "qqp", "rte", "sst2", "stsb", "wnli"}) {
+    SCOPED_TRACE(name);
+    Layer layer;
+    ConfigLayers layers;
+    layers.add_file(source_dir() / "recipes" / "tasks" / (name + ".yaml"));
+    layers.apply(layer);
+    EXPECT_EQ(layer.task.name, name);
+    EXPECT_GT(layer.train.epochs, 0);
+    EXPECT_GT(layer.train.batch_size, 0);
+    EXPECT_GT(layer.train.learning_rate, 0);
+  }
+}
+
+}  // namespace
+}  // namespace molt::test
