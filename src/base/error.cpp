@@ -10,6 +10,10 @@ std::string one_line(const std::string& where, const std::string& found, const s
   std::string line = where.empty() ? found : where + ": " + found;
   if (!line.empty() && line.back() != '.') line += '.';
   if (!todo.empty()) line += ' ' + todo;
+  // Names out of files may hold anything; a line break, a zero or a terminal's escape must not get
+  // out.
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   return line;
 }
 
@@ -57,7 +61,8 @@ std::vector<std::string> nearest(std::string_view name, const std::vector<std::s
   std::vector<std::pair<size_t, std::string>> scored;
   for (const auto& candidate : known) {
     const size_t distance = edit_distance(name, candidate);
-    if (distance <= std::max(name.size(), candidate.size()) / 2) scored.emplace_back(distance, candidate);
+    if (distance <= std::max(name.size(), candidate.size()) / 2)
+      scored.emplace_back(distance, candidate);
   }
   std::stable_sort(scored.begin(), scored.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -12,6 +12,10 @@ TEST(UserErrorLine, HasItsThreePartsAndOneFullStop) {
   EXPECT_STREQ(UserError("", "It is bad.", "").what(), "It is bad.");
 }
 
+TEST(UserErrorLine, IsOneLineWhateverANameHolds) {
+  EXPECT_STREQ(UserError(std::string("a\0b", 3), "is\nbad\x1b[2J", "").what(), "a?b: is?bad?[2J.");
+}
+
 TEST(Suggestion, NamesTheNearestOrElseEverything) {
   EXPECT_EQ(suggestion("rnak", {"alpha", "rank"}), "Did you mean rank?");
   EXPECT_EQ(suggestion("zzz", {"alpha", "rank"}), "Known: alpha, rank.");

@@ -47,5 +47,18 @@ TEST(JsonText, ErrorsHaveLineAndColumn) {
   EXPECT_THROW(parse_json("", "f"), UserError);
 }
 
+TEST(JsonText, MayRefuseRepeatedKeys) {
+  EXPECT_EQ(parse_json("{\"a\": 1, \"a\": 2}", "f")["a"], 2);
+  EXPECT_THROW(parse_strict_json("{\"a\": 1, \"a\": 2}", "f"), UserError);
+  EXPECT_THROW(parse_ordered_json("{\"b\": [{\"a\": 1, \"a\": {}}]}", "f"), UserError);
+  EXPECT_EQ(parse_strict_json("{\"a\": {\"a\": 1}, \"b\": {\"a\": 2}}", "f")["b"]["a"], 2);
+  EXPECT_EQ(parse_ordered_json("{\"b\": 1, \"a\": 2}", "f").dump(), "{\"b\":1,\"a\":2}");
+  std::string many = "{\"k\":0";
+  for (int i = 0; i < 10'000; ++i) many += ",\"" + std::to_string(i) + "\":0";
+  many += '}';
+  EXPECT_EQ(parse_strict_json(many, "f").size(), 10'001u);
+  EXPECT_THROW(parse_ordered_json(many, "f"), UserError);
+}
+
 }  // namespace
 }  // namespace molt

@@ -1,0 +1,75 @@
+#include "files/safetensors.h"
+
+#include <bit>
+#include <cstring>
+
+#include "base/error.h"
+#include "files/safetensors_header.h"
+
+namespace molt {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "data is used as it lies in the file");
+
+constexpr uint64_t kLengthBytes = 8;
+constexpr uint64_t kMaximumHeader = 100'000'000;  // what the reference reader allows
+
+}  // namespace
+
+SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  const auto refuse = [&](const std::string& what) {
+    throw UserError(where, what, "The file is cut off or not a safetensors file; fetch it again.");
+  };
+  SafetensorsFile file;
+  file.path_ = path;
+  file.mapping_ = Mapping::open(path);
+  const auto bytes = file.mapping_->bytes();
+  if (bytes.empty()) refuse("is empty");
+  if (bytes.size() < kLengthBytes)
+    refuse("has " + std::to_string(bytes.size()) + " bytes; expected at least 8");
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), kLengthBytes);
+  if (length > kMaximumHeader)
+    refuse("says that its header has " + std::to_string(length) + " bytes; expected at most " +
+           std::to_string(kMaximumHeader));
+  if (length > bytes.size() - kLengthBytes)
+    refuse("says that its header has " + std::to_string(length) + " bytes; the file has only " +
+           std::to_string(bytes.size()));
+  const std::string_view json(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
+  file.buffer_ = bytes.subspan(kLengthBytes + length);
+  SafetensorsHeader header = parse_safetensors_header(json, file.buffer_.size(), where);
+  file.tensors_ = std::move(header.tensors);
+  file.metadata_ = std::move(header.metadata);
+  for (size_t i = 0; i < file.tensors_.size(); ++i) file.index_[file.tensors_[i].name] = i;
+  return file;
+}
+
+std::vector<std::string> SafetensorsFile::names() const {
+  std::vector<std::string> out;
+  for (const TensorInfo& tensor : tensors_) out.push_back(tensor.name);
+  return out;
+}
+
+const TensorInfo* SafetensorsFile::find(const std::string& name) const {
+  const auto found = index_.find(name);
+  return found == index_.end() ? nullptr : &tensors_[found->second];
+}
+
+const TensorInfo& SafetensorsFile::info(const std::string& name) const {
+  if (const TensorInfo* tensor = find(name)) return *tensor;
+  const auto near = nearest(name, names());
+  throw UserError(path_.string(), "has no tensor \"" + name + '"',
+                  near.empty() ? "It holds " + std::to_string(tensors_.size()) + " other tensors."
+                               : "Nearest: " + join_names(near) + ".");
+}
+
+std::span<const std::byte> SafetensorsFile::bytes(const std::string& name) const {
+  return bytes(info(name));
+}
+
+std::span<const std::byte> SafetensorsFile::bytes(const TensorInfo& info) const {
+  return buffer_.subspan(info.begin, info.end - info.begin);
+}
+
+}  // namespace molt
