@@ -1,0 +1,31 @@
+# Everything outside: Debian's libraries and libtorch. libtorch is an existing Torch_DIR or
+# CMAKE_PREFIX_PATH, else the torch of the Python that is named by MOLT_PYTHON or found first.
+find_package(yaml-cpp REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_library(ONIG_LIBRARY onig REQUIRED)
+find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
+
+find_package(Torch QUIET)
+if(NOT Torch_FOUND)
+  set(MOLT_PYTHON "" CACHE FILEPATH "Python whose torch package provides libtorch")
+  foreach(python "${MOLT_PYTHON}" "${CMAKE_SOURCE_DIR}/.venv/bin/python" python3)
+    if(NOT Torch_FOUND AND NOT python STREQUAL "")
+      execute_process(COMMAND ${python} -c "import torch; print(torch.utils.cmake_prefix_path)"
+                      OUTPUT_VARIABLE torch_prefix OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET
+                      RESULT_VARIABLE torch_missing)
+      if(torch_missing EQUAL 0)
+        list(APPEND CMAKE_PREFIX_PATH "${torch_prefix}")
+        find_package(Torch QUIET)
+      endif()
+    endif()
+  endforeach()
+endif()
+if(NOT Torch_FOUND)
+  message(FATAL_ERROR "libtorch was not found. Run 'make build' (it installs torch 2.13.0 into .venv), "
+                      "or pass -DTorch_DIR=... or -DMOLT_PYTHON=/path/to/python with torch 2.11 to 2.13.")
+endif()
+if(Torch_VERSION VERSION_LESS 2.11 OR Torch_VERSION VERSION_GREATER_EQUAL 2.14)
+  message(WARNING "libtorch ${Torch_VERSION} was found; molt is tested with 2.11 to 2.13.")
+endif()

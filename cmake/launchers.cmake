@@ -1,0 +1,27 @@
+# ccache (with the settings a precompiled header needs) and mold, each where it is installed.
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CCACHE_PROGRAM})
+endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# -fPIC everywhere, so that programs can use the precompiled header of the libraries.
+add_compile_options(-fPIC -Wall -Wextra -Wno-unused-parameter -fno-math-errno -fno-trapping-math -fopenmp-simd)
+if(CCACHE_PROGRAM)
+  add_compile_options(-fpch-preprocess)
+endif()
+if(MOLT_WERROR)
+  add_compile_options(-Werror -Wno-error=stringop-overflow -Wno-error=maybe-uninitialized
+                      -Wno-error=array-bounds -Wno-error=restrict -Wno-error=dangling-pointer)
+endif()
+if(MOLT_SANITIZE)
+  # vptr needs the type information of libtorch, which the prebuilt library hides.
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer
+                      -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=address,undefined)
+endif()

@@ -1,0 +1,84 @@
+# molt_room(<folder> [TORCH] [ROOMS ...] [LIBRARIES ...] [REGISTER <kind>])
+# One static library per folder of src/. TORCH rooms share one precompiled header, tensor/tensor.h.
+# REGISTER writes a table that calls register_<file name>() for every .cpp whose name is that of a thing to
+# register: static registration through a static library would register nothing.
+function(molt_room folder)
+  cmake_parse_arguments(ROOM "TORCH" "REGISTER" "ROOMS;LIBRARIES" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cpp)
+  if(folder STREQUAL "cli")
+    list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  endif()
+  if(ROOM_REGISTER)
+    molt_table(${folder} ${ROOM_REGISTER} table)
+    list(APPEND sources ${table})
+  endif()
+  set(target molt_${folder})
+  if(NOT sources)
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  else()
+    add_library(${target} STATIC ${sources})
+    set(scope PUBLIC)
+  endif()
+  target_include_directories(${target} ${scope} ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
+  foreach(room ${ROOM_ROOMS})
+    target_link_libraries(${target} ${scope} molt_${room})
+  endforeach()
+  target_link_libraries(${target} ${scope} ${ROOM_LIBRARIES})
+  if(ROOM_TORCH)
+    target_link_libraries(${target} ${scope} ${TORCH_LIBRARIES})
+    if(sources)
+      molt_precompile(${target})
+    endif()
+  endif()
+endfunction()
+
+# The first torch target builds the precompiled header, the others reuse it.
+function(molt_precompile target)
+  get_property(first GLOBAL PROPERTY MOLT_PCH_TARGET)
+  if(first)
+    target_precompile_headers(${target} REUSE_FROM ${first})
+  else()
+    target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src/tensor/tensor.h)
+    set_property(GLOBAL PROPERTY MOLT_PCH_TARGET ${target})
+  endif()
+endfunction()
+
+# Defines `const Registry<KindEntry>& <kind>s()`: the table of every src/<folder>/<name>.cpp that contains
+# "void register_<name>(", in the order of names.
+function(molt_table folder kind out)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cpp)
+  set(declarations "")
+  set(calls "")
+  foreach(file ${files})
+    get_filename_component(name ${file} NAME_WE)
+    file(STRINGS ${file} found REGEX "^void register_${name}\\(")
+    if(found)
+      string(APPEND declarations "void register_${name}(Registry<${kind}_entry>&);\n")
+      string(APPEND calls "    register_${name}(registry);\n")
+    endif()
+  endforeach()
+  string(SUBSTRING ${kind} 0 1 initial)
+  string(TOUPPER ${initial} initial)
+  string(SUBSTRING ${kind} 1 -1 rest)
+  set(entry "${initial}${rest}Entry")
+  string(REPLACE "${kind}_entry" "${entry}" declarations "${declarations}")
+  set(plural ${kind}s)
+  set(path ${CMAKE_BINARY_DIR}/generated/${folder}/table.cpp)
+  file(CONFIGURE OUTPUT ${path} CONTENT
+"// Generated from the file names of src/${folder}.
+#include \"${folder}/${kind}.h\"
+
+namespace molt {
+${declarations}
+const Registry<${entry}>& ${plural}() {
+  static const Registry<${entry}> registry = [] {
+    Registry<${entry}> registry;
+${calls}    return registry;
+  }();
+  return registry;
+}
+}  // namespace molt
+")
+  set(${out} ${path} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,51 @@
+// Bottleneck adapters (Houlsby et al. 2019, arXiv 1902.00751): a small network after the attention and after the
+// feed-forward of every block; the norms are trained too. The paper starts near the identity, with small random
+// numbers in both projections; here `up` starts at zero, so the start is the identity itself.
+#include "methods/method.h"
+#include "moe/bank/banks.h"
+
+namespace molt {
+namespace {
+
+struct HoulsbyConfig final : Config {
+  int64_t width = 64;
+  std::string activation = "gelu";
+  bool after_attention = true, after_feed_forward = true, train_norms = true;
+  std::optional<std::vector<int64_t>> layers;
+
+  void fields(FieldVisitor& v) override {
+    v.field("width", width, "Width of the bottleneck.", {.minimum = 1, .maximum = 65536});
+    v.field("activation", activation, "Between the two projections.",
+            {.choices = activation_names()});
+    v.field("after_attention", after_attention, "An adapter after the attention.");
+    v.field("after_feed_forward", after_feed_forward, "An adapter after the feed-forward.");
+    v.field("train_norms", train_norms, "Train the norms that follow the adapters.");
+    v.field("layers", layers, "Block numbers to adapt; null: all.");
+  }
+
+  std::optional<FieldProblem> check() const override {
+    if (after_attention || after_feed_forward) return std::nullopt;
+    return FieldProblem{"after_attention", "true where after_feed_forward is false",
+                        "Switch one of the two on."};
+  }
+};
+
+std::vector<Sentence> sentences(const Config& config, int64_t) {
+  const auto& c = dynamic_cast<const HoulsbyConfig&>(config);
+  auto bank = std::make_shared<BottleneckBank>();
+  bank->width = c.width;
+  bank->activation = c.activation;
+  bank->after_attention = c.after_attention;
+  bank->after_feed_forward = c.after_feed_forward;
+  bank->train_norms = c.train_norms;
+  return {{.sites = {{}, c.layers}, .bank = bank}};
+}
+
+}  // namespace
+
+void register_houlsby(Registry<MethodEntry>& registry) {
+  registry.add({"houlsby", "arXiv 1902.00751", "Bottleneck adapters after each sublayer.",
+                [] { return std::make_unique<HoulsbyConfig>(); }, sentences});
+}
+
+}  // namespace molt

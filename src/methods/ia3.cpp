@@ -1,0 +1,32 @@
+// IA3 (Liu et al. 2022, arXiv 2205.05638): learned scales of keys, values and the inner activations of the
+// feed-forward, all one at the start.
+#include "methods/method.h"
+#include "moe/bank/banks.h"
+
+namespace molt {
+namespace {
+
+struct Ia3Config final : Config {
+  std::vector<std::string> targets = {"key", "value", "ffn_down"};
+  std::optional<std::vector<int64_t>> layers;
+
+  void fields(FieldVisitor& v) override {
+    v.field("targets", targets,
+            "Linears to scale: their output, or the input where the role is ffn_down.");
+    v.field("layers", layers, "Block numbers to adapt; null: all.");
+  }
+};
+
+std::vector<Sentence> sentences(const Config& config, int64_t) {
+  const auto& c = dynamic_cast<const Ia3Config&>(config);
+  return {{.sites = {c.targets, c.layers}, .bank = std::make_shared<ScaleBank>()}};
+}
+
+}  // namespace
+
+void register_ia3(Registry<MethodEntry>& registry) {
+  registry.add({"ia3", "arXiv 2205.05638", "Learned scales of keys, values and inner activations.",
+                [] { return std::make_unique<Ia3Config>(); }, sentences});
+}
+
+}  // namespace molt

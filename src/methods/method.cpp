@@ -1,0 +1,67 @@
+#include "methods/method.h"
+
+namespace molt {
+namespace {
+
+class MethodChoices final : public ChoiceTable {
+ public:
+  explicit MethodChoices(bool inner) : inner_(inner) {}
+  std::vector<std::string> names() const override {
+    std::vector<std::string> out;
+    for (const MethodEntry& entry : methods().entries())
+      if (!inner_ || entry.name != "molex") out.push_back(entry.name);
+    return out;
+  }
+  std::unique_ptr<Config> make(const std::string& name) const override {
+    return methods().get(name, "method.name", "method").config();
+  }
+
+ private:
+  bool inner_;
+};
+
+// The leaves of the head (and, where asked, of the pooler) that no sentence trains yet.
+void train_parts(Sites& sites, const AttachOptions& options, Attachment& attachment) {
+  std::map<Tensor*, std::vector<Segment>> leaves;
+  std::vector<Tensor*> order;
+  for (const WeightSlot& slot : sites.weights) {
+    const bool wanted = (slot.part == WeightPart::head && options.train_head) ||
+                        (slot.part == WeightPart::pooler && options.train_pooler);
+    if (!wanted || attachment.trainables.contains(slot.storage)) continue;
+    if (leaves.find(slot.storage) == leaves.end()) order.push_back(slot.storage);
+    const Tensor view = slot.view();
+    leaves[slot.storage].push_back(
+        {slot.name, "head", view.sizes().vec(), slot.kind == WeightKind::matrix});
+    attachment.note(slot.name, "trained head", view.numel());
+  }
+  for (Tensor* storage : order) attachment.trainables.add(storage, leaves[storage]);
+}
+
+}  // namespace
+
+const ChoiceTable& method_choices() {
+  static const MethodChoices choices(false);
+  return choices;
+}
+
+const ChoiceTable& inner_method_choices() {
+  static const MethodChoices choices(true);
+  return choices;
+}
+
+std::vector<Sentence> sentences_of(const Choice& method, int64_t layers) {
+  MOLT_CHECK(method.config != nullptr, "a method without a config");
+  return methods().get(method.name, "method.name", "method").sentences(*method.config, layers);
+}
+
+std::unique_ptr<Attachment> attach(const std::vector<Sentence>& sentences, Sites& sites,
+                                   const AttachOptions& options) {
+  auto attachment = std::make_unique<Attachment>();
+  attachment->seed = derive(options.seed, "initialisation");
+  for (const Sentence& sentence : sentences) sentence.bank->attach(sentence, sites, *attachment);
+  train_parts(sites, options, *attachment);
+  attachment->trainables.build();
+  return attachment;
+}
+
+}  // namespace molt

@@ -1,0 +1,120 @@
+// From a Hugging Face folder to a model: which names in the file are which weights, what is missing, what is
+// left over, what is initialised anew.
+#include <algorithm>
+#include <set>
+
+#include "models/bert.h"
+#include "tensor/tensor_file.h"
+
+namespace molt {
+namespace {
+
+// Old files say gamma and beta.
+std::string modern(std::string name) {
+  const auto replace_end = [&](std::string_view old_end, std::string_view new_end) {
+    if (name.ends_with(old_end)) name.replace(name.size() - old_end.size(), old_end.size(), new_end);
+  };
+  replace_end("LayerNorm.gamma", "LayerNorm.weight");
+  replace_end("LayerNorm.beta", "LayerNorm.bias");
+  return name;
+}
+
+// Files may or may not have the prefix of the base model.
+std::string canonical(const std::string& name, const std::string& model_type) {
+  const std::string prefix = model_type + ".";
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
+// Buffers of old files that carry nothing.
+bool is_ignored(const std::string& name) { return name.ends_with("position_ids"); }
+
+std::string shape_of(const std::vector<int64_t>& shape) {
+  return shape_text(at::empty(shape, at::TensorOptions().device(at::kMeta)));
+}
+
+[[noreturn]] void wrong_shape(const std::string& where, const std::string& name, const Tensor& found,
+                              const Tensor& expected) {
+  throw UserError(where,
+                  name + " has shape " + shape_of(found.sizes().vec()) + "; config.json says " +
+                      shape_of(expected.sizes().vec()),
+                  "Use the config.json that belongs to these weights.");
+}
+
+void check_missing(const std::vector<std::string>& missing, const std::string& where) {
+  if (missing.empty()) return;
+  std::vector<std::string> first(missing.begin(), missing.begin() + std::min<size_t>(3, missing.size()));
+  throw UserError(where,
+                  "lacks " + std::to_string(missing.size()) + " weights of the model, such as " +
+                      join_names(first),
+                  "Is the file complete and of the model type that config.json names?");
+}
+
+void initialise(const WeightSlot& slot, double range, RandomKey seed) {
+  const Tensor view = slot.view();
+  if (slot.kind == WeightKind::bias)
+    view.zero_();
+  else
+    view.copy_(normal_tensor(view.sizes(), range, derive(seed, slot.name)));
+}
+
+HeadKind head_kind(const ModelConfig& config, const LoadOptions& options) {
+  if (options.head) return *options.head;
+  const bool classifies = std::any_of(
+      config.architectures.begin(), config.architectures.end(),
+      [](const std::string& name) { return name.ends_with("ForSequenceClassification"); });
+  if (!options.labels && !classifies) return HeadKind::none;
+  return config.model_type == "roberta" ? HeadKind::dense : HeadKind::pooled;
+}
+
+}  // namespace
+
+LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& options) {
+  const ModelConfig config = read_model_config(folder);
+  const HeadKind head = head_kind(config, options);
+  const int64_t described = config.labels.empty() ? 2 : static_cast<int64_t>(config.labels.size());
+  const at::TensorOptions kind = at::TensorOptions().dtype(at::kFloat).device(options.device);
+  LoadedModel out{make_model(config, head, options.labels.value_or(described), kind), {}};
+
+  const at::NoGradGuard no_grad;
+  const std::string where = folder.string();
+  std::map<std::string, std::pair<std::string, Tensor>> file;  // canonical name to name and tensor
+  for (auto& [name, tensor] : read_model_tensors(folder)) {
+    if (is_ignored(name)) continue;
+    const std::string today = modern(name), key = canonical(today, config.model_type);
+    if (!file.emplace(key, std::make_pair(today, tensor)).second)
+      throw UserError(where, "has " + key + " twice, with and without prefix or under an old name",
+                      "Remove one of the two.");
+  }
+  std::set<std::string> used;
+  std::vector<std::string> absent;
+  for (const WeightSlot& slot : out.model->sites().weights) {
+    const std::string key = canonical(slot.name, config.model_type);
+    const auto found = file.find(key);
+    const Tensor view = slot.view();
+    if (found != file.end()) {
+      used.insert(key);
+      const Tensor& tensor = found->second.second;
+      if (tensor.sizes() == view.sizes() && tensor.is_floating_point()) {
+        view.copy_(tensor);
+        ++out.report.loaded;
+        continue;
+      }
+      // A head for another number of labels gives way to a new one; anything else is a mistake.
+      if (slot.part != WeightPart::head) wrong_shape(where, found->second.first, tensor, view);
+    }
+    if (slot.part == WeightPart::backbone) {
+      absent.push_back(slot.name);
+      continue;
+    }
+    initialise(slot, config.initializer_range, derive(options.seed, "head"));
+    (slot.part == WeightPart::head ? out.report.newly_initialised : out.report.missing)
+        .push_back(slot.name);
+  }
+  check_missing(absent, where);
+  for (const auto& [key, entry] : file)
+    if (!used.contains(key)) out.report.unexpected.push_back(entry.first);
+  std::sort(out.report.missing.begin(), out.report.missing.end());
+  return out;
+}
+
+}  // namespace molt

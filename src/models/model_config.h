@@ -1,0 +1,35 @@
+// The parts of a Hugging Face config.json that decide what is computed, checked and bounded.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace molt {
+
+struct ModelConfig {
+  std::string model_type;  // bert, roberta
+  std::vector<std::string> architectures;
+  int64_t vocab_size = 30522, hidden_size = 768, layers = 12, heads = 12, intermediate_size = 3072;
+  int64_t max_positions = 512, type_vocab_size = 2, pad_token_id = 0;
+  std::string hidden_act = "gelu";
+  double hidden_dropout = 0.1, attention_dropout = 0.1;
+  std::optional<double> classifier_dropout;
+  double initializer_range = 0.02, layer_norm_epsilon = 1e-12;
+  std::optional<std::string> problem_type;
+  std::vector<std::string> labels;  // names in the order of ids; empty: no head is described
+  std::string text;                 // the file as it stands, to be written back with what we do not know
+
+  double head_dropout() const { return classifier_dropout.value_or(hidden_dropout); }
+  int64_t head_width() const { return hidden_size / heads; }
+};
+
+// Reads `folder`/config.json. UserError: missing file, unsupported model_type (with those supported),
+// a value of the wrong type or out of range.
+ModelConfig read_model_config(const std::filesystem::path& folder);
+
+const std::vector<std::string>& supported_model_types();
+
+}  // namespace molt

@@ -1,0 +1,56 @@
+// What attaching a method to a model gives: the trainable buffer, frozen buffers, the layout of the measures,
+// the auxiliary losses and a table for people of what went where.
+#pragma once
+
+#include "nn/sites.h"
+#include "nn/trainables.h"
+
+namespace molt {
+
+// Settings of a learning-rate group that differ from those of the run.
+struct GroupSettings {
+  std::optional<double> learning_rate, weight_decay;
+};
+
+struct AuxiliaryLoss {
+  std::string name;
+  double weight;
+  // The unweighted loss from the table of a forward pass; a scalar.
+  std::function<Tensor(const MeasureTable&, Reducer&)> formula;
+};
+
+// A tensor that belongs to the method, is saved with it and is not trained.
+struct FrozenBuffer {
+  std::string name;
+  Tensor* tensor;
+};
+
+struct AttachedSite {
+  std::string site;    // module path
+  std::string what;    // "low_rank r=8", "trained"
+  int64_t parameters;  // trainable
+};
+
+struct Attachment {
+  Trainables trainables;
+  std::vector<FrozenBuffer> buffers;
+  MeasureTable measures;  // its layout; each forward pass starts from a cleared copy
+  std::vector<AuxiliaryLoss> losses;
+  std::map<std::string, GroupSettings> groups;
+  std::vector<AttachedSite> table;
+  RandomKey seed = 0;  // of initial values
+
+  // Adds a trainable leaf of one segment, or a frozen buffer.
+  void train(Tensor* tensor, const std::string& name, const std::string& group, bool decays);
+  void freeze(Tensor* tensor, const std::string& name);
+  void note(std::string site, std::string what, int64_t parameters);
+
+  // The losses by name, unweighted (scalars in the graph), and their weighted sum; undefined without losses.
+  std::vector<std::pair<std::string, Tensor>> auxiliary(const ForwardContext& context) const;
+  Tensor auxiliary_sum(const ForwardContext& context) const;
+
+  // Every named tensor of the method, trained or frozen, as files hold it (views, detached).
+  std::vector<std::pair<std::string, Tensor>> state() const;
+};
+
+}  // namespace molt

@@ -1,0 +1,33 @@
+// The model's own weights, trained where they stand: all of them (full fine-tuning) or the biases (BitFit).
+// Head weights are left to the caller, who trains the head whatever the method is.
+#include "moe/bank/banks.h"
+
+namespace molt {
+namespace {
+
+bool is_chosen(const WeightSlot& slot, BaseWeightBank::Which which) {
+  if (slot.part != WeightPart::backbone) return false;
+  if (which == BaseWeightBank::Which::all) return true;
+  // BitFit trains every bias of the encoder, those of the norms included.
+  return slot.name.ends_with(".bias");
+}
+
+}  // namespace
+
+void BaseWeightBank::attach(const Sentence&, Sites& sites, Attachment& attachment) const {
+  // Slots of one storage (query, key, value) become one leaf.
+  std::map<Tensor*, std::vector<Segment>> leaves;
+  std::vector<Tensor*> order;
+  for (const WeightSlot& slot : sites.weights) {
+    if (!is_chosen(slot, which)) continue;
+    if (leaves.find(slot.storage) == leaves.end()) order.push_back(slot.storage);
+    const Tensor view = slot.view();
+    leaves[slot.storage].push_back({slot.name, "base", view.sizes().vec(),
+                                    slot.kind == WeightKind::matrix ||
+                                        slot.kind == WeightKind::embedding});
+    attachment.note(slot.name, "trained", view.numel());
+  }
+  for (Tensor* storage : order) attachment.trainables.add(storage, leaves[storage]);
+}
+
+}  // namespace molt

@@ -1,0 +1,62 @@
+// Bottleneck adapters (Houlsby et al. 2019): x + up(activation(down(x))) after the projection and dropout of a
+// sublayer, before the residual is added. Their near-identity start is made exact: `up` starts at zero.
+// Legend: T tokens, D width, W bottleneck width.
+#include "moe/bank/banks.h"
+
+#include <algorithm>
+
+namespace molt {
+namespace {
+
+class BottleneckAdapter final : public OutputAdapter {
+ public:
+  BottleneckAdapter(int64_t width, int64_t bottleneck, double deviation, std::string activation,
+                    RandomKey key, const at::TensorOptions& options)
+      : down_weight(normal_tensor({bottleneck, width}, deviation, key).to(options)),
+        down_bias(at::zeros({bottleneck}, options)),
+        up_weight(at::zeros({width, bottleneck}, options)),
+        up_bias(at::zeros({width}, options)),
+        activation_(std::move(activation)) {}
+
+  Tensor forward(const Tensor& x, const Call&) override {
+    const Tensor inner = activate(at::linear(x, down_weight, down_bias), activation_);  // [T, W]
+    return x + at::linear(inner, up_weight, up_bias);                                   // [T, D]
+  }
+
+  Tensor down_weight, down_bias, up_weight, up_bias;
+
+ private:
+  std::string activation_;
+};
+
+// "....attention.output.LayerNorm" to "....attention.output".
+std::string parent(const std::string& path) { return path.substr(0, path.rfind('.')); }
+
+}  // namespace
+
+void BottleneckBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
+  for (ResidualNorm* end : sites.outputs) {
+    if (end->sublayer() == Sublayer::attention ? !after_attention : !after_feed_forward) continue;
+    const auto& layers = sentence.sites.layers;
+    if (layers && std::find(layers->begin(), layers->end(), end->block()) == layers->end()) continue;
+    MOLT_CHECK(!end->adapter, "two adapters at " + end->norm.name);
+    const std::string name = parent(end->norm.name) + ".bottleneck.";
+    auto adapter = std::make_shared<BottleneckAdapter>(
+        sites.width, width, initial_deviation, activation,
+        derive(attachment.seed, name + "down.weight"), end->norm.weight.options());
+    attachment.train(&adapter->down_weight, name + "down.weight", "adapter", true);
+    attachment.train(&adapter->down_bias, name + "down.bias", "adapter", false);
+    attachment.train(&adapter->up_weight, name + "up.weight", "adapter", true);
+    attachment.train(&adapter->up_bias, name + "up.bias", "adapter", false);
+    int64_t count = width * (2 * sites.width + 1) + sites.width;
+    if (train_norms) {
+      attachment.train(&end->norm.weight, end->norm.name + ".weight", "adapter", false);
+      attachment.train(&end->norm.bias, end->norm.name + ".bias", "adapter", false);
+      count += 2 * sites.width;
+    }
+    attachment.note(parent(end->norm.name), "bottleneck " + std::to_string(width), count);
+    end->adapter = adapter;
+  }
+}
+
+}  // namespace molt

@@ -1,0 +1,27 @@
+#include "moe/loss/balance.h"
+
+namespace molt {
+
+// Columns of the table: E counts of decisions, E sums of probabilities, the number of decisions, of tokens.
+
+BalanceLoss::BalanceLoss(int64_t experts, MeasureTable& layout)
+    : experts_(experts), site_(layout.add_site(2 * experts + 2)) {}
+
+void BalanceLoss::measure(const Tensor& probabilities, const std::vector<int64_t>& choice,
+                          MeasureTable& table) const {
+  const Tensor counts = at::zeros({experts_}, at::kDouble);
+  for (const int64_t expert : choice) counts.data_ptr<double>()[expert] += 1;
+  const Tensor totals = at::tensor({static_cast<double>(choice.size()),
+                                    static_cast<double>(probabilities.size(0))});
+  table.add(site_, at::cat({counts.to(probabilities.options()), probabilities.sum(0),
+                            totals.to(probabilities.options())}));
+}
+
+Tensor BalanceLoss::formula(const MeasureTable& table, Reducer& reducer) const {
+  const Tensor sums = table.sums(site_, reducer);
+  const Tensor share = sums.narrow(0, 0, experts_) / sums[2 * experts_];
+  const Tensor mean = sums.narrow(0, experts_, experts_) / sums[2 * experts_ + 1];
+  return static_cast<double>(experts_) * (share * mean).sum();
+}
+
+}  // namespace molt

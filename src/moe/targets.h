@@ -1,0 +1,21 @@
+// Which linears of a model a list of targets means.
+#pragma once
+
+#include "moe/sentence.h"
+
+namespace molt {
+
+// Whether a module path is meant by a pattern: equal, ending with "." + pattern, or, where the pattern has
+// characters of a regular expression, a match of the whole path. UserError for a malformed expression.
+bool name_matches(const std::string& pattern, const std::string& path);
+
+// As `rank_pattern` keys of PEFT: the path ends with a match of the expression, at a dot or at its start.
+bool pattern_key_matches(const std::string& key, const std::string& path);
+
+// The members of `group` that `choice` selects, by number.
+std::vector<size_t> selected_members(const LinearGroup& group, const SiteChoice& choice);
+
+// UserError where a target selects nothing in any group, or a layer does not exist.
+void check_choice(const SiteChoice& choice, const Sites& sites, const std::string& method);
+
+}  // namespace molt

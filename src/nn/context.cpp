@@ -1,0 +1,66 @@
+#include "nn/context.h"
+
+namespace molt {
+
+int64_t MeasureTable::add_site(int64_t columns) {
+  columns_.push_back(columns);
+  sums_.emplace_back();
+  return static_cast<int64_t>(columns_.size()) - 1;
+}
+
+void MeasureTable::clear() {
+  for (Tensor& sum : sums_) sum = Tensor();
+}
+
+void MeasureTable::add(int64_t site, const Tensor& sums) {
+  MOLT_CHECK(sums.dim() == 1 && sums.size(0) == columns_.at(site), shape_text(sums));
+  Tensor& total = sums_[site];
+  total = total.defined() ? total + sums : sums;
+}
+
+Tensor MeasureTable::sums(int64_t site, Reducer& reducer) const {
+  Tensor total = sums_.at(site);
+  MOLT_CHECK(total.defined(), "site " + std::to_string(site) + " was not measured");
+  if (reducer.size() == 1) return total;
+  // The other processes' sums enter as constants: their gradients are theirs to compute.
+  Tensor everyone = total.detach().clone();
+  reducer.all_reduce(everyone);
+  return total + (everyone - total.detach());
+}
+
+void RoutingRecord::count(int64_t position, int64_t positions, int64_t blocks,
+                          const Decision& decision) {
+  if (!choices.defined()) choices = at::zeros({positions, blocks}, at::kLong);
+  int64_t* row = choices.data_ptr<int64_t>() + position * blocks;
+  for (const int64_t block : decision.choice) ++row[block];
+}
+
+void RoutingRecord::add_entropy(int64_t position, int64_t positions, double sum, int64_t count) {
+  entropy.resize(static_cast<size_t>(positions));
+  tokens.resize(static_cast<size_t>(positions));
+  entropy[position] += sum;
+  tokens[position] += count;
+}
+
+const Decision& ForwardContext::route(const std::string& router, const CallPath& path,
+                                      const std::function<Decision()>& make) {
+  const auto key = std::make_pair(router, path);
+  const auto found = decisions_.find(key);
+  if (found != decisions_.end()) return found->second;
+  return decisions_.emplace(key, make()).first->second;
+}
+
+void ForwardContext::stand(const std::string& router, const CallPath& path, Decision decision) {
+  decisions_[std::make_pair(router, path)] = std::move(decision);
+}
+
+DropoutMask ForwardContext::mask(double probability, std::string_view site, const CallPath& path,
+                                 std::string_view purpose, const Rows& rows) const {
+  if (phase != Phase::train || probability == 0) return {};
+  RandomKey key = derive(derive(seed, site), purpose);
+  for (const int64_t word : {path.pass, path.position, static_cast<int64_t>(path.use), path.block})
+    key = derive(key, static_cast<uint64_t>(word));
+  return {probability, key, static_cast<uint32_t>(step), rows.example, rows.token};
+}
+
+}  // namespace molt

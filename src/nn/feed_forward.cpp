@@ -1,0 +1,32 @@
+#include "nn/feed_forward.h"
+
+namespace molt {
+
+const std::vector<std::string>& activation_names() {
+  static const std::vector<std::string> names = {"gelu", "gelu_new", "gelu_pytorch_tanh", "relu",
+                                                 "silu", "swish", "tanh"};
+  return names;
+}
+
+Tensor activate(const Tensor& x, const std::string& activation) {
+  if (activation == "gelu") return at::gelu(x);
+  if (activation == "gelu_new" || activation == "gelu_pytorch_tanh") return at::gelu(x, "tanh");
+  if (activation == "relu") return at::relu(x);
+  if (activation == "silu" || activation == "swish") return at::silu(x);
+  if (activation == "tanh") return at::tanh(x);
+  throw BugError("unknown activation " + activation);
+}
+
+FeedForward::FeedForward(LinearGroup up, LinearGroup down, std::string activation)
+    : up(std::move(up)), down(std::move(down)), activation_(std::move(activation)) {}
+
+Tensor FeedForward::base(const Tensor& x, const Call& call) const {
+  const Tensor inner = activate(up.forward(x, call), activation_);  // [T, intermediate]
+  return down.forward(inner, call);                                 // [T, D]
+}
+
+Tensor FeedForward::forward(const Tensor& x, const Call& call) {
+  return adapter ? adapter->forward(*this, x, call) : base(x, call);
+}
+
+}  // namespace molt

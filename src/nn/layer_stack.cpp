@@ -1,0 +1,34 @@
+#include "nn/layer_stack.h"
+
+#include <algorithm>
+
+namespace molt {
+
+std::vector<Tensor> LayerStack::run(std::span<const CallPath> paths, const Tensor& z,
+                                    const Rows& rows, ForwardContext& context,
+                                    const SelectedRows* read) {
+  std::vector<Tensor> out;
+  for (const CallPath& path : paths)
+    out.push_back(blocks.at(path.block)->forward(z, Call{rows, path, context, read}));
+  return out;
+}
+
+Tensor LayerStack::forward(const Tensor& z, const Rows& rows, ForwardContext& context,
+                           const SelectedRows* read) {
+  if (adapter) return adapter->forward(*this, z, rows, context, read);
+  Tensor state = z;
+  for (int64_t t = 0; t < size(); ++t) {
+    if (hidden_states) hidden_states->push_back(state.detach());
+    const CallPath path{.position = t, .block = t};
+    state = run({&path, 1}, state, rows, context, t + 1 == size() ? read : nullptr)[0];
+  }
+  if (hidden_states) hidden_states->push_back(state.detach());
+  return state;
+}
+
+bool LayerStack::is_random() const {
+  return std::any_of(blocks.begin(), blocks.end(),
+                     [](const auto& block) { return block->is_random(); });
+}
+
+}  // namespace molt

@@ -1,0 +1,48 @@
+// The blocks of a model, with the slot for methods that mix whole layers. A borrowed block is an argument of
+// a call, never registered twice.
+#pragma once
+
+#include <span>
+
+#include "nn/context.h"
+
+namespace molt {
+
+class Block {
+ public:
+  virtual ~Block() = default;
+  // z [T, D] to [T, D], or to [read rows, D] where call.read is set.
+  virtual Tensor forward(const Tensor& z, const Call& call) = 0;
+  // Whether it draws random numbers in training (dropout of the model or of its adapters).
+  virtual bool is_random() const = 0;
+};
+
+class LayerStack;
+
+class StackAdapter {
+ public:
+  virtual ~StackAdapter() = default;
+  virtual Tensor forward(LayerStack& stack, const Tensor& z, const Rows& rows,
+                         ForwardContext& context, const SelectedRows* read) = 0;
+};
+
+class LayerStack {
+ public:
+  // z [T, D] to [T, D]; with `read`, the last position computes those rows alone: [read rows, D].
+  Tensor forward(const Tensor& z, const Rows& rows, ForwardContext& context,
+                 const SelectedRows* read);
+
+  // Several blocks on one input; `read` as in Call.
+  std::vector<Tensor> run(std::span<const CallPath> paths, const Tensor& z, const Rows& rows,
+                          ForwardContext& context, const SelectedRows* read);
+
+  int64_t size() const { return static_cast<int64_t>(blocks.size()); }
+  bool is_random() const;
+
+  std::vector<std::unique_ptr<Block>> blocks;
+  std::shared_ptr<StackAdapter> adapter;  // the slot
+  // Where set, every forward pass leaves the input of each position here, detached, and the output last.
+  std::vector<Tensor>* hidden_states = nullptr;
+};
+
+}  // namespace molt

@@ -1,0 +1,42 @@
+#include "nn/linear_group.h"
+
+namespace molt {
+
+const std::vector<std::string>& role_names() {
+  static const std::vector<std::string> names = {
+      "query", "key", "value", "attention_output", "ffn_up", "ffn_down", "pooler", "classifier"};
+  return names;
+}
+
+std::string role_name(Role role) { return role_names().at(static_cast<size_t>(role)); }
+
+LinearGroup::LinearGroup(std::vector<Member> members, int64_t in, int64_t block,
+                         const at::TensorOptions& options)
+    : members_(std::move(members)), block_(block) {
+  MOLT_CHECK(!members_.empty(), "a group without members");
+  weight = at::empty({members_.back().end, in}, options);
+  bias = at::empty({members_.back().end}, options);
+}
+
+Tensor LinearGroup::weight_of(MemberRange range) const {
+  return weight.narrow(0, first_column(range), columns(range));
+}
+
+Tensor LinearGroup::bias_of(MemberRange range) const {
+  return bias.narrow(0, first_column(range), columns(range));
+}
+
+Tensor LinearGroup::base(const Tensor& x, MemberRange range) const {
+  return at::addmm(bias_of(range), x, weight_of(range).t());  // [T, columns]
+}
+
+Tensor LinearGroup::forward(const Tensor& x, const Call& call) const {
+  return forward(x, call, all());
+}
+
+Tensor LinearGroup::forward(const Tensor& x, const Call& call, MemberRange range) const {
+  MOLT_CHECK(x.dim() == 2 && x.size(1) == in(), shape_text(x) + " into " + site());
+  return adapter ? adapter->forward(*this, x, call, range) : base(x, range);
+}
+
+}  // namespace molt

@@ -1,0 +1,72 @@
+// The linears that read one x (query, key and value; or a single linear): one base product over a fused
+// buffer with named members, and one slot for an adapter. Legend: T tokens, D width of x.
+#pragma once
+
+#include "nn/context.h"
+
+namespace molt {
+
+enum class Role { query, key, value, attention_output, ffn_up, ffn_down, pooler, classifier };
+const std::vector<std::string>& role_names();
+std::string role_name(Role role);
+
+struct Member {
+  Role role;
+  std::string name;     // the Hugging Face module path
+  int64_t begin, end;   // its columns of the fused output
+};
+
+// Members first to last of a group (last not included).
+struct MemberRange {
+  size_t first, last;
+};
+
+class LinearGroup;
+
+// Base product and adapter are one thing, so that an adapter sees the whole product: LoRA adds to it, IA3
+// scales x or y, DoRA needs the weight.
+class GroupAdapter {
+ public:
+  virtual ~GroupAdapter() = default;
+  // x [T, D] to [T, columns of `range`], counted from the first column of the range.
+  virtual Tensor forward(const LinearGroup& group, const Tensor& x, const Call& call,
+                         MemberRange range) = 0;
+  // The weight [out, in] of one member with the adapter folded in; nothing where it depends on the input.
+  virtual std::optional<Tensor> merged(const LinearGroup& group, size_t member) const = 0;
+  // Whether it draws random numbers in training.
+  virtual bool is_random() const = 0;
+};
+
+class LinearGroup {
+ public:
+  // Weights are left uninitialised: [sum(out), in] and [sum(out)].
+  LinearGroup(std::vector<Member> members, int64_t in, int64_t block,
+              const at::TensorOptions& options);
+
+  Tensor forward(const Tensor& x, const Call& call) const;  // [T, D] to [T, sum(out)]
+  Tensor forward(const Tensor& x, const Call& call, MemberRange range) const;
+  // The base product alone, tracked.
+  Tensor base(const Tensor& x, MemberRange range) const;
+
+  MemberRange all() const { return {0, members_.size()}; }
+  int64_t first_column(MemberRange range) const { return members_[range.first].begin; }
+  int64_t columns(MemberRange range) const {
+    return members_[range.last - 1].end - members_[range.first].begin;
+  }
+  Tensor weight_of(MemberRange range) const;  // [columns, in], a view
+  Tensor bias_of(MemberRange range) const;    // [columns], a view
+
+  const std::vector<Member>& members() const { return members_; }
+  int64_t in() const { return weight.size(1); }
+  int64_t block() const { return block_; }  // -1 outside the layer stack
+  const std::string& site() const { return members_.front().name; }
+
+  Tensor weight, bias;                    // frozen unless a method trains them
+  std::shared_ptr<GroupAdapter> adapter;  // the slot
+
+ private:
+  std::vector<Member> members_;
+  int64_t block_;
+};
+
+}  // namespace molt

@@ -1,0 +1,65 @@
+#include "nn/norm.h"
+
+namespace molt {
+namespace {
+
+using torch::autograd::Function;
+
+// LN(residual + mask * x) as one node: it keeps the sum alone and makes the mask again.
+class DropoutAddNorm : public Function<DropoutAddNorm> {
+ public:
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& residual,
+                        const Tensor& weight, const Tensor& bias, double epsilon,
+                        const DropoutMask& mask) {
+    const Tensor sum = apply_mask_add(x, residual, mask);  // [T, D]
+    auto [y, mean, rstd] = at::native_layer_norm(sum, {sum.size(1)}, weight, bias, epsilon);
+    ctx->save_for_backward({sum, mean, rstd, weight, bias, mask.example, mask.token});
+    ctx->saved_data["probability"] = mask.probability;
+    ctx->saved_data["key"] = static_cast<int64_t>(mask.key);
+    ctx->saved_data["step"] = static_cast<int64_t>(mask.step);
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    const auto saved = ctx->get_saved_variables();
+    const Tensor& sum = saved[0];
+    const bool needs_sum = ctx->needs_input_grad(0) || ctx->needs_input_grad(1);
+    auto [d_sum, d_weight, d_bias] = at::native_layer_norm_backward(
+        gradients[0].contiguous(), sum, {sum.size(1)}, saved[1], saved[2], saved[3], saved[4],
+        {needs_sum, ctx->needs_input_grad(2), ctx->needs_input_grad(3)});
+    Tensor d_x;
+    if (ctx->needs_input_grad(0)) {
+      const DropoutMask mask{ctx->saved_data["probability"].toDouble(),
+                             static_cast<RandomKey>(ctx->saved_data["key"].toInt()),
+                             static_cast<uint32_t>(ctx->saved_data["step"].toInt()), saved[5],
+                             saved[6]};
+      d_x = apply_mask(d_sum, mask);
+    }
+    return {d_x, d_sum, d_weight, d_bias, Tensor(), Tensor()};
+  }
+};
+
+}  // namespace
+
+LayerNorm::LayerNorm(std::string name, int64_t width, double epsilon,
+                     const at::TensorOptions& options)
+    : name(std::move(name)),
+      weight(at::ones({width}, options)),
+      bias(at::zeros({width}, options)),
+      epsilon(epsilon) {}
+
+Tensor LayerNorm::forward(const Tensor& x) const {
+  return at::layer_norm(x, {x.size(1)}, weight, bias, epsilon);
+}
+
+Tensor ResidualNorm::forward(const Tensor& x, const Tensor& residual, const Call& call) const {
+  const DropoutMask mask =
+      call.context.mask(dropout_, norm.name, call.path, "sublayer", call.rows);
+  if (!adapter)
+    return DropoutAddNorm::apply(x, residual, norm.weight, norm.bias, norm.epsilon, mask);
+  const Tensor adapted = adapter->forward(molt::dropout(x, mask), call);  // [T, D]
+  return DropoutAddNorm::apply(adapted, residual, norm.weight, norm.bias, norm.epsilon,
+                               DropoutMask{});
+}
+
+}  // namespace molt

@@ -1,0 +1,73 @@
+#include "nn/trainables.h"
+
+#include <algorithm>
+
+namespace molt {
+
+int64_t Segment::count() const {
+  int64_t product = 1;
+  for (const int64_t size : shape) product *= size;
+  return product;
+}
+
+void Trainables::add(Tensor* tensor, std::vector<Segment> segments) {
+  MOLT_CHECK(!values.defined(), "a leaf after build()");
+  MOLT_CHECK(!contains(tensor), "a leaf twice: " + segments.front().name);
+  int64_t total = 0;
+  for (const Segment& segment : segments) total += segment.count();
+  MOLT_CHECK(total == tensor->numel(), segments.front().name + ": " + shape_text(*tensor));
+  const size_t first = segments_.size();
+  for (Segment& segment : segments) {
+    MOLT_CHECK(find(segment.name) == nullptr, "a segment twice: " + segment.name);
+    segments_.push_back(std::move(segment));
+  }
+  leaves_.push_back({tensor, first, segments_.size()});
+}
+
+void Trainables::build() {
+  int64_t offset = 0;
+  for (Segment& segment : segments_) {
+    segment.offset = offset;
+    offset += segment.count();
+  }
+  const at::TensorOptions options =
+      leaves_.empty() ? at::TensorOptions(at::kFloat) : leaves_.front().tensor->options();
+  values = at::empty({offset}, options);
+  gradients = at::zeros({offset}, options);
+  for (const Leaf& leaf : leaves_) {
+    const int64_t begin = segments_[leaf.first].offset, count = leaf.tensor->numel();
+    const auto shape = leaf.tensor->sizes().vec();
+    values.narrow(0, begin, count).copy_(leaf.tensor->detach().reshape({-1}));
+    *leaf.tensor = values.narrow(0, begin, count).view(shape).detach().requires_grad_(true);
+    leaf.tensor->mutable_grad() = gradients.narrow(0, begin, count).view(shape);
+  }
+}
+
+bool Trainables::contains(const Tensor* tensor) const {
+  return std::any_of(leaves_.begin(), leaves_.end(),
+                     [&](const Leaf& leaf) { return leaf.tensor == tensor; });
+}
+
+const Segment* Trainables::find(const std::string& name) const {
+  const auto found = std::find_if(segments_.begin(), segments_.end(),
+                                  [&](const Segment& segment) { return segment.name == name; });
+  return found == segments_.end() ? nullptr : &*found;
+}
+
+int64_t Trainables::count() const {
+  int64_t total = 0;
+  for (const Segment& segment : segments_) total += segment.count();
+  return total;
+}
+
+Tensor Trainables::value_of(const Segment& segment) const {
+  return values.narrow(0, segment.offset, segment.count()).view(segment.shape);
+}
+
+Tensor Trainables::gradient_of(const Segment& segment) const {
+  return gradients.narrow(0, segment.offset, segment.count()).view(segment.shape);
+}
+
+void Trainables::zero_gradients() { gradients.zero_(); }
+
+}  // namespace molt

@@ -1,0 +1,68 @@
+#include "tensor/packed_batch.h"
+
+namespace molt {
+
+Tensor Rows::sequence_of_row() const {
+  const Tensor out = at::empty({tokens()}, at::kLong);
+  for (int64_t s = 0; s < sequences(); ++s) out.narrow(0, offsets[s], length(s)).fill_(s);
+  return out.to(example.device());
+}
+
+SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequences) {
+  SelectedRows out;
+  out.rows.offsets.push_back(0);
+  for (const int64_t s : sequences) {
+    MOLT_CHECK(s >= 0 && s < rows.sequences(), "sequence " + std::to_string(s));
+    out.rows.offsets.push_back(out.rows.offsets.back() + rows.length(s));
+  }
+  Tensor index = at::empty({out.rows.tokens()}, at::kLong);
+  int64_t* next = index.data_ptr<int64_t>();
+  for (const int64_t s : sequences)
+    for (int64_t r = rows.offsets[s]; r < rows.offsets[s + 1]; ++r) *next++ = r;
+  out.index = index.to(rows.example.device());
+  out.rows.example = rows.example.index_select(0, out.index);
+  out.rows.token = rows.token.index_select(0, out.index);
+  return out;
+}
+
+SelectedRows first_rows(const Rows& rows) {
+  SelectedRows out;
+  Tensor index = at::empty({rows.sequences()}, at::kLong);
+  for (int64_t s = 0; s < rows.sequences(); ++s) index.data_ptr<int64_t>()[s] = rows.offsets[s];
+  for (int64_t s = 0; s <= rows.sequences(); ++s) out.rows.offsets.push_back(s);
+  out.index = index.to(rows.example.device());
+  out.rows.example = rows.example.index_select(0, out.index);
+  out.rows.token = rows.token.index_select(0, out.index);
+  return out;
+}
+
+PackedBatch pack(const std::vector<SequenceView>& sequences, const at::Device& device) {
+  PackedBatch batch;
+  batch.rows.offsets.push_back(0);
+  bool typed = false;
+  for (const SequenceView& sequence : sequences) {
+    MOLT_CHECK(sequence.length > 0, "an empty sequence");
+    batch.rows.offsets.push_back(batch.rows.offsets.back() + sequence.length);
+    typed = typed || sequence.type_ids != nullptr;
+  }
+  const int64_t tokens = batch.rows.tokens();
+  const Tensor ids = at::empty({tokens}, at::kLong), positions = at::empty({tokens}, at::kLong);
+  const Tensor types = at::zeros({tokens}, at::kLong), example = at::empty({tokens}, at::kLong);
+  int64_t row = 0;
+  for (const SequenceView& sequence : sequences) {
+    for (int64_t t = 0; t < sequence.length; ++t, ++row) {
+      ids.data_ptr<int64_t>()[row] = sequence.ids[t];
+      positions.data_ptr<int64_t>()[row] = t;
+      if (sequence.type_ids != nullptr) types.data_ptr<int64_t>()[row] = sequence.type_ids[t];
+      example.data_ptr<int64_t>()[row] = sequence.example;
+    }
+  }
+  batch.ids = ids.to(device);
+  batch.positions = positions.to(device);
+  if (typed) batch.token_types = types.to(device);
+  batch.rows.example = example.to(device);
+  batch.rows.token = batch.positions;
+  return batch;
+}
+
+}  // namespace molt

@@ -1,0 +1,50 @@
+// A batch is one row of tokens: no padding, no masks. Legend: T tokens, S sequences.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace molt {
+
+// Goes wherever activations go: for each row of an activation, whose it is.
+struct Rows {
+  std::vector<int64_t> offsets;  // [S + 1] on the host: sequence s is rows offsets[s] to offsets[s + 1]
+  Tensor example;                // [T] int64: the example's number in its data set
+  Tensor token;                  // [T] int64: the token's number in its example
+
+  int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  int64_t tokens() const { return offsets.back(); }
+  int64_t length(int64_t sequence) const { return offsets[sequence + 1] - offsets[sequence]; }
+
+  // For each row its sequence: [T] int64, on the device of `example`.
+  Tensor sequence_of_row() const;
+};
+
+// Some sequences of `rows`, in the given order, and the row numbers they came from ([T'] int64).
+struct SelectedRows {
+  Rows rows;
+  Tensor index;
+};
+SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequences);
+
+// The first row of each sequence: what a classification head reads. As many rows as sequences.
+SelectedRows first_rows(const Rows& rows);
+
+struct PackedBatch {
+  Tensor ids;          // [T] int64
+  Tensor positions;    // [T] int64, from 0; models shift them (RoBERTa)
+  Tensor token_types;  // [T] int64, or undefined: all zero
+  Rows rows;
+};
+
+// One sequence to pack. `type_ids` may be empty.
+struct SequenceView {
+  const int32_t* ids;
+  const int32_t* type_ids;
+  int64_t length;
+  int64_t example;
+};
+
+// Packs sequences (each at least one token) into tensors on `device`.
+PackedBatch pack(const std::vector<SequenceView>& sequences, const at::Device& device);
+
+}  // namespace molt

@@ -1,0 +1,57 @@
+// Counter-based randomness (Philox 4x32-10, Salmon et al. 2011). A draw is a pure function of a key (seed,
+// site, call path, purpose) and a counter (column block, token, example, step): it does not depend on
+// packing, accumulation, recomputation, the number of processes or an interruption.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace molt {
+
+using RandomKey = uint64_t;
+
+// A new key from a key and a word or a name; order matters, collisions are those of a 64-bit hash.
+RandomKey derive(RandomKey key, uint64_t word);
+RandomKey derive(RandomKey key, std::string_view name);
+
+// One Philox block: four 32-bit words.
+struct PhiloxBlock {
+  uint32_t word[4];
+};
+PhiloxBlock philox(RandomKey key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3);
+
+// A number in [0, 1) with 53 random bits, and one below `bound` (> 0) for small bounds.
+double uniform_draw(RandomKey key, uint64_t counter);
+uint64_t integer_draw(RandomKey key, uint64_t counter, uint64_t bound);
+
+// A permutation of 0 .. count - 1 (Fisher-Yates with the stream of `key`).
+std::vector<int64_t> permutation(RandomKey key, int64_t count);
+
+// Fresh float tensors on the CPU from the stream of `key`, in row-major order of elements.
+Tensor normal_tensor(at::IntArrayRef shape, double deviation, RandomKey key);
+Tensor uniform_tensor(at::IntArrayRef shape, double low, double high, RandomKey key);
+
+// What a dropout needs to make its mask, and to make it again in the backward pass.
+// Masks have 16 bits a decision: the rate is rounded to 1 / 65536 and the scale follows the rounded rate.
+struct DropoutMask {
+  double probability = 0;  // 0: no dropout, nothing else is read
+  RandomKey key = 0;
+  uint32_t step = 0;
+  Tensor example, token;  // [T] int64: the counter of each row
+
+  bool active() const { return probability > 0; }
+  uint32_t threshold() const;  // a decision below it drops
+  float scale() const;         // 1 / (1 - rate)
+};
+
+// x * mask: [T, D] to [T, D], not tracked by autograd. `dropout_add` adds residual [T, D] in the same pass.
+Tensor apply_mask(const Tensor& x, const DropoutMask& mask);
+Tensor apply_mask_add(const Tensor& x, const Tensor& residual, const DropoutMask& mask);
+
+// As apply_mask, tracked: the backward pass makes the mask again.
+Tensor dropout(const Tensor& x, const DropoutMask& mask);
+
+// Writes `count` factors (0 or scale) of one row. The kernel behind apply_mask, for attention.
+void mask_row(float* factors, int64_t count, RandomKey key, uint32_t token, uint32_t example,
+              uint32_t step, uint32_t threshold, float scale);
+
+}  // namespace molt

@@ -1,0 +1,26 @@
+// Tensors to and from safetensors files. Reading maps the file: a tensor shares the mapping and keeps it
+// alive, unless its bytes are not aligned, in which case it is a copy. The mapping is read-only: copy before writing.
+#pragma once
+
+#include <filesystem>
+
+#include "tensor/tensor.h"
+
+namespace molt {
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+// One file, in the order of names, each tensor in the type it has in the file. UserError for whatever makes the
+// file malformed and for types that tensors cannot hold.
+NamedTensors read_tensors(const std::filesystem::path& file);
+
+// The model of a folder: model.safetensors, or the shards of model.safetensors.index.json.
+NamedTensors read_model_tensors(const std::filesystem::path& folder);
+
+// Writes atomically; tensors are made contiguous on the CPU. Equal tensors give byte-equal files.
+void write_tensors(const std::filesystem::path& file, const NamedTensors& tensors,
+                   const std::map<std::string, std::string>& metadata = {});
+
+const Tensor* find_tensor(const NamedTensors& tensors, const std::string& name);
+
+}  // namespace molt

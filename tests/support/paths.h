@@ -1,0 +1,59 @@
+// Where the tests find things. Nothing here needs torch.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace molt::test {
+
+namespace fs = std::filesystem;
+
+inline fs::path source_dir() { return MOLT_SOURCE_DIR; }
+
+// Data for tests: MOLT_DATA, by default ../shared/data. May be absent: such tests skip with a message.
+inline fs::path data_dir() {
+  if (const char* value = std::getenv("MOLT_DATA")) return value;
+  return source_dir() / ".." / "shared" / "data";
+}
+
+// Every folder with a case.json below each path of MOLT_GOLDEN (default: tests/golden and, where present,
+// ../shared/golden), sorted.
+inline std::vector<fs::path> golden_roots() {
+  std::vector<fs::path> roots;
+  if (const char* value = std::getenv("MOLT_GOLDEN")) {
+    std::string list = value;
+    for (size_t begin = 0; begin <= list.size();) {
+      const size_t end = std::min(list.find(':', begin), list.size());
+      if (end > begin) roots.emplace_back(list.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return roots;
+  }
+  for (const fs::path& root : {source_dir() / "tests" / "golden", source_dir() / ".." / "shared" / "golden"})
+    if (fs::exists(root)) roots.push_back(root);
+  return roots;
+}
+
+// A fresh folder below the system's temporary folder, removed at the end of the scope.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (fs::temp_directory_path() / "molt-test-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const { return path_; }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+}  // namespace molt::test

@@ -1,0 +1,42 @@
+#include "tensor/packed_batch.h"
+
+#include <gtest/gtest.h>
+
+namespace molt {
+namespace {
+
+PackedBatch three_sequences() {
+  static const std::vector<int32_t> a = {5, 6}, b = {7, 8, 9}, c = {4}, types = {0, 1, 1};
+  return pack({{a.data(), nullptr, 2, 10}, {b.data(), types.data(), 3, 11}, {c.data(), nullptr, 1, 12}},
+              at::kCPU);
+}
+
+std::vector<int64_t> numbers(const Tensor& t) {
+  return {t.data_ptr<int64_t>(), t.data_ptr<int64_t>() + t.numel()};
+}
+
+TEST(Pack, PutsSequencesBehindEachOtherWithPositionsFromZero) {
+  const PackedBatch batch = three_sequences();
+  EXPECT_EQ(numbers(batch.ids), (std::vector<int64_t>{5, 6, 7, 8, 9, 4}));
+  EXPECT_EQ(numbers(batch.positions), (std::vector<int64_t>{0, 1, 0, 1, 2, 0}));
+  EXPECT_EQ(numbers(batch.token_types), (std::vector<int64_t>{0, 0, 0, 1, 1, 0}));
+  EXPECT_EQ(numbers(batch.rows.example), (std::vector<int64_t>{10, 10, 11, 11, 11, 12}));
+  EXPECT_EQ(batch.rows.offsets, (std::vector<int64_t>{0, 2, 5, 6}));
+  EXPECT_EQ(numbers(batch.rows.sequence_of_row()), (std::vector<int64_t>{0, 0, 1, 1, 1, 2}));
+}
+
+TEST(SelectSequences, KeepsTheGivenOrderAndSaysWhereRowsCameFrom) {
+  const SelectedRows some = select_sequences(three_sequences().rows, {2, 0});
+  EXPECT_EQ(numbers(some.index), (std::vector<int64_t>{5, 0, 1}));
+  EXPECT_EQ(some.rows.offsets, (std::vector<int64_t>{0, 1, 3}));
+  EXPECT_EQ(numbers(some.rows.example), (std::vector<int64_t>{12, 10, 10}));
+}
+
+TEST(FirstRows, AreTheStartsOfTheSequences) {
+  const SelectedRows first = first_rows(three_sequences().rows);
+  EXPECT_EQ(numbers(first.index), (std::vector<int64_t>{0, 2, 5}));
+  EXPECT_EQ(first.rows.sequences(), 3);
+}
+
+}  // namespace
+}  // namespace molt
