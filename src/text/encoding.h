@@ -1,0 +1,25 @@
+// What encoding a text gives. Offsets are half-open and count from the start of the text the token
+// came from: the first or the second of a pair. Special tokens that were added have the offsets 0,
+// 0.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace molt {
+
+struct Span {
+  uint32_t begin = 0;
+  uint32_t end = 0;
+  bool operator==(const Span&) const = default;
+};
+
+struct Encoding {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> type_ids;  // of the segment: 0 or 1
+  std::vector<uint8_t> special;   // 1 for a token that the tokenizer added around the text
+  std::vector<Span> offsets;      // empty where they were not asked for
+  bool truncated = false;
+};
+
+}  // namespace molt

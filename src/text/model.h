@@ -1,0 +1,30 @@
+// The `model` of tokenizer.json turns a word into pieces that are in the vocabulary.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "text/json_field.h"
+#include "text/vocabulary.h"
+
+namespace molt {
+
+struct Piece {
+  int32_t id;
+  uint32_t begin, end;  // bytes of the word
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  // Appends the pieces of a word that is not empty.
+  virtual void cut(std::string_view word, std::vector<Piece>& pieces) const = 0;
+  virtual int32_t unknown() const = 0;  // -1: none
+};
+
+// Both keep a reference to the vocabulary.
+std::unique_ptr<const Model> read_word_piece(const JsonField& field, const Vocabulary& vocabulary);
+std::unique_ptr<const Model> read_byte_pairs(const JsonField& field, const Vocabulary& vocabulary);
+
+}  // namespace molt

@@ -1,0 +1,264 @@
+#include "text/pipeline.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "text/truncation.h"
+#include "text/unicode.h"
+
+namespace molt {
+namespace {
+
+constexpr size_t kLongestText = size_t{1}
+                                << 30;  // offsets are 32 bits, and text may grow on its way
+
+template <typename Part, typename Read>
+Part read_or(const JsonField& file, const std::string& key, Part fallback, Read read) {
+  const auto field = file.find(key);
+  return field ? read(*field) : std::move(fallback);
+}
+
+// Files from before 2022 do not say which model it is; what it consists of does.
+std::string model_type(const JsonField& model) {
+  if (const auto type = model.find("type")) return type->string();
+  if (model.find("merges")) return "BPE";
+  if (model.find("continuing_subword_prefix")) return "WordPiece";
+  return "a model without a type";
+}
+
+// Refuses the other families before anything of theirs is read.
+JsonField checked_model(const JsonField& model) {
+  const std::string type = model_type(model);
+  if (type != "WordPiece" && type != "BPE")
+    model.refuse(type, "WordPiece, or BPE behind a ByteLevel pre-tokenizer");
+  return model;
+}
+
+std::unique_ptr<const Model> read_model(const JsonField& model, const Vocabulary& vocabulary,
+                                        bool byte_level) {
+  const bool is_pairs = model_type(model) == "BPE";
+  if (is_pairs && !byte_level)
+    model.refuse("BPE without a ByteLevel pre-tokenizer", "BPE behind a ByteLevel pre-tokenizer");
+  if (!is_pairs && byte_level)
+    model.refuse("WordPiece behind a ByteLevel pre-tokenizer",
+                 "BPE behind a ByteLevel pre-tokenizer");
+  return is_pairs ? read_byte_pairs(model, vocabulary) : read_word_piece(model, vocabulary);
+}
+
+// Byte offset to code-point offset, for offsets that lie on characters.
+std::vector<uint32_t> code_points_before(std::string_view text) {
+  std::vector<uint32_t> out(text.size() + 1);
+  uint32_t count = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    out[i] = count;
+    if (i + 1 == text.size() || !is_continuation(text[i + 1])) ++count;
+  }
+  out[text.size()] = count;
+  return out;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const JsonField& file, const std::map<TokenRole, std::string>& roles)
+    : vocabulary_(checked_model(file.at("model")).at("vocab")),
+      normalizer_(
+          read_or(file, "normalizer", std::unique_ptr<const Normalizer>(), read_normalizer)),
+      added_(file.find("added_tokens"), vocabulary_, normalizer_.get()),
+      pre_tokenizers_(read_or(file, "pre_tokenizer", PreTokenizers(), read_pre_tokenizers)),
+      post_processor_(read_or(file, "post_processor", PostProcessor(), read_post_processor)),
+      decoder_(read_or(file, "decoder", Decoder(), [](const JsonField& f) { return Decoder(f); })) {
+  model_ = read_model(file.at("model"), vocabulary_, pre_tokenizers_.byte_level);
+  int32_t size = vocabulary_.size();
+  for (const AddedToken& token : added_.tokens()) size = std::max(size, token.id + 1);
+  spaces_.resize(size);
+  for (int32_t id = 0; id < size; ++id) spaces_[id] = spaces_of(token(id));
+  check_ids(file);
+  find_roles(roles);
+}
+
+void Pipeline::check_ids(const JsonField& file) const {
+  for (const Template* pattern : {&post_processor_.single, &post_processor_.pair})
+    for (const TemplateItem& item : *pattern)
+      for (int32_t id : item.ids)
+        if (token(id).empty())
+          file.at("post_processor")
+              .fail("adds the id " + std::to_string(id) + ", which no token has");
+}
+
+Encoding Pipeline::encode(std::string_view first, std::optional<std::string_view> second,
+                          const Tokenizer::Options& options) const {
+  Sequence sequences[2];
+  sequences[0] = tokenize(first, options.offsets);
+  if (second) sequences[1] = tokenize(*second, options.offsets);
+  const Template& pattern = second ? post_processor_.pair : post_processor_.single;
+  const int64_t added = options.add_special ? special_count(pattern) : 0;
+  const TokenCounts all{static_cast<int64_t>(sequences[0].ids.size()),
+                        static_cast<int64_t>(sequences[1].ids.size())};
+  TokenCounts kept = all;
+  if (options.max_length) {
+    if (*options.max_length < added)
+      throw UserError("max_length",
+                      "is " + std::to_string(*options.max_length) + "; expected at least " +
+                          std::to_string(added) + ", the number of special tokens",
+                      "Raise max_length.");
+    kept =
+        truncated_counts(all, second.has_value(), *options.max_length - added, options.truncation);
+  }
+
+  Encoding out;
+  const auto total = static_cast<size_t>(kept.first + kept.second + added);
+  out.truncated = kept.first < all.first || kept.second < all.second;
+  out.ids.reserve(total);
+  out.type_ids.reserve(total);
+  const bool has_offsets = options.offsets != OffsetUnit::kNone;
+  if (has_offsets) out.offsets.reserve(total);
+  for (const TemplateItem& item : pattern) {
+    if (item.sequence < 0 && !options.add_special) continue;
+    if (item.sequence < 0) {
+      out.ids.insert(out.ids.end(), item.ids.begin(), item.ids.end());
+      if (has_offsets) out.offsets.resize(out.ids.size());
+    } else {
+      const Sequence& source = sequences[item.sequence];
+      const int64_t count = item.sequence == 0 ? kept.first : kept.second;
+      out.ids.insert(out.ids.end(), source.ids.begin(), source.ids.begin() + count);
+      if (has_offsets)
+        out.offsets.insert(out.offsets.end(), source.offsets.begin(),
+                           source.offsets.begin() + count);
+    }
+    out.type_ids.resize(out.ids.size(), item.type_id);
+    out.special.resize(out.ids.size(), item.sequence < 0 ? 1 : 0);
+  }
+  return out;
+}
+
+Pipeline::Sequence Pipeline::tokenize(std::string_view text, OffsetUnit unit) const {
+  if (text.size() > kLongestText)
+    throw UserError("text", "has " + std::to_string(text.size()) + " bytes; expected at most 2^30",
+                    "Split it into documents.");
+  std::string repaired;
+  const bool ascii = is_ascii(text);
+  if (!ascii && !is_valid_utf8(text)) text = repaired = to_valid_utf8(text);
+
+  const WorkspacePool::Loan loan(workspaces_);
+  Workspace& work = *loan;
+  Sequence out;
+  const auto add_token = [&](int32_t id, std::string_view spelt, Span origin) {
+    if (unit != OffsetUnit::kNone) {
+      out.offsets.push_back(origin);
+      out.added_spaces.emplace_back(out.ids.size(), spaces_of(spelt));
+    }
+    out.ids.push_back(id);
+  };
+  const auto part_of = [](std::string_view whole, Span span) {
+    return whole.substr(span.begin, span.end - span.begin);
+  };
+  for (const auto& part : added_.in_original().parts(text)) {
+    if (part.id >= 0) {
+      add_token(part.id, part_of(text, part.span), part.span);
+      continue;
+    }
+    work.text.assign(part_of(text, part.span), part.span.begin);
+    if (normalizer_) normalizer_->apply(work.text);
+    if (added_.in_normalized().empty()) {
+      add_text(work.text, work, out, unit);
+      continue;
+    }
+    for (const auto& inner : added_.in_normalized().parts(work.text.text)) {
+      if (inner.id >= 0) {
+        add_token(inner.id, part_of(work.text.text, inner.span), work.text.origin_of(inner.span));
+        continue;
+      }
+      work.text.copy_part(inner.span, work.part);
+      add_text(work.part, work, out, unit);
+    }
+  }
+
+  if (unit == OffsetUnit::kCodePoints && !ascii) {
+    const auto before = code_points_before(text);
+    for (Span& span : out.offsets) span = {before[span.begin], before[span.end]};
+  }
+  if (!out.offsets.empty()) trim(out);
+  return out;
+}
+
+void Pipeline::trim(Sequence& sequence) const {
+  for (const SpaceTrimming& trimming : post_processor_.trimmings) {
+    auto added = sequence.added_spaces.begin();
+    for (size_t i = 0; i < sequence.offsets.size(); ++i) {
+      const bool is_added = added != sequence.added_spaces.end() && added->first == i;
+      const TokenSpaces spaces = is_added ? (added++)->second : spaces_[sequence.ids[i]];
+      sequence.offsets[i] = trimmed(sequence.offsets[i], spaces, i == 0, trimming);
+    }
+  }
+}
+
+// Takes the words of a piece of text that holds no added token through the model.
+void Pipeline::add_text(NormalizedText& text, Workspace& work, Sequence& out,
+                        OffsetUnit unit) const {
+  if (text.text.empty()) return;
+  work.words.assign(1, {0, static_cast<uint32_t>(text.text.size())});
+  for (const auto& step : pre_tokenizers_.steps) step->apply(text, work.words);
+  // Where every byte is a character and stands for itself, offsets are but moved.
+  const bool plain = text.origin.empty() && is_ascii(text.text);
+  for (const Span& word : work.words) {
+    const auto letters = std::string_view(text.text).substr(word.begin, word.end - word.begin);
+    const auto pieces = work.cache.pieces(letters, *model_);
+    for (const Piece& piece : pieces) out.ids.push_back(piece.id);
+    if (unit == OffsetUnit::kNone) continue;
+    for (const Piece& piece : pieces) {
+      const Span bytes{word.begin + piece.begin, word.begin + piece.end};
+      out.offsets.push_back(plain ? Span{text.base + bytes.begin, text.base + bytes.end}
+                                  : text.origin_of(bytes));
+    }
+  }
+}
+
+std::string Pipeline::decode(std::span<const int32_t> ids, SpecialTokens special) const {
+  std::vector<std::string> tokens;
+  tokens.reserve(ids.size());
+  for (int32_t id : ids) {
+    const AddedToken* added = added_.by_id(id);
+    if (added && added->is_hidden && special == SpecialTokens::kSkip) continue;
+    if (added)
+      tokens.push_back(added->shown);
+    else if (vocabulary_.has(id))
+      tokens.emplace_back(vocabulary_.token(id));
+  }
+  return decoder_.decode(std::move(tokens));
+}
+
+int32_t Pipeline::find(std::string_view token) const {
+  const int32_t id = added_.find(std::string(token));
+  return id >= 0 ? id : vocabulary_.find(token);
+}
+
+std::string Pipeline::token(int32_t id) const {
+  if (const AddedToken* added = added_.by_id(id)) return added->content;
+  return std::string(vocabulary_.token(id));
+}
+
+std::optional<int32_t> Pipeline::role(TokenRole role) const {
+  const auto place = roles_.find(role);
+  if (place == roles_.end()) return std::nullopt;
+  return place->second;
+}
+
+void Pipeline::find_roles(const std::map<TokenRole, std::string>& names) {
+  using enum TokenRole;
+  // What the families call their tokens; used for special tokens of the file alone.
+  constexpr std::pair<TokenRole, std::string_view> kConventional[] = {
+      {kCls, "[CLS]"},         {kSep, "[SEP]"},        {kPad, "[PAD]"}, {kUnk, "[UNK]"},
+      {kMask, "[MASK]"},       {kCls, "<s>"},          {kBos, "<s>"},   {kSep, "</s>"},
+      {kEos, "</s>"},          {kPad, "<pad>"},        {kUnk, "<unk>"}, {kMask, "<mask>"},
+      {kBos, "<|endoftext|>"}, {kEos, "<|endoftext|>"}};
+  for (const auto& [role, name] : names)
+    if (const int32_t id = find(name); id >= 0) roles_[role] = id;
+  if (model_->unknown() >= 0) roles_.try_emplace(kUnk, model_->unknown());
+  if (!names.empty()) return;
+  for (const auto& [role, name] : kConventional) {
+    const AddedToken* token = added_.by_id(added_.find(std::string(name)));
+    if (token && token->special) roles_.try_emplace(role, token->id);
+  }
+}
+
+}  // namespace molt

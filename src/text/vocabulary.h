@@ -1,0 +1,34 @@
+// The tokens of a model as its file spells them, with their ids.
+#pragma once
+
+#include <string>
+
+#include "text/json_field.h"
+#include "text/string_table.h"
+
+namespace molt {
+
+// Ids above this are taken for damage: no published vocabulary has a quarter of it.
+inline constexpr int64_t kLargestTokenId = (int64_t{1} << 22) - 1;
+
+class Vocabulary {
+ public:
+  // The object {"token": id, ...}.
+  explicit Vocabulary(const JsonField& field);
+  Vocabulary(const Vocabulary&) = delete;
+  Vocabulary& operator=(const Vocabulary&) = delete;
+
+  int32_t find(std::string_view token) const { return table_.find(token); }  // -1: absent
+  bool has(int32_t id) const;
+  std::string_view token(int32_t id) const;  // empty where there is none
+  int32_t size() const {
+    return static_cast<int32_t>(tokens_.size());
+  }  // one more than the largest id
+
+ private:
+  std::string letters_;  // of all tokens; the views below point into it
+  std::vector<std::string_view> tokens_;
+  StringTable table_;
+};
+
+}  // namespace molt

@@ -1,0 +1,137 @@
+// Golden cases are found at run time: every case.json below golden_roots(), told apart by its
+// `kind`. A checker takes every size from the case, so that more cases of a kind need no new code.
+// Nothing here needs torch.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "support/paths.h"
+
+namespace molt::test {
+
+struct GoldenCase {
+  fs::path folder;
+  Json json;
+  std::string kind;
+  std::string name;  // of the folder
+};
+
+// Of every kind, sorted by path. A case that lies below several roots is given once, from the
+// first.
+inline std::vector<GoldenCase> all_golden_cases() {
+  std::vector<GoldenCase> cases;
+  std::set<std::string> seen;
+  for (const fs::path& root : golden_roots()) {
+    if (!fs::is_directory(root)) continue;
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::recursive_directory_iterator(root))
+      if (entry.path().filename() == "case.json") files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) {
+      if (!seen.insert(fs::relative(file, root).string()).second) continue;
+      Json json = read_json(file);
+      std::string kind = json.value("kind", "");
+      const fs::path folder = file.parent_path();
+      cases.push_back({folder, std::move(json), std::move(kind), folder.filename().string()});
+    }
+  }
+  return cases;
+}
+
+inline std::vector<GoldenCase> golden_cases(const std::string& kind) {
+  std::vector<GoldenCase> cases;
+  for (GoldenCase& one : all_golden_cases())
+    if (one.kind == kind) cases.push_back(std::move(one));
+  return cases;
+}
+
+// A user's machine may hold none of a kind.
+#define MOLT_NEEDS_GOLDEN(cases, kind) \
+  if ((cases).empty()) GTEST_SKIP() << "no golden case of kind " << (kind) << " is here"
+
+// A line of tests/golden_pending.txt: `<kind> <case, model type or *> <issue>`.
+struct Pending {
+  std::string kind, name, issue;
+};
+
+inline std::vector<Pending> pending_lines() {
+  std::vector<Pending> out;
+  std::ifstream file(source_dir() / "tests" / "golden_pending.txt");
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream words(line);
+    Pending one;
+    if (words >> one.kind >> one.name >> one.issue) out.push_back(one);
+  }
+  return out;
+}
+
+// Does the case belong to a family whose checker is to come? Any other case that is not handled
+// fails.
+inline bool is_pending(const GoldenCase& golden) {
+  std::string model_type;
+  for (const Json* json :
+       {&golden.json, golden.json.contains("config") ? &golden.json["config"] : nullptr})
+    if (json && json->is_object() && json->contains("model_type") &&
+        (*json)["model_type"].is_string())
+      model_type = (*json)["model_type"];
+  for (const Pending& one : pending_lines())
+    if (one.kind == golden.kind &&
+        (one.name == golden.name || one.name == model_type || one.name == "*"))
+      return true;
+  return false;
+}
+
+// The file or folder a case names: "data/..." lies in the data folder, anything else beside the
+// case.
+inline fs::path golden_path(const GoldenCase& golden, const std::string& path) {
+  if (path.starts_with("data/")) return data_dir() / path.substr(5);
+  return golden.folder / path;
+}
+
+// Counts what a checker compared and prints the closing line of its kind:
+// `golden tokenizer: 8 cases, 4321 values, 6 pending`.
+class GoldenTally {
+ public:
+  explicit GoldenTally(std::string kind) : kind_(std::move(kind)) {}
+  GoldenTally(const GoldenTally&) = delete;
+  GoldenTally& operator=(const GoldenTally&) = delete;
+  ~GoldenTally() {
+    std::printf("golden %s: %lld cases, %lld values, %lld pending", kind_.c_str(), cases_, values_,
+                pending_);
+    if (skipped_ > 0) std::printf(", %lld skipped", skipped_);
+    std::printf("\n");
+  }
+
+  // Call after each case with the number of values that were compared in it. None is a failure: a
+  // checker that looks at nothing agrees with everything.
+  void checked(const GoldenCase& golden, long long values) {
+    ++cases_;
+    values_ += values;
+    if (values == 0) ADD_FAILURE() << golden.folder.string() << " has no value compared";
+  }
+  void pending(const GoldenCase& golden) {
+    ++pending_;
+    std::printf("golden %s: %s is pending\n", kind_.c_str(), golden.name.c_str());
+  }
+  // A case that needs something this machine does not have.
+  void skipped(const GoldenCase& golden, const std::string& why) {
+    ++skipped_;
+    std::printf("golden %s: %s is skipped: %s\n", kind_.c_str(), golden.name.c_str(), why.c_str());
+  }
+
+ private:
+  std::string kind_;
+  long long cases_ = 0, values_ = 0, pending_ = 0, skipped_ = 0;
+};
+
+}  // namespace molt::test

@@ -1,0 +1,75 @@
+// Small tokenizer.json files for the tests, written by hand so that every expected number can be
+// too.
+#pragma once
+
+#include <fstream>
+#include <string>
+
+#include "base/json.h"
+#include "support/paths.h"
+#include "text/tokenizer.h"
+
+namespace molt::test {
+
+inline void write_text(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+inline Tokenizer load_json(const Json& json) {
+  const TemporaryFolder folder;
+  write_text(folder / "tokenizer.json", json.dump());
+  return Tokenizer::load(folder.path());
+}
+
+// [UNK] 0, [CLS] 1, [SEP] 2, then words and pieces.
+inline Json bert_json() {
+  return Json::parse(R"({
+    "added_tokens": [
+      {"id": 0, "content": "[UNK]", "special": true, "normalized": false},
+      {"id": 1, "content": "[CLS]", "special": true, "normalized": false},
+      {"id": 2, "content": "[SEP]", "special": true, "normalized": false}],
+    "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+                   "strip_accents": null, "lowercase": true},
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "post_processor": {"type": "BertProcessing", "cls": ["[CLS]", 1], "sep": ["[SEP]", 2]},
+    "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+    "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {
+      "[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "play": 3, "##ing": 4, "##ed": 5, "cafe": 6, ",": 7,
+      "the": 8, "a": 9, "##a": 10, "中": 11, "i": 12, ".": 13}}})");
+}
+
+// The 256 letters of the byte-level alphabet are 0 to 255 in byte order; then merges.
+inline Json byte_level_json() {
+  Json vocabulary = Json::object();
+  int next = 0x100;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool own = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+    const int letter = own ? byte : next++;
+    std::string spelt;
+    if (letter < 0x80) {
+      spelt += static_cast<char>(letter);
+    } else {
+      spelt += static_cast<char>(0xC0 | letter >> 6);
+      spelt += static_cast<char>(0x80 | (letter & 0x3F));
+    }
+    vocabulary[spelt] = byte;
+  }
+  Json merges = Json::array();
+  const std::pair<const char*, const char*> pairs[] = {{"a", "b"},  {"b", "c"}, {"ab", "c"},
+                                                       {"Ġ", "ab"}, {"a", "a"}, {"aa", "aa"}};
+  for (const auto& [left, right] : pairs) {
+    merges.push_back({left, right});
+    vocabulary[std::string(left) + right] = 256 + static_cast<int>(merges.size()) - 1;
+  }
+  vocabulary["<end>"] = 300;
+  return {{"added_tokens", {{{"id", 300}, {"content", "<end>"}, {"special", true}}}},
+          {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
+          {"post_processor", {{"type", "ByteLevel"}, {"trim_offsets", false}}},
+          {"decoder", {{"type", "ByteLevel"}}},
+          {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}}}};
+}
+
+using Ids = std::vector<int32_t>;
+inline constexpr Tokenizer::Options kPlain = {.add_special = false};
+
+}  // namespace molt::test
