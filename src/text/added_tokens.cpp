@@ -142,8 +142,8 @@ AddedTokens::AddedTokens(const std::optional<JsonField>& field, const Vocabulary
     token.shown = text.text;
     in_normalized_.add(text.text, token);
   }
-  // The reference library asks whether the text that is shown is that of a special token, so it does not
-  // skip one that the normalizer changes.
+  // The reference library asks whether the text that is shown is that of a special token, so it
+  // does not skip one that the normalizer changes.
   for (AddedToken& token : tokens_) {
     const int32_t shown = find(token.shown);
     token.is_hidden = shown >= 0 && by_id(shown)->special;
