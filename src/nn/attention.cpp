@@ -51,7 +51,8 @@ void multiply(Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, int64_t 
 // e^x for x <= 0, to 2 units in the last place: 2^k times a polynomial on [-ln 2 / 2, ln 2 / 2].
 __attribute__((always_inline)) inline float exp_of(float x) {
   x = x < -87.0f ? -87.0f : x;
-  const float k = std::nearbyintf(x * 1.44269504f);
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, without a call
+  const float k = (x * 1.44269504f + kRound) - kRound;
   float r = x - k * 0.693359375f;
   r = r + k * 2.12194440e-4f;
   float p = 1.9875691500e-4f;

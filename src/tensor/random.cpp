@@ -3,11 +3,9 @@
 #include <cmath>
 #include <numbers>
 
-#include "tensor/clones.h"
-
-// Column c of a row belongs to group c / 64; inside a group, lane = c % 8 and half = c / 8 % 8. The counter's
-// first word is 8 * group + lane; the four words of a block hold eight 16-bit decisions, low half first.
-// The loops below then run over eight lanes at once.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace molt {
 namespace {
@@ -21,75 +19,51 @@ struct Lanes {
   uint32_t word[4][kLanes];
 };
 
-__attribute__((always_inline)) inline void philox_lanes(Lanes& c, uint32_t k0, uint32_t k1) {
-  for (int round = 0; round < 10; ++round) {
-    for (int l = 0; l < kLanes; ++l) {
-      const uint64_t p0 = uint64_t{kMultiplier0} * c.word[0][l];
-      const uint64_t p1 = uint64_t{kMultiplier1} * c.word[2][l];
-      c.word[0][l] = static_cast<uint32_t>(p1 >> 32) ^ c.word[1][l] ^ k0;
-      c.word[1][l] = static_cast<uint32_t>(p1);
-      c.word[2][l] = static_cast<uint32_t>(p0 >> 32) ^ c.word[3][l] ^ k1;
-      c.word[3][l] = static_cast<uint32_t>(p0);
-    }
-    k0 += kWeyl0;
-    k1 += kWeyl1;
-  }
-}
-
-struct Row {
+struct MaskRow {
   RandomKey key;
   uint32_t token, example, step, threshold;
   float scale;
 };
 
-__attribute__((always_inline)) inline void group_factors(float* factors, uint32_t group,
-                                                         const Row& row) {
-  Lanes c;
-  for (int l = 0; l < kLanes; ++l) {
-    c.word[0][l] = group * kLanes + static_cast<uint32_t>(l);
-    c.word[1][l] = row.token;
-    c.word[2][l] = row.example;
-    c.word[3][l] = row.step;
-  }
-  philox_lanes(c, static_cast<uint32_t>(row.key), static_cast<uint32_t>(row.key >> 32));
-  for (int half = 0; half < 8; ++half) {
-    const int shift = 16 * (half % 2);
-    for (int l = 0; l < kLanes; ++l) {
-      const uint32_t decision = (c.word[half / 2][l] >> shift) & 0xFFFFu;
-      factors[half * kLanes + l] = decision < row.threshold ? 0.0f : row.scale;
-    }
-  }
+// The loops over a row, for one instruction set.
+struct MaskKernels {
+  void (*fill)(float* factors, int64_t count, const MaskRow& row);
+  void (*multiply)(float* out, const float* x, int64_t count, const MaskRow& row);
+  void (*multiply_add)(float* out, const float* x, const float* residual, int64_t count,
+                       const MaskRow& row);
+};
+
+namespace baseline {
+#include "tensor/mask_kernel.inc"
 }
 
-MOLT_CLONES void fill_factors(float* factors, int64_t count, const Row& row) {
-  int64_t column = 0;
-  for (; column + kGroup <= count; column += kGroup)
-    group_factors(factors + column, static_cast<uint32_t>(column / kGroup), row);
-  if (column < count) {
-    float rest[kGroup];
-    group_factors(rest, static_cast<uint32_t>(column / kGroup), row);
-    for (int64_t c = column; c < count; ++c) factors[c] = rest[c - column];
-  }
+#if defined(__x86_64__)
+#pragma GCC push_options
+#pragma GCC target("arch=haswell")
+namespace avx2 {
+#include "tensor/mask_kernel.inc"
 }
-
-MOLT_CLONES void multiply_row(float* out, const float* x, int64_t count, const Row& row) {
-  float factors[kGroup];
-  for (int64_t column = 0; column < count; column += kGroup) {
-    group_factors(factors, static_cast<uint32_t>(column / kGroup), row);
-    const int64_t width = std::min<int64_t>(kGroup, count - column);
-    for (int64_t c = 0; c < width; ++c) out[column + c] = x[column + c] * factors[c];
-  }
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("arch=skylake-avx512")
+namespace avx512 {
+#include "tensor/mask_kernel.inc"
 }
+#pragma GCC pop_options
+#endif
 
-MOLT_CLONES void multiply_add_row(float* out, const float* x, const float* residual, int64_t count,
-                                  const Row& row) {
-  float factors[kGroup];
-  for (int64_t column = 0; column < count; column += kGroup) {
-    group_factors(factors, static_cast<uint32_t>(column / kGroup), row);
-    const int64_t width = std::min<int64_t>(kGroup, count - column);
-    for (int64_t c = 0; c < width; ++c)
-      out[column + c] = residual[column + c] + x[column + c] * factors[c];
-  }
+// The best loops of this processor, chosen once.
+const MaskKernels& kernels() {
+  static const MaskKernels chosen = [] {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
+      return MaskKernels{avx512::fill, avx512::multiply, avx512::multiply_add};
+    if (__builtin_cpu_supports("avx2"))
+      return MaskKernels{avx2::fill, avx2::multiply, avx2::multiply_add};
+#endif
+    return MaskKernels{baseline::fill, baseline::multiply, baseline::multiply_add};
+  }();
+  return chosen;
 }
 
 // The factors [T, D] by tensor operations, for devices without a kernel and for doubles: the same bits.
@@ -118,7 +92,7 @@ void for_rows(const Tensor& x, const DropoutMask& mask, const RowKernel& kernel)
   const float scale = mask.scale();
   at::parallel_for(0, x.size(0), 16, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
-      kernel(r, Row{mask.key, static_cast<uint32_t>(token[r]), static_cast<uint32_t>(example[r]),
+      kernel(r, MaskRow{mask.key, static_cast<uint32_t>(token[r]), static_cast<uint32_t>(example[r]),
                     mask.step, threshold, scale});
   });
 }
@@ -163,7 +137,7 @@ PhiloxBlock philox(RandomKey key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_
   c.word[1][0] = c1;
   c.word[2][0] = c2;
   c.word[3][0] = c3;
-  philox_lanes(c, static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32));
+  baseline::philox_lanes(c, static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32));
   return {{c.word[0][0], c.word[1][0], c.word[2][0], c.word[3][0]}};
 }
 
@@ -225,7 +199,7 @@ float DropoutMask::scale() const { return 65536.0f / static_cast<float>(65536u -
 
 void mask_row(float* factors, int64_t count, RandomKey key, uint32_t token, uint32_t example,
               uint32_t step, uint32_t threshold, float scale) {
-  fill_factors(factors, count, Row{key, token, example, step, threshold, scale});
+  kernels().fill(factors, count, MaskRow{key, token, example, step, threshold, scale});
 }
 
 Tensor apply_mask(const Tensor& x, const DropoutMask& mask) {
@@ -236,8 +210,8 @@ Tensor apply_mask(const Tensor& x, const DropoutMask& mask) {
   const int64_t width = in.size(1);
   const float* from = in.data_ptr<float>();
   float* to = out.data_ptr<float>();
-  for_rows(in, mask, [&](int64_t r, const Row& row) {
-    multiply_row(to + r * width, from + r * width, width, row);
+  for_rows(in, mask, [&](int64_t r, const MaskRow& row) {
+    kernels().multiply(to + r * width, from + r * width, width, row);
   });
   return out;
 }
@@ -251,8 +225,8 @@ Tensor apply_mask_add(const Tensor& x, const Tensor& residual, const DropoutMask
   const float* from = in.data_ptr<float>();
   const float* add = base.data_ptr<float>();
   float* to = out.data_ptr<float>();
-  for_rows(in, mask, [&](int64_t r, const Row& row) {
-    multiply_add_row(to + r * width, from + r * width, add + r * width, width, row);
+  for_rows(in, mask, [&](int64_t r, const MaskRow& row) {
+    kernels().multiply_add(to + r * width, from + r * width, add + r * width, width, row);
   });
   return out;
 }
