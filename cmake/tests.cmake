@@ -18,6 +18,10 @@ foreach(folder ${folders})
   else()
     target_link_libraries(${folder}_tests PRIVATE molt_cli)
   endif()
+  # What models are made of is tested inside a model too.
+  if(folder MATCHES "^(nn|moe|methods)$")
+    target_link_libraries(${folder}_tests PRIVATE molt_methods molt_models)
+  endif()
   target_link_libraries(${folder}_tests PRIVATE molt_files molt_base nlohmann_json::nlohmann_json
                         GTest::gtest GTest::gtest_main)
   if(NOT folder IN_LIST torch_free)

@@ -1,0 +1,36 @@
+// BitFit: a bias moves, everything else stays.
+#include "support/tiny_model.h"
+
+namespace molt::test {
+namespace {
+
+TEST(Bitfit, TrainsEveryBiasOfTheEncoderAndTheHead) {
+  Attached run(tiny_config("bert", 2), "bitfit", "");
+  for (const WeightSlot& slot : run.model->sites().weights) {
+    const bool bias = slot.part == WeightPart::backbone && slot.name.ends_with(".bias");
+    const bool head = slot.part == WeightPart::head;
+    EXPECT_EQ(run.trainables().find(slot.name) != nullptr, bias || head) << slot.name;
+  }
+  EXPECT_NE(run.trainables().find("bert.embeddings.LayerNorm.bias"), nullptr);
+  EXPECT_EQ(run.trainables().find("bert.pooler.dense.bias"), nullptr);
+}
+
+TEST(Bitfit, BiasesDoNotDecay) {
+  Attached run(tiny_config("roberta", 1), "bitfit", "");
+  for (const Segment& s : run.trainables().segments())
+    EXPECT_TRUE(s.group != "base" || !s.decays) << s.name;
+}
+
+// The last norm's bias is added to what the head reads: of h + b with the gradient g for each of
+// the two first tokens it is the sum of g, which is what the hidden state's own gradient says.
+TEST(Bitfit, GradientOfTheLastBiasIsTheSumOfThoseOfItsOutputs) {
+  Attached run(tiny_config("bert", 1), "bitfit", "");
+  const PackedBatch batch = pack_examples({0, 1});
+  ForwardContext c = run.context();
+  const Tensor weights = draw({batch.rows.tokens(), 16}, 1, "weights");
+  (run.model->last_hidden_state(batch, c) * weights).sum().backward();
+  EXPECT_CLOSE(run.gradient("bert.encoder.layer.0.output.LayerNorm.bias"), weights.sum(0), 1e-5);
+}
+
+}  // namespace
+}  // namespace molt::test

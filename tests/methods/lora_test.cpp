@@ -1,0 +1,99 @@
+// LoRA by hand. W is the identity and b zero; A = (1, 2), B = (3, 4)^T, scaling alpha / rank = 2; x
+// = (1, 1): A x = 3, B A x = (9, 12), y = x + 2 * (9, 12) = (19, 25).
+#include <cmath>
+
+#include "support/hand_made_linear.h"
+
+namespace molt::test {
+namespace {
+
+HandMadeLinear by_hand(const std::string& yaml = "rank: 1\nalpha: 2\ntargets: [value]") {
+  HandMadeLinear made({{Role::value, "value", 2}}, 2);
+  made.group.weight.copy_(at::eye(2, at::kDouble));
+  made.group.bias.zero_();
+  made.attach_method("lora", yaml);
+  made.set("value.lora_A.weight", matrix({{1, 2}}));
+  made.set("value.lora_B.weight", matrix({{3}, {4}}));
+  return made;
+}
+
+TEST(Lora, AddsTheScaledUpdate) {
+  HandMadeLinear made = by_hand();
+  EXPECT_SAME(made.forward(matrix({{1, 1}})), matrix({{19, 25}}));
+}
+
+// The loss is y_0 + y_1: dB = 2 * dy (A x)^T = (6, 6); dA = 2 * B^T dy x^T = 14 x^T;
+// dx = W^T dy + A^T (2 * B^T dy) = (1 + 14, 1 + 28).
+TEST(Lora, GradientsAreThoseOfTheDefinition) {
+  HandMadeLinear made = by_hand();
+  const Tensor x = matrix({{1, 1}}).requires_grad_(true);
+  made.forward(x).sum().backward();
+  EXPECT_SAME(made.gradient("value.lora_B.weight"), matrix({{6}, {6}}));
+  EXPECT_SAME(made.gradient("value.lora_A.weight"), matrix({{14, 14}}));
+  EXPECT_SAME(x.grad(), matrix({{15, 29}}));
+}
+
+TEST(Lora, MergedWeightIsTheBasePlusTheScaledProduct) {
+  HandMadeLinear made = by_hand();
+  EXPECT_SAME(made.group.adapter->merged(made.group, 0).value(),
+              matrix({{1 + 6, 12}, {8, 1 + 16}}));
+}
+
+// rsLoRA: alpha / sqrt(rank). Four equal ranks of A = (1, 2) / 4 make the same B A.
+TEST(Lora, RankStabilisedScalingDividesByTheRootOfTheRank) {
+  const auto output = [](const std::string& rslora) {
+    HandMadeLinear made({{Role::value, "value", 2}}, 2);
+    made.group.weight.zero_();
+    made.group.bias.zero_();
+    made.attach_method("lora", "rank: 4\nalpha: 2\ntargets: [value]\nrslora: " + rslora);
+    made.set("value.lora_A.weight", matrix({{1, 2}, {1, 2}, {1, 2}, {1, 2}}) / 4);
+    made.set("value.lora_B.weight", matrix({{3, 3, 3, 3}, {4, 4, 4, 4}}));
+    return made.forward(matrix({{1, 1}}));
+  };
+  EXPECT_CLOSE(output("false"), matrix({{4.5, 6}}), 1e-12);  // 2 / 4 * (9, 12)
+  EXPECT_CLOSE(output("true"), matrix({{9, 12}}), 1e-12);    // 2 / sqrt 4 * (9, 12)
+}
+
+TEST(Lora, AdaptsQueriesAndValuesWithRankEightByDefault) {
+  Attached run(tiny_config("bert", 1), "lora", "");
+  std::vector<std::string> adapted;
+  for (const Segment& s : run.trainables().segments())
+    if (s.name.ends_with("lora_A.weight")) {
+      adapted.push_back(s.name);
+      EXPECT_EQ(s.shape, (std::vector<int64_t>{8, 16}));
+    }
+  const std::string self = "bert.encoder.layer.0.attention.self.";
+  EXPECT_EQ(adapted,
+            (std::vector<std::string>{self + "query.lora_A.weight", self + "value.lora_A.weight"}));
+}
+
+TEST(Lora, StartsAUniformWithinOneOverTheRootOfTheWidthAndBZero) {
+  Attached run(tiny_config("roberta", 1), "lora", "");
+  const auto& t = run.trainables();
+  const std::string query = "roberta.encoder.layer.0.attention.self.query";
+  const Tensor a = t.value_of(*t.find(query + ".lora_A.weight"));
+  EXPECT_LE(a.abs().max().item<float>(), 0.25);  // 1 / sqrt(16)
+  EXPECT_NEAR(a.std().item<float>(), 0.25 / std::sqrt(3.0), 0.03);
+  EXPECT_EQ(t.value_of(*t.find(query + ".lora_B.weight")).abs().max().item<float>(), 0);
+}
+
+TEST(Lora, InitialValuesDependOnTheSeedAndTheNameAlone) {
+  const auto first = [](RandomKey seed, const std::string& targets) {
+    Attached run(tiny_config("bert", 1), "lora", "targets: " + targets, at::kFloat, {.seed = seed});
+    return run.trainables()
+        .value_of(*run.trainables().find("bert.encoder.layer.0.attention.self.value.lora_A.weight"))
+        .clone();
+  };
+  EXPECT_SAME(first(1, "[value]"), first(1, "[query, key, value]"));
+  EXPECT_FALSE(at::equal(first(1, "[value]"), first(2, "[value]")));
+}
+
+TEST(Lora, LayersLimitsTheBlocks) {
+  Attached run(tiny_config("bert", 3), "lora", "layers: [1]");
+  for (const Segment& s : run.trainables().segments())
+    EXPECT_TRUE(s.group == "head" || s.name.find("layer.1.") != std::string::npos) << s.name;
+  EXPECT_THROW(Attached(tiny_config("bert", 3), "lora", "layers: [3]"), UserError);
+}
+
+}  // namespace
+}  // namespace molt::test

@@ -1,0 +1,186 @@
+// MoLEx, identities: group A of the verification tests of its sheet, with their numbers.
+#include "support/hand_made_stack.h"
+
+namespace molt::test {
+namespace {
+
+constexpr const char* kLora = "rank: 2, alpha: 4";
+
+std::string over_lora(const std::string& rest) {
+  return std::string("over: {name: lora, ") + kLora + "}\n" + rest;
+}
+
+std::string lora_alone() {
+  return std::string("{") + kLora + "}";
+}
+
+class MolexIdentity : public testing::TestWithParam<const char*> {
+ protected:
+  ModelConfig config() const { return tiny_config(GetParam()); }
+  PackedBatch batch() const { return pack_examples({0, 1, 2}); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Models, MolexIdentity, testing::Values("bert", "roberta"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// The gradients of the LoRA of a run, by name.
+std::map<std::string, Tensor> lora_gradients(Attached& run, const Tensor& logits) {
+  at::cross_entropy_loss(logits, at::tensor({0, 1, 1}, at::kLong)).backward();
+  std::map<std::string, Tensor> out;
+  for (const Segment& s : run.trainables().segments())
+    if (s.group == "adapter") out[s.name] = run.trainables().gradient_of(s);
+  return out;
+}
+
+// 1, 7
+TEST_P(MolexIdentity, NoMixedLayerIsLoraBitForBit) {
+  Attached lora(config(), "lora", lora_alone()),
+      molex(config(), "molex", over_lora("layers: '[]'"));
+  perturb(lora.trainables());
+  perturb(molex.trainables());
+  EXPECT_SAME(molex.logits(batch()), lora.logits(batch()));
+}
+
+// 2
+TEST_P(MolexIdentity, AlphaOneAndZeroIsLoraForAnyRoutingGradientsIncluded) {
+  Attached lora(config(), "lora", lora_alone());
+  Attached molex(config(), "molex", over_lora("alpha: {main: 1, other: 0}\nbalance: 0"));
+  perturb(lora.trainables());
+  perturb(molex.trainables());
+  for (const std::vector<int64_t>& routing :
+       {std::vector<int64_t>{3, 3, 3, 3}, {1, 0, 3, 2}, {0, 1, 2, 3}}) {
+    ForwardContext c = molex.context(Phase::train);
+    force_all(c, routing);
+    ForwardContext plain = lora.context(Phase::train);
+    lora.trainables().zero_gradients();
+    molex.trainables().zero_gradients();
+    const Tensor expected = lora.model->logits(batch(), plain);
+    const Tensor logits = molex.model->logits(batch(), c);
+    EXPECT_SAME(logits, expected);
+    const auto theirs = lora_gradients(lora, expected), ours = lora_gradients(molex, logits);
+    ASSERT_EQ(ours.size(), theirs.size());
+    for (const auto& [name, gradient] : theirs) EXPECT_CLOSE(ours.at(name), gradient, 1e-7) << name;
+  }
+}
+
+// 3. Under compat: released the block runs twice; alpha's gradient is then rounding noise, not
+// exactly zero.
+TEST_P(MolexIdentity, ABlockThatChoosesItselfIsItself) {
+  Attached lora(config(), "lora", lora_alone());
+  perturb(lora.trainables());
+  const Tensor expected = lora.logits(batch());
+  for (const std::string compat : {"none", "released"}) {
+    Attached molex(config(), "molex",
+                   over_lora("alpha: {kind: learned, main: 0.95, other: 0.05}\ncompat: " + compat));
+    perturb(molex.trainables());
+    ForwardContext c = molex.context(Phase::train);
+    force_all(c, {0, 1, 2, 3});
+    const Tensor logits = molex.model->logits(batch(), c);
+    EXPECT_CLOSE(logits, expected, 1e-6) << compat;
+    at::cross_entropy_loss(logits, at::tensor({0, 1, 1}, at::kLong)).backward();
+    const double noise = compat == "none" ? 0 : 1e-6;
+    EXPECT_LE(molex.gradient("molex.alpha.main").abs().item<double>(), noise);
+    EXPECT_LE(molex.gradient("molex.alpha.other").abs().item<double>(), noise);
+  }
+}
+
+// 4, post-norm
+TEST_P(MolexIdentity, TheBlendIsTheAverageOfTheTwoBlocksRunAlone) {
+  Attached run(config(), "molex", over_lora("layers: '[1]'"));
+  perturb(run.trainables());
+  const at::NoGradGuard no_grad;
+  const PackedBatch texts = batch();
+  std::vector<Tensor> hidden;
+  run.stack().hidden_states = &hidden;
+  ForwardContext c = run.context();
+  force(c, 1, {3});
+  run.model->last_hidden_state(texts, c);
+  ASSERT_EQ(hidden.size(), 5u);
+  const auto alone = [&](int64_t block) {
+    return run.stack().blocks[block]->forward(hidden[1], Call{texts.rows, own_path(block), c});
+  };
+  EXPECT_CLOSE(hidden[2], 0.5 * (alone(1) + alone(3)), 1e-6);
+  EXPECT_GT(largest_difference(alone(1), alone(3)), 0.1);
+}
+
+// 6
+TEST_P(MolexIdentity, AtTheStartABlockThatChoosesItselfIsThePretrainedNetwork) {
+  const auto pretrained = tiny_model(config());
+  Reducer alone;
+  ForwardContext plain(Phase::evaluate, 0, 0, alone);
+  Attached molex(config(), "molex", over_lora("control: self"));
+  EXPECT_CLOSE(molex.logits(batch()), pretrained->logits(batch(), plain), 1e-6);
+}
+
+// 7. The released RoBERTa code mixes blocks 0 to k for a limit of k; its GPT-2 code, as we do, 0 to
+// k - 1.
+TEST_P(MolexIdentity, ALimitOfKMixesTheFirstKBlocksAndOneMoreUnderCompatReleased) {
+  const auto mixed = [&](const std::string& yaml) {
+    Attached run(config(), "molex", over_lora(yaml));
+    ForwardContext c = run.context();
+    RoutingRecord record;
+    c.record = &record;
+    run.model->logits(pack_examples({0}), c);
+    std::vector<int64_t> out;
+    for (int64_t t = 0; t < 4; ++t)
+      if (record.choices[t].sum().item<int64_t>() > 0) out.push_back(t);
+    return out;
+  };
+  EXPECT_EQ(mixed("layers: 2"), (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(mixed("layers: 2\ncompat: released"), (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(mixed("layers: 12\ncompat: released"), (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(mixed("layers: all"), (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(mixed("layers: '[1, 3]'"), (std::vector<int64_t>{1, 3}));
+  EXPECT_THROW(mixed("layers: 5"), UserError);
+  EXPECT_THROW(mixed("layers: '[4]'"), UserError);
+}
+
+// A pre-norm block: x + f(x) with f(x) = tanh(norm(x) W).
+Tensor pre_norm_branch(const Tensor& x, const Tensor& weight) {
+  return at::tanh(at::mm(at::layer_norm(x, {x.size(1)}), weight));
+}
+
+// 4 and 5, pre-norm
+TEST(MolexOfPreNormBlocks, IsTheInputPlusTheBlendOfTheBranches) {
+  HandMadeStack made(6);
+  std::vector<Tensor> weights;
+  for (int64_t t = 0; t < 3; ++t) {
+    weights.push_back(draw({6, 6}, 0.5, "w" + std::to_string(t)).to(at::kDouble));
+    made.add(
+        [w = weights.back()](const Tensor& x, const Call&) { return x + pre_norm_branch(x, w); });
+  }
+  made.attach_molex("alpha: {main: 0.7, other: 0.3}\nlayers: '[0]'");
+  const Rows rows = rows_of({3, 4});
+  const Tensor x = draw({7, 6}, 1, "x").to(at::kDouble);
+  std::vector<Tensor> hidden;
+  made.stack.hidden_states = &hidden;
+  ForwardContext c = made.context();
+  force(c, 0, {2});
+  made.stack.forward(x, rows, c, nullptr);
+  const Tensor f0 = pre_norm_branch(x, weights[0]), f2 = pre_norm_branch(x, weights[2]);
+  EXPECT_CLOSE(hidden[1], x + 0.7 * f0 + 0.3 * f2, 1e-12);
+  EXPECT_CLOSE(hidden[1], 0.7 * (x + f0) + 0.3 * (x + f2), 1e-12);
+}
+
+// 8. Block t adds t to its input, so that outputs say which blocks ran.
+TEST(MolexOfManyBlocks, BlocksBeyondTheLimitAreNotMixedButCanBeChosen) {
+  HandMadeStack made(2);
+  for (int64_t t = 0; t < 24; ++t)
+    made.add([t](const Tensor& z, const Call&) { return z + static_cast<double>(t); });
+  made.attach_molex("alpha: {main: 0.95, other: 0.05}\nlayers: 12");
+  ForwardContext c = made.context();
+  for (int64_t t = 0; t < 24; ++t) force(c, t, {t == 0 ? 23 : t});
+  RoutingRecord record;
+  c.record = &record;
+  std::vector<Tensor> hidden;
+  made.stack.hidden_states = &hidden;
+  made.stack.forward(at::zeros({4, 2}, at::kDouble), rows_of({4}), c, nullptr);
+  EXPECT_CLOSE(hidden[1], at::full({4, 2}, 0.05 * 23, at::kDouble), 1e-12);  // 0.95 * 0 + 0.05 * 23
+  EXPECT_CLOSE(hidden[24], at::full({4, 2}, 0.05 * 23 + 23 * 24 / 2, at::kDouble), 1e-10);
+  EXPECT_EQ(record.choices.sum().item<int64_t>(), 12);
+  EXPECT_EQ(record.choices.narrow(0, 12, 12).sum().item<int64_t>(), 0);
+  EXPECT_EQ(record.choices[0][23].item<int64_t>(), 1);
+}
+
+}  // namespace
+}  // namespace molt::test

@@ -1,0 +1,113 @@
+// The gates' scores; 23 of the verification tests of MoLEx's sheet.
+#include "moe/score/score.h"
+
+#include <cmath>
+
+#include "support/tiny_model.h"
+
+namespace molt::test {
+namespace {
+
+constexpr int64_t kWidth = 6, kExperts = 4;
+
+std::unique_ptr<Score> make(const ScoreSpec& spec) {
+  return make_score(spec, {kWidth, kExperts, 0.02, at::kDouble}, 5);
+}
+
+Tensor* tensor(Score& score, const std::string& name) {
+  for (auto& [known, pointer] : score.tensors())
+    if (known == name) return pointer;
+  throw BugError("no " + name);
+}
+
+Tensor input(int64_t tokens) {
+  return draw({tokens, kWidth}, 1, "x").to(at::kDouble);
+}
+
+TEST(LinearScore, IsAnAffineMap) {
+  const auto score = make({.part = "linear"});
+  tensor(*score, "weight")->copy_(at::eye(kExperts, kWidth, at::kDouble));
+  tensor(*score, "bias")->copy_(at::tensor({1., 2., 3., 4.}, at::kDouble));
+  const Tensor x = at::tensor({10., 20., 30., 40., 50., 60.}, at::kDouble).view({1, 6});
+  EXPECT_SAME(score->forward(x, rows_of({1})),
+              at::tensor({11., 22., 33., 44.}, at::kDouble).view({1, 4}));
+}
+
+TEST(LinearScore, StartsAsTheModelsLinearsDoWithoutBias) {
+  const auto score = make_score({.part = "linear"}, {256, 32, 0.02, at::kFloat}, 5);
+  EXPECT_NEAR(tensor(*score, "weight")->std().item<float>(), 0.02, 0.002);
+  EXPECT_EQ(tensor(*score, "bias")->abs().max().item<float>(), 0);
+}
+
+TEST(CosineScore, StartsAsReleased) {
+  const auto score =
+      make_score({.part = "cosine", .projection = 64}, {256, 32, 0.02, at::kFloat}, 5);
+  EXPECT_NEAR(tensor(*score, "cosine_projector.weight")->std().item<float>(), 0.02, 0.002);
+  EXPECT_EQ(tensor(*score, "cosine_projector.bias")->abs().max().item<float>(), 0);
+  EXPECT_NEAR(tensor(*score, "sim_matrix")->std().item<float>(), 0.01, 0.001);
+  EXPECT_NEAR(tensor(*score, "temperature")->item<float>(), std::log(2.0), 1e-7);
+}
+
+// 23: the input's projection is one column of E for an input that is that column, so its cosine is
+// one and its score the scale, 2 at the start.
+TEST(CosineScore, IsTheScaleWhereProjectionAndColumnPointTheSameWay) {
+  const auto score = make({.part = "cosine", .projection = kWidth});
+  tensor(*score, "cosine_projector.weight")->copy_(at::eye(kWidth, at::kDouble));
+  const Tensor column = tensor(*score, "sim_matrix")->select(1, 2).clone();
+  const Tensor scores = score->forward(100 * column.unsqueeze(0), rows_of({1}));
+  EXPECT_NEAR(scores[0][2].item<double>(), 2, 1e-9);
+  EXPECT_EQ(scores.argmax().item<int64_t>(), 2);
+}
+
+// 23
+TEST(CosineScore, ScaleIsClampedAtOneHundred) {
+  const auto score = make({.part = "cosine", .projection = 5});
+  const Tensor x = input(4);
+  const Tensor at_two = score->forward(x, rows_of({4}));
+  tensor(*score, "temperature")->fill_(10);
+  EXPECT_CLOSE(score->forward(x, rows_of({4})), 50 * at_two, 1e-9);
+}
+
+// 23
+TEST(CosineScore, DoesNotSeeTheLengthOfTheColumns) {
+  for (const bool sequence : {false, true}) {
+    const auto score = make({.part = "cosine", .projection = 5, .sequence_axis = sequence});
+    const Tensor before = score->forward(input(4), rows_of({4}));
+    tensor(*score, "sim_matrix")->mul_(7);
+    EXPECT_CLOSE(score->forward(input(4), rows_of({4})), before, 1e-9);
+  }
+}
+
+// 23
+TEST(CosineScore, OverFeaturesLiesWithinTheScaleAndOverASequenceDoesNotSeeTheLengthOfTheInput) {
+  const auto feature = make({.part = "cosine", .projection = 5});
+  EXPECT_LE(feature->forward(50 * input(9), rows_of({9})).abs().max().item<double>(), 2 + 1e-12);
+  const auto sequence = make({.part = "cosine", .projection = 5, .sequence_axis = true});
+  EXPECT_CLOSE(sequence->forward(3 * input(9), rows_of({9})),
+               sequence->forward(input(9), rows_of({9})), 1e-12);
+}
+
+// Over the sequence axis, by hand: the projection is the input's one feature, (3, 4) in one
+// sequence and 7 in another; divided by the norms 5 and 7 it is (0.6, 0.8) and 1.
+TEST(CosineScore, OverASequenceNormalisesEachFeatureOverItsTokens) {
+  const auto score = make_score({.part = "cosine", .projection = 1, .sequence_axis = true},
+                                {1, 2, 0.02, at::kDouble}, 5);
+  tensor(*score, "cosine_projector.weight")->fill_(1);
+  tensor(*score, "sim_matrix")->copy_(at::tensor({5., -5.}, at::kDouble).view({1, 2}));
+  const Tensor x = at::tensor({3., 4., 7.}, at::kDouble).view({3, 1});
+  EXPECT_CLOSE(score->forward(x, rows_of({2, 1})),
+               at::tensor({1.2, -1.2, 1.6, -1.6, 2., -2.}, at::kDouble).view({3, 2}), 1e-12);
+}
+
+TEST(CosineScore, OverASequenceDependsOnItsOtherTokensOnly) {
+  const auto score = make({.part = "cosine", .projection = 5, .sequence_axis = true});
+  const Tensor x = input(5);
+  const Tensor together = score->forward(x, rows_of({2, 3}));
+  EXPECT_CLOSE(together.narrow(0, 0, 2), score->forward(x.narrow(0, 0, 2), rows_of({2})), 1e-12);
+  EXPECT_GT(
+      largest_difference(together.narrow(0, 0, 2), score->forward(x, rows_of({5})).narrow(0, 0, 2)),
+      1e-3);
+}
+
+}  // namespace
+}  // namespace molt::test

@@ -1,0 +1,85 @@
+#include "moe/targets.h"
+
+#include "support/hand_made_linear.h"
+
+namespace molt::test {
+namespace {
+
+// What lora adapts in a model of two blocks, without the common prefix.
+std::vector<std::string> adapted(const std::string& yaml) {
+  Attached run(tiny_config("bert", 2), "lora", yaml);
+  std::vector<std::string> out;
+  const std::string prefix = "bert.encoder.layer.";
+  for (const AttachedSite& site : run.attachment->table)
+    if (site.what.starts_with("low rank")) out.push_back(site.site.substr(prefix.size()));
+  return out;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(Targets, ARoleIsThatLinearOfEveryBlock) {
+  EXPECT_EQ(adapted("targets: [key]"), (Names{"0.attention.self.key", "1.attention.self.key"}));
+  EXPECT_EQ(adapted("targets: [ffn_up]"), (Names{"0.intermediate.dense", "1.intermediate.dense"}));
+}
+
+TEST(Targets, AModuleNameMatchesAtADot) {
+  EXPECT_EQ(adapted("targets: [attention.output.dense]\nlayers: [0]"),
+            (Names{"0.attention.output.dense"}));
+  // "output.dense" is the end of two paths.
+  EXPECT_EQ(adapted("targets: [output.dense]\nlayers: [0]"),
+            (Names{"0.attention.output.dense", "0.output.dense"}));
+  EXPECT_FALSE(name_matches("dense", "layer.predense"));
+  EXPECT_TRUE(name_matches("dense", "layer.dense"));
+  EXPECT_TRUE(name_matches("dense", "dense"));
+}
+
+TEST(Targets, AnExpressionMatchesTheWholePath) {
+  EXPECT_EQ(adapted("targets: ['.*layer\\.1\\..*\\.(query|key)']"),
+            (Names{"1.attention.self.query", "1.attention.self.key"}));
+  EXPECT_FALSE(name_matches("attention.*", "layer.attention.self"));
+  EXPECT_THROW(name_matches("(unclosed", "x"), UserError);
+}
+
+TEST(Targets, AllLinearIsEveryLinearOfTheBlocks) {
+  EXPECT_EQ(adapted("targets: [all-linear]\nlayers: [1]").size(), 6u);
+}
+
+TEST(Targets, TwoThatMeanOneLinearAdaptItOnce) {
+  EXPECT_EQ(adapted("targets: [query, attention.self.query]\nlayers: [0]"),
+            (Names{"0.attention.self.query"}));
+}
+
+TEST(Targets, OneThatMatchesNothingIsAnErrorThatNamesTheNearest) {
+  try {
+    adapted("targets: [query, valeu]");
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.where(), "lora.targets");
+    EXPECT_NE(error.found().find("'valeu'"), std::string::npos) << error.what();
+    EXPECT_NE(error.todo().find("value"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Targets, ALayerThatDoesNotExistIsAnErrorThatSaysWhichDo) {
+  for (const std::string layer : {"2", "-1"}) {
+    try {
+      adapted("layers: [0, " + layer + "]");
+      FAIL() << "no error";
+    } catch (const UserError& error) {
+      const std::string text = error.what();
+      EXPECT_NE(text.find("layer " + layer), std::string::npos) << text;
+      EXPECT_NE(text.find("0 to 1"), std::string::npos) << text;
+    }
+  }
+}
+
+TEST(PatternKeys, MatchTheEndOfAPathAtADot) {
+  EXPECT_TRUE(pattern_key_matches("query", "layer.0.query"));
+  EXPECT_TRUE(pattern_key_matches("layer\\.[01]\\.query", "encoder.layer.0.query"));
+  EXPECT_TRUE(pattern_key_matches("query", "query"));
+  EXPECT_FALSE(pattern_key_matches("query", "layer.subquery"));
+  EXPECT_FALSE(pattern_key_matches("layer.0", "layer.0.query"));
+}
+
+}  // namespace
+}  // namespace molt::test

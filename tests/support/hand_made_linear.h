@@ -1,0 +1,81 @@
+// One linear group with numbers that are written down, and a method attached to it.
+#pragma once
+
+#include "support/tiny_model.h"
+
+namespace molt::test {
+
+inline Tensor matrix(const std::vector<std::vector<double>>& rows,
+                     at::TensorOptions options = at::kDouble) {
+  std::vector<double> flat;
+  for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());
+  const auto height = static_cast<int64_t>(rows.size());
+  return at::tensor(flat, at::kDouble).view({height, -1}).to(options);
+}
+
+class HandMadeLinear {
+ public:
+  struct Part {
+    Role role;
+    std::string name;
+    int64_t out;
+  };
+
+  HandMadeLinear(const std::vector<Part>& parts, int64_t in,
+                 at::TensorOptions options = at::kDouble)
+      : group(members_of(parts), in, 0, options) {
+    group.weight.copy_(draw(group.weight.sizes(), 0.5, "weight"));
+    group.bias.copy_(draw(group.bias.sizes(), 0.5, "bias"));
+    sites.groups.push_back(&group);
+    sites.width = in;
+  }
+
+  void attach_method(const std::string& method, const std::string& yaml,
+                     const AttachOptions& options = {}) {
+    attachment = test::attach_method(sites, method, yaml, options);
+  }
+  // What trains under a name, to be written into.
+  Tensor value(const std::string& name) const {
+    return attachment->trainables.value_of(segment(name));
+  }
+  Tensor gradient(const std::string& name) const {
+    return attachment->trainables.gradient_of(segment(name));
+  }
+  void set(const std::string& name, const Tensor& numbers) const {
+    const at::NoGradGuard no_grad;
+    value(name).copy_(numbers.view(value(name).sizes()));
+  }
+  Tensor forward(const Tensor& x, Phase phase = Phase::evaluate, int64_t step = 0) {
+    const Rows rows = rows_of({x.size(0)});
+    ForwardContext context(phase, 7, step, alone_);
+    return group.forward(x, Call{rows, {}, context});
+  }
+  Tensor forward(const Tensor& x, MemberRange range) {
+    const Rows rows = rows_of({x.size(0)});
+    ForwardContext context(Phase::evaluate, 7, 0, alone_);
+    return group.forward(x, Call{rows, {}, context}, range);
+  }
+
+  LinearGroup group;
+  Sites sites;
+  std::unique_ptr<Attachment> attachment;
+
+ private:
+  static std::vector<Member> members_of(const std::vector<Part>& parts) {
+    std::vector<Member> out;
+    int64_t column = 0;
+    for (const Part& part : parts) {
+      out.push_back({part.role, part.name, column, column + part.out});
+      column += part.out;
+    }
+    return out;
+  }
+  const Segment& segment(const std::string& name) const {
+    const Segment* found = attachment->trainables.find(name);
+    MOLT_CHECK(found != nullptr, "no " + name);
+    return *found;
+  }
+  Reducer alone_;
+};
+
+}  // namespace molt::test

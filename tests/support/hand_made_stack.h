@@ -1,0 +1,79 @@
+// Stacks of blocks written as functions, for numbers that can be worked by hand: MoLEx sees nothing
+// but blocks.
+#pragma once
+
+#include "support/tiny_model.h"
+
+namespace molt::test {
+
+class FunctionBlock final : public Block {
+ public:
+  using Function = std::function<Tensor(const Tensor&, const Call&)>;
+  explicit FunctionBlock(Function function) : function_(std::move(function)) {}
+  Tensor forward(const Tensor& z, const Call& call) override {
+    const Tensor y = function_(z, call);
+    return call.read ? y.index_select(0, call.read->index) : y;
+  }
+  bool is_random() const override { return false; }
+
+ private:
+  Function function_;
+};
+
+// Sites with a stack alone. The weight only says which type numbers have.
+class HandMadeStack {
+ public:
+  HandMadeStack(int64_t width, at::TensorOptions options = at::kDouble)
+      : weight_(at::zeros({1}, options)) {
+    sites.stack = &stack;
+    sites.width = width;
+    sites.weights.push_back({"weight", &weight_, 0, 1, WeightKind::matrix, WeightPart::backbone});
+  }
+
+  void add(FunctionBlock::Function function) {
+    stack.blocks.push_back(std::make_unique<FunctionBlock>(std::move(function)));
+  }
+  void add_constant(double value) {
+    add([value](const Tensor& z, const Call&) { return at::full_like(z, value); });
+  }
+  void add_identity() {
+    add([](const Tensor& z, const Call&) { return z.clone(); });
+  }
+  // MoLEx over nothing; `yaml` on top of "over: null".
+  void attach_molex(const std::string& yaml) {
+    attachment = attach_method(sites, "molex", "over: null\n" + yaml);
+  }
+  // The state of MoLEx by name, to be written into.
+  Tensor state(const std::string& name) const {
+    for (const auto& [known, tensor] : attachment->state())
+      if (known == name) return tensor;
+    throw BugError("no " + name);
+  }
+  // Scores equal the input: width and number of blocks must be equal. Votes can then be written
+  // down.
+  void score_is_input() const {
+    const at::NoGradGuard no_grad;
+    const Tensor gate = state("molex.gate.weight");
+    gate.copy_(at::eye(gate.size(0), gate.options()));
+  }
+  ForwardContext context(Phase phase = Phase::evaluate, int64_t step = 0, RandomKey seed = 7) {
+    ForwardContext out(phase, seed, step, alone);
+    if (attachment) out.measures = attachment->measures;
+    return out;
+  }
+
+  Sites sites;
+  LayerStack stack;
+  std::unique_ptr<Attachment> attachment;
+  Reducer alone;
+
+ private:
+  Tensor weight_;
+};
+
+// Rows that vote for the given blocks under score_is_input: [T, blocks].
+inline Tensor votes_for(const std::vector<int64_t>& blocks, int64_t count) {
+  return at::one_hot(at::tensor(blocks, at::kLong), count).to(at::kDouble);
+}
+
+}  // namespace molt::test
