@@ -15,11 +15,11 @@ foreach(folder ${folders})
                                                      MOLT_BINARY_DIR="${CMAKE_BINARY_DIR}")
   if(TARGET molt_${folder})
     target_link_libraries(${folder}_tests PRIVATE molt_${folder})
-  else()
+  elseif(NOT folder STREQUAL "conformance")
     target_link_libraries(${folder}_tests PRIVATE molt_cli)
   endif()
   # What models are made of is tested inside a model too.
-  if(folder MATCHES "^(nn|moe|methods)$")
+  if(folder MATCHES "^(nn|moe|methods|conformance)$")
     target_link_libraries(${folder}_tests PRIVATE molt_methods molt_models)
   endif()
   target_link_libraries(${folder}_tests PRIVATE molt_files molt_base nlohmann_json::nlohmann_json
