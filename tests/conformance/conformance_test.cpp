@@ -1,0 +1,239 @@
+// Every registered method on every model type: what holds for all of them (docs/design.md, "Adding
+// a method"). A new method is tested here without a line of code; MoLEx stands over each of the
+// others too.
+#include <cmath>
+#include <set>
+
+#include "support/paths.h"
+#include "support/tiny_model.h"
+#include "tensor/tensor_file.h"
+
+namespace molt::test {
+namespace {
+
+struct Case {
+  std::string name, model, method, yaml;
+
+  bool layer_experts() const { return method == "molex"; }
+  Attached attached(const std::string& more = "", double dropout = 0, RandomKey seed = 0) const {
+    ModelConfig config = tiny_config(model, 3);
+    config.hidden_dropout = config.attention_dropout = dropout;
+    return Attached(config, method, yaml + more, at::kFloat, {.seed = seed});
+  }
+};
+
+std::vector<Case> cases_of(const std::string& model) {
+  std::vector<Case> out;
+  for (const std::string& method : methods().names()) out.push_back({method, model, method, ""});
+  for (const std::string& inner : inner_method_choices().names())
+    out.push_back({"molex over " + inner, model, "molex", "over: {name: " + inner + "}\n"});
+  out.push_back({"molex over nothing", model, "molex", "over: null\n"});
+  out.push_back({"molex, all options", model, "molex",
+                 "gate: {kind: cosine, projection: 4, sharing: per_layer, gradient: probability}\n"
+                 "alpha: {kind: learned}\nreduce: mean\n"});
+  out.push_back({"lora with dropout", model, "lora", "dropout: 0.2\ntargets: [all-linear]\n"});
+  return out;
+}
+
+// One test for each property and model: a process for each method too would be mostly starting up.
+class Conformance : public testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(EveryMethod, Conformance, testing::ValuesIn(supported_model_types()),
+                         [](const auto& info) { return info.param; });
+
+// Sixteen examples whose label is the parity of their number.
+std::vector<int64_t> sixteen() {
+  std::vector<int64_t> out;
+  for (int64_t n = 0; n < 16; ++n) out.push_back(n);
+  return out;
+}
+
+Tensor total_loss(Attached& run, ForwardContext& c, const std::vector<int64_t>& examples) {
+  std::vector<int64_t> labels;
+  for (const int64_t example : examples) labels.push_back(example % 2);
+  const Tensor logits = run.model->logits(pack_examples(examples), c);
+  const Tensor task = at::cross_entropy_loss(logits, at::tensor(labels, at::kLong));
+  const Tensor auxiliary = run.attachment->auxiliary_sum(c);
+  return auxiliary.defined() ? task + auxiliary : task;
+}
+
+// The losses of some steps of Adam, computed by its definition.
+std::vector<double> train(Attached& run, int steps) {
+  Trainables& t = run.trainables();
+  const Tensor first = at::zeros_like(t.values), second = at::zeros_like(t.values);
+  std::vector<double> losses;
+  for (int step = 0; step < steps; ++step) {
+    ForwardContext c = run.context(Phase::train, step);
+    t.zero_gradients();
+    const Tensor loss = total_loss(run, c, sixteen());
+    loss.backward();
+    losses.push_back(loss.item<double>());
+    const at::NoGradGuard no_grad;
+    first.mul_(0.9).add_(t.gradients, 0.1);
+    second.mul_(0.99).addcmul_(t.gradients, t.gradients, 0.01);
+    const double c1 = 1 - std::pow(0.9, step + 1), c2 = 1 - std::pow(0.99, step + 1);
+    t.values.addcdiv_(first, (second / c2).sqrt().add_(1e-8), -0.003 / c1);
+  }
+  return losses;
+}
+
+// MoLEx blends blocks from the first step, so it is the identity only where the other block has no
+// weight or is the block itself; what it stands over is held to the rule either way.
+TEST_P(Conformance, LogitsAreThoseOfTheModelAtTheStart) {
+  for (const Case& one : cases_of(GetParam())) {
+    SCOPED_TRACE(one.name);
+    const auto pretrained = tiny_model(tiny_config(one.model, 3));
+    Reducer alone;
+    ForwardContext c(Phase::evaluate, 7, 0, alone);
+    const PackedBatch batch = pack_examples({0, 1, 2});
+    const Tensor expected = pretrained->logits(batch, c);
+    if (!one.layer_experts()) {
+      EXPECT_CLOSE(one.attached().logits(batch), expected, 1e-6);
+      continue;
+    }
+    EXPECT_CLOSE(one.attached("control: self\n").logits(batch), expected, 1e-5);
+    if (one.yaml.find("alpha") == std::string::npos) {
+      EXPECT_CLOSE(one.attached("alpha: {main: 1, other: 0}\n").logits(batch), expected, 1e-5);
+    }
+  }
+}
+
+TEST_P(Conformance, OnlyDeclaredParametersTrain) {
+  for (const Case& one : cases_of(GetParam())) {
+    SCOPED_TRACE(one.name);
+    Attached run = one.attached();
+    std::map<std::string, Tensor> before;
+    for (const WeightSlot& slot : run.model->sites().weights)
+      before[slot.name] = slot.view().detach().clone();
+    std::vector<Tensor> frozen;
+    for (const FrozenBuffer& buffer : run.attachment->buffers)
+      frozen.push_back(buffer.tensor->clone());
+    train(run, 2);
+    for (const WeightSlot& slot : run.model->sites().weights) {
+      if (run.trainables().find(slot.name)) continue;
+      EXPECT_SAME(slot.view(), before.at(slot.name)) << slot.name;
+      EXPECT_FALSE(slot.storage->grad().defined()) << slot.name;
+    }
+    for (size_t i = 0; i < frozen.size(); ++i) {
+      EXPECT_SAME(*run.attachment->buffers[i].tensor, frozen[i]);
+      EXPECT_FALSE(run.attachment->buffers[i].tensor->requires_grad());
+    }
+  }
+}
+
+// Weights that no token uses or that cancel have zero gradients by construction.
+bool may_have_no_gradient(const std::string& name) {
+  // A constant added to all keys of a head changes no attention probability.
+  return name.ends_with("self.key.bias");
+}
+
+TEST_P(Conformance, EveryDeclaredParameterGetsAFiniteGradient) {
+  for (const Case& one : cases_of(GetParam())) {
+    SCOPED_TRACE(one.name);
+    Attached run = one.attached();
+    perturb(run.trainables());
+    ForwardContext c = run.context(Phase::train);
+    // A block that chose itself gives alpha no gradient, so each borrows its neighbour.
+    if (one.layer_experts()) force_all(c, {1, 2, 0});
+    total_loss(run, c, sixteen()).backward();
+    EXPECT_FALSE(run.trainables().segments().empty());
+    for (const Segment& s : run.trainables().segments()) {
+      const Tensor gradient = run.trainables().gradient_of(s);
+      EXPECT_TRUE(gradient.isfinite().all().item<bool>()) << s.name;
+      EXPECT_TRUE(gradient.abs().max().item<float>() > 0 || may_have_no_gradient(s.name)) << s.name;
+    }
+  }
+}
+
+TEST_P(Conformance, SavedAndLoadedGivesIdenticalLogits) {
+  for (const Case& one : cases_of(GetParam())) {
+    SCOPED_TRACE(one.name);
+    Attached run = one.attached();
+    perturb(run.trainables());
+    const TemporaryFolder folder;
+    write_tensors(folder / "adapter.safetensors", run.attachment->state());
+    // A fresh model draws other initial values before it loads.
+    Attached fresh = one.attached("", 0, 99);
+    const NamedTensors loaded = read_tensors(folder / "adapter.safetensors");
+    EXPECT_EQ(loaded.size(), fresh.attachment->state().size());
+    for (const auto& [name, view] : fresh.attachment->state()) {
+      const Tensor* found = find_tensor(loaded, name);
+      ASSERT_NE(found, nullptr) << name;
+      const at::NoGradGuard no_grad;
+      view.copy_(*found);
+    }
+    const PackedBatch batch = pack_examples({0, 1, 2, 3});
+    EXPECT_SAME(fresh.logits(batch), run.logits(batch));
+  }
+}
+
+// Masks are functions of example and token, so this holds in training as well.
+TEST_P(Conformance, ASequencesResultDoesNotDependOnWhatItIsPackedWith) {
+  for (const Case& one : cases_of(GetParam())) {
+    SCOPED_TRACE(one.name);
+    for (const Phase phase : {Phase::evaluate, Phase::train}) {
+      Attached run = one.attached("", 0.2);
+      perturb(run.trainables());
+      const at::NoGradGuard no_grad;
+      const std::vector<int64_t> examples = {4, 2, 9, 0, 7, 5};
+      const auto logits = [&](const std::vector<int64_t>& some) {
+        ForwardContext c = run.context(phase, 3);
+        return run.model->logits(pack_examples(some), c);
+      };
+      const Tensor packed = logits(examples);
+      const double tolerance = 1e-6 * std::max(1.0, packed.abs().max().item<double>()) * 4;
+      for (size_t i = 0; i < examples.size(); ++i)
+        EXPECT_CLOSE(logits({examples[i]})[0], packed[static_cast<int64_t>(i)], tolerance) << i;
+    }
+  }
+}
+
+TEST_P(Conformance, TheSameSeedGivesTheSameLossesBitForBit) {
+  for (const Case& one : cases_of(GetParam())) {
+    SCOPED_TRACE(one.name);
+    Attached run = one.attached("", 0.1), again = one.attached("", 0.1);
+    EXPECT_EQ(train(run, 3), train(again, 3));
+  }
+}
+
+TEST_P(Conformance, TheLossFallsOnSixteenExamples) {
+  for (const Case& one : cases_of(GetParam())) {
+    SCOPED_TRACE(one.name);
+    Attached run = one.attached();
+    const auto losses = train(run, 30);
+    EXPECT_LT(losses.back(), 0.9 * losses.front());
+  }
+}
+
+TEST_P(Conformance, CountsOfTheTableAreThoseOfTheTrainables) {
+  for (const Case& one : cases_of(GetParam())) {
+    SCOPED_TRACE(one.name);
+    Attached run = one.attached();
+    int64_t sum = 0;
+    for (const AttachedSite& site : run.attachment->table) sum += site.parameters;
+    EXPECT_EQ(sum, run.trainables().count());
+  }
+}
+
+// Every name is one file entry; what trains is under a name of the model or of the method.
+TEST_P(Conformance, NamesOfTheStateAreUnique) {
+  for (const Case& one : cases_of(GetParam())) {
+    SCOPED_TRACE(one.name);
+    Attached run = one.attached();
+    std::set<std::string> names;
+    for (const auto& [name, tensor] : run.attachment->state())
+      EXPECT_TRUE(names.insert(name).second) << name;
+  }
+}
+
+TEST(ConformanceOfMolex, ABatchVoteMayLookAtNeighboursAndIsOneDecision) {
+  for (const std::string& model : supported_model_types()) {
+    Attached run(tiny_config(model), "molex", "vote: batch");
+    ForwardContext c = run.context();
+    run.model->logits(pack_examples({0, 1, 2}), c);
+    EXPECT_EQ(decision(c, 0).size(), 1u);
+  }
+}
+
+}  // namespace
+}  // namespace molt::test
