@@ -30,5 +30,7 @@ foreach(folder ${folders})
   endif()
   add_dependencies(tests ${folder}_tests)
   gtest_discover_tests(${folder}_tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} DISCOVERY_TIMEOUT 60
-                       TEST_PREFIX "${folder}." PROPERTIES TIMEOUT 900)
+                       TEST_PREFIX "${folder}."
+                       # ctest runs tests side by side: one thread each.
+                       PROPERTIES TIMEOUT 900 ENVIRONMENT OMP_NUM_THREADS=1)
 endforeach()
