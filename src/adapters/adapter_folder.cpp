@@ -1,0 +1,139 @@
+#include "adapters/adapter_folder.h"
+
+#include <algorithm>
+
+#include "adapters/peft_lora.h"
+#include "base/file.h"
+#include "base/json.h"
+
+namespace molt {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int64_t kFormatVersion = 1;
+constexpr std::string_view kPrefix = "base_model.model.";
+
+bool is_plain_lora(const Json& method) {
+  return method.at("name") == "lora";
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(2) + "\n";
+}
+
+Json json_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json::parse(text);
+}
+
+// The saved file says what was given, and holds nothing that is not a number: an adapter that is
+// empty or ruined must not look like a success.
+void verify(const fs::path& file, const NamedTensors& written) {
+  const NamedTensors read = read_tensors(file);
+  MOLT_CHECK(read.size() == written.size(),
+             file.string() + " has " + std::to_string(read.size()) + " tensors");
+  for (const auto& [name, tensor] : written) {
+    const Tensor* found = find_tensor(read, name);
+    MOLT_CHECK(found != nullptr && found->sizes() == tensor.sizes(), file.string() + ": " + name);
+    MOLT_CHECK(found->isfinite().all().item<bool>(),
+               file.string() + ": " + name + " is not finite");
+  }
+}
+
+[[noreturn]] void malformed(const fs::path& path, const std::string& what) {
+  throw UserError(path.string(), what, "Is this an adapter folder that molt wrote?");
+}
+
+std::string text_at(const Json& json, const char* key, const fs::path& path) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_string())
+    malformed(path, std::string(key) + " is not a text");
+  return found->get<std::string>();
+}
+
+void read_description(const fs::path& path, AdapterContents& out) {
+  const Json json = read_json(path);
+  if (!json.is_object()) malformed(path, "is not a JSON object");
+  const auto version = json.find("format_version");
+  if (version == json.end() || *version != kFormatVersion)
+    throw UserError(path.string(),
+                    "format_version is " + (version == json.end() ? "missing" : version->dump()) +
+                        "; this program reads " + std::to_string(kFormatVersion),
+                    "Use the release of molt that wrote it.");
+  const auto method = json.find("method");
+  if (method == json.end() || !method->is_object() || !method->contains("name"))
+    malformed(path, "method is not an object with a name");
+  out.method = method->dump();
+  if (const auto task = json.find("task"); task != json.end() && !task->is_null()) {
+    if (!task->is_object() || !task->contains("name"))
+      malformed(path, "task is not an object with a name");
+    out.task = task->dump();
+  }
+  if (const auto labels = json.find("labels"); labels != json.end() && !labels->is_null()) {
+    if (!labels->is_array()) malformed(path, "labels is not a list");
+    for (const Json& label : *labels) {
+      if (!label.is_string()) malformed(path, "labels holds something that is not a text");
+      out.labels.push_back(label.get<std::string>());
+    }
+  }
+  out.head = text_at(json, "head", path);
+  const auto pooler = json.find("train_pooler");
+  out.train_pooler = pooler != json.end() && *pooler == true;
+}
+
+// Labels and kind of head from its tensors.
+void read_head(AdapterContents& out) {
+  for (const auto& [name, tensor] : out.tensors) {
+    const bool is_dense = name == "classifier.out_proj.weight";
+    if (!is_dense && name != "classifier.weight" && name != "score.weight") continue;
+    if (tensor.dim() != 2) continue;
+    out.outputs = tensor.size(0);
+    if (out.head == "auto") out.head = is_dense ? "dense" : "pooled";
+  }
+}
+
+}  // namespace
+
+void save_adapter(const fs::path& folder, const AdapterContents& contents) {
+  create_folder(folder);
+  const Json method = Json::parse(contents.method);
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : contents.tensors)
+    tensors.emplace_back(is_plain_lora(method) ? std::string(kPrefix) + name : name, tensor);
+  const fs::path file = folder / "adapter_model.safetensors";
+  write_tensors(file, tensors);
+  verify(file, tensors);
+  const Json description = {{"format_version", kFormatVersion},
+                            {"method", method},
+                            {"task", json_or_null(contents.task)},
+                            {"labels", contents.labels},
+                            {"head", contents.head},
+                            {"train_pooler", contents.train_pooler}};
+  write_file_atomically(folder / "molt.json", text_of(description));
+  if (is_plain_lora(method))
+    write_peft_config(folder / "adapter_config.json", peft_config_of(method, contents.tensors));
+  else
+    write_file_atomically(
+        folder / "adapter_config.json",
+        text_of({{"peft_type", "MOLT"}, {"format_version", kFormatVersion}, {"method", method}}));
+}
+
+AdapterContents load_adapter(const fs::path& folder) {
+  std::error_code error;
+  const fs::path config = folder / "adapter_config.json", description = folder / "molt.json";
+  if (!fs::is_regular_file(config, error))
+    throw UserError(folder.string(), "is not an adapter folder: it has no adapter_config.json",
+                    "Name a run's adapter/ or a folder that PEFT wrote.");
+  AdapterContents out;
+  if (fs::exists(description, error)) {
+    read_description(description, out);
+  } else {
+    out.method = method_of(read_peft_config(config), config.string()).dump();
+  }
+  for (auto& [name, tensor] : read_tensors(folder / "adapter_model.safetensors"))
+    out.tensors.emplace_back(name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name,
+                             tensor);
+  read_head(out);
+  return out;
+}
+
+}  // namespace molt

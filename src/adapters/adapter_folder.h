@@ -1,0 +1,32 @@
+// An adapter folder: tensors by name and what is needed to attach them again. Plain LoRA is written
+// as PEFT writes it, so other tools load it; everything else carries the peft_type "MOLT", which
+// they refuse by name instead of loading a part. molt.json, which PEFT does not read, says method,
+// task, labels and head. Equal weights give byte-equal files: no path and no time in them.
+#pragma once
+
+#include <filesystem>
+
+#include "tensor/tensor_file.h"
+
+namespace molt {
+
+struct AdapterContents {
+  std::string method;  // JSON of the method with its "name"; PEFT's config in our words where there
+                       // is no molt.json
+  std::string task;    // JSON of the task with its "name", without its files; empty: not known
+  std::vector<std::string> labels;  // names in the order of ids; empty: regression, or not known
+  std::string head = "auto";        // auto, pooled, dense
+  bool train_pooler = false;
+  std::optional<int64_t> outputs;  // of the head, where the tensors have one
+  NamedTensors tensors;            // by the names of trainables: no prefix
+};
+
+// Replaces the files in `folder`, each atomically, then opens them again and checks names, shapes
+// and that every number is finite; BugError otherwise.
+void save_adapter(const std::filesystem::path& folder, const AdapterContents& contents);
+
+// UserError: not an adapter folder, another format version, an unsupported kind of adapter,
+// malformed files.
+AdapterContents load_adapter(const std::filesystem::path& folder);
+
+}  // namespace molt

@@ -1,0 +1,100 @@
+#include "train/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "train/batches.h"
+#include "train/loss.h"
+
+namespace molt {
+
+Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examples,
+                      const ForwardOptions& options) {
+  const at::NoGradGuard no_grad;
+  Model& model = *session.model;
+  const auto count = static_cast<int64_t>(examples.size());
+  Tensor out = at::empty({count, model.labels()}, at::kFloat);  // [N, C]
+  std::vector<int64_t> order(examples.size()), lengths;
+  std::iota(order.begin(), order.end(), 0);
+  for (const EncodedExample& e : examples) lengths.push_back(static_cast<int64_t>(e.ids.size()));
+  // Equal lengths side by side share one attention call.
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return lengths[a] < lengths[b]; });
+  Reducer alone;
+  for (const MicroBatch& batch : cut_by_tokens(order, lengths, options.batch_tokens)) {
+    ForwardContext context(Phase::evaluate, static_cast<RandomKey>(session.config.train.seed), 0,
+                           alone);
+    context.measures = session.attachment->measures;
+    context.measures.clear();
+    context.record = options.record;
+    const Tensor logits = model.logits(pack_examples(session, examples, batch), context);
+    out.index_copy_(0, at::tensor(batch), logits.to(at::kCPU, at::kFloat));
+  }
+  return out;
+}
+
+Predictions predictions_of(const Tensor& logits, bool is_regression) {
+  MOLT_CHECK(logits.dim() == 2 && (!is_regression || logits.size(1) == 1), shape_text(logits));
+  Predictions out;
+  if (is_regression) {
+    const Tensor scores = logits.select(1, 0).to(at::kDouble).contiguous();  // [N]
+    out.scores.assign(scores.data_ptr<double>(), scores.data_ptr<double>() + scores.numel());
+  } else {
+    const Tensor labels = logits.argmax(1).contiguous();  // [N]
+    out.labels.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
+  }
+  return out;
+}
+
+Targets targets_of(const std::vector<EncodedExample>& examples, const std::vector<int64_t>& indices,
+                   bool is_regression) {
+  Targets out;
+  if (is_regression) {
+    std::vector<double> scores;
+    for (const int64_t i : indices) {
+      scores.push_back(examples[i].score);
+      out.labelled += !std::isnan(examples[i].score);
+    }
+    out.values = at::tensor(scores, at::kFloat);
+  } else {
+    std::vector<int64_t> labels;
+    for (const int64_t i : indices) {
+      labels.push_back(examples[i].label < 0 ? kIgnoredTarget : examples[i].label);
+      out.labelled += examples[i].label >= 0;
+    }
+    out.values = at::tensor(labels, at::kLong);
+  }
+  return out;
+}
+
+double task_loss(const Tensor& logits, const std::vector<EncodedExample>& examples,
+                 bool is_regression) {
+  std::vector<int64_t> indices(examples.size());
+  std::iota(indices.begin(), indices.end(), 0);
+  const Targets targets = targets_of(examples, indices, is_regression);
+  if (targets.labelled == 0) return std::numeric_limits<double>::quiet_NaN();
+  double sum = 0;
+  if (is_regression) {
+    const Tensor errors = (logits.select(1, 0) - targets.values).to(at::kDouble).square();
+    sum = at::nansum(errors).item<double>();
+  } else {
+    sum = cross_entropy_sum(logits.to(at::kDouble), targets.values).item<double>();
+  }
+  return sum / static_cast<double>(targets.labelled);
+}
+
+SetEvaluation evaluate_set(Session& session, const EncodedSet& set, const ForwardOptions& options) {
+  MOLT_CHECK(session.task && set.data, "evaluation without a task");
+  const bool is_regression = session.task->is_regression();
+  SetEvaluation out;
+  out.logits = predict_logits(session, set.examples, options);
+  out.predictions = predictions_of(out.logits, is_regression);
+  out.report = {.set = set.data->name,
+                .examples = static_cast<int64_t>(set.examples.size()),
+                .loss = task_loss(out.logits, set.examples, is_regression),
+                .metrics = session.task->metrics(*set.data, out.predictions)};
+  return out;
+}
+
+}  // namespace molt

@@ -1,0 +1,43 @@
+// Predictions and metrics. Nothing here depends on the order or the batches in which examples are
+// evaluated, unless a method lets a whole batch vote. Legend: N examples, C outputs of the head.
+#pragma once
+
+#include "train/session.h"
+
+namespace molt {
+
+struct ForwardOptions {
+  int64_t batch_tokens = 4096;      // an example longer than that is a batch of its own
+  RoutingRecord* record = nullptr;  // filled where the method routes
+};
+
+// Logits on the CPU, in the order of `examples`: [N, C] fp32.
+Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examples,
+                      const ForwardOptions& options = {});
+
+// Labels (largest logit) or, for regression, scores.
+Predictions predictions_of(const Tensor& logits, bool is_regression);
+
+// Labels ([N] int64, kIgnoredTarget where not known) or scores ([N] fp32, nan where not known), on
+// the CPU.
+struct Targets {
+  Tensor values;
+  int64_t labelled = 0;  // those that are known
+};
+Targets targets_of(const std::vector<EncodedExample>& examples, const std::vector<int64_t>& indices,
+                   bool is_regression);
+
+// Mean of the task's loss (without label smoothing) over the labelled examples; nan where there are
+// none.
+double task_loss(const Tensor& logits, const std::vector<EncodedExample>& examples,
+                 bool is_regression);
+
+struct SetEvaluation {
+  SetReport report;
+  Predictions predictions;
+  Tensor logits;  // [N, C]
+};
+SetEvaluation evaluate_set(Session& session, const EncodedSet& set,
+                           const ForwardOptions& options = {});
+
+}  // namespace molt

@@ -1,0 +1,108 @@
+#include "train/identity.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "base/config_json.h"
+#include "base/file.h"
+
+namespace molt {
+namespace fs = std::filesystem;
+namespace {
+
+std::string hex(RandomKey key) {
+  return fmt::format("{:016x}", key);
+}
+
+RandomKey hash_text(RandomKey key, const DataSet& set) {
+  key = derive(key, set.name);
+  for (const Example& e : set.examples) {
+    key = derive(derive(key, e.first), static_cast<uint64_t>(e.id));
+    if (e.second) key = derive(key, *e.second);
+    key = derive(derive(key, static_cast<uint64_t>(e.label)), std::bit_cast<uint64_t>(e.score));
+  }
+  return key;
+}
+
+RandomKey hash_ids(RandomKey key, const std::vector<EncodedExample>& examples) {
+  const auto bytes = [](const std::vector<int32_t>& values) {
+    return std::string_view(reinterpret_cast<const char*>(values.data()), values.size() * 4);
+  };
+  for (const EncodedExample& e : examples)
+    key = derive(derive(key, bytes(e.ids)), bytes(e.type_ids));
+  return key;
+}
+
+// The options that decide results: not where a run is written, how often it is saved or what it
+// runs on.
+Json deciding_options(const RunConfig& config) {
+  Json out = to_json(config);
+  for (const char* key : {"output", "threads", "device"}) out.erase(key);
+  for (const char* key : {"keep", "save_every"}) out["train"].erase(key);
+  // Folders may move; what was in them is hashed.
+  for (const char* key : {"path", "adapter"}) out["model"].erase(key);
+  if (out["task"].is_object())
+    for (const char* key : {"data", "train", "dev", "test"}) out["task"].erase(key);
+  return out;
+}
+
+std::string model_fingerprint(const fs::path& folder) {
+  RandomKey key = derive(0, read_file(folder / "config.json"));
+  std::vector<std::pair<std::string, uint64_t>> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() == ".safetensors")
+      files.emplace_back(entry.path().filename().string(), fs::file_size(entry.path(), error));
+  std::sort(files.begin(), files.end());
+  for (const auto& [name, size] : files) key = derive(derive(key, name), size);
+  return hex(key);
+}
+
+std::string dotted(std::string pointer) {
+  std::replace(pointer.begin(), pointer.end(), '/', '.');
+  return pointer.substr(1);
+}
+
+}  // namespace
+
+std::string tool_version() {
+  return "0.1.0";
+}
+
+Identity identity_of(const Session& session) {
+  RandomKey data = hash_text(0, *session.train.data);
+  RandomKey tokens = hash_ids(0, session.train.examples);
+  for (const EncodedSet& set : session.evaluation) {
+    data = hash_text(data, *set.data);
+    tokens = hash_ids(tokens, set.examples);
+  }
+  return {.config = deciding_options(session.config).dump(),
+          .data = hex(data),
+          .tokens = hex(tokens),
+          .model = model_fingerprint(session.config.model.path),
+          .tool = tool_version()};
+}
+
+std::vector<std::string> differences(const Identity& saved, const Identity& now) {
+  std::vector<std::string> out;
+  const Json before = Json::parse(saved.config).flatten(),
+             after = Json::parse(now.config).flatten();
+  for (const auto& [key, value] : before.items()) {
+    const Json here = after.value(key, Json());
+    if (here != value)
+      out.push_back(dotted(key) + " was " + value.dump() + " and is " + here.dump());
+  }
+  for (const auto& [key, value] : after.items())
+    if (!before.contains(key)) out.push_back(dotted(key) + " was not there and is " + value.dump());
+  if (saved.data != now.data)
+    out.push_back("the data changed");
+  else if (saved.tokens != now.tokens)
+    out.push_back("the tokenizer changed");
+  if (saved.model != now.model) out.push_back("the model changed");
+  if (saved.tool != now.tool) out.push_back("molt was " + saved.tool + " and is " + now.tool);
+  return out;
+}
+
+}  // namespace molt

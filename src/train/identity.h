@@ -1,0 +1,18 @@
+// What makes a run the run it is: resuming with another config, other data, another tokenizer or
+// another model would silently be another run.
+#pragma once
+
+#include "train/checkpoint.h"
+#include "train/session.h"
+
+namespace molt {
+
+Identity identity_of(const Session& session);
+
+// One line for each difference: "train.learning_rate was 5e-4 and is 1e-3".
+std::vector<std::string> differences(const Identity& saved, const Identity& now);
+
+// "0.1.0".
+std::string tool_version();
+
+}  // namespace molt

@@ -1,0 +1,25 @@
+// A run, or a model with or without an adapter, ready to predict: a Session without training data.
+#pragma once
+
+#include "train/session.h"
+
+namespace molt {
+
+struct PredictorOptions {
+  std::filesystem::path source = {};                  // a run folder, or a model folder
+  std::optional<std::filesystem::path> adapter = {};  // on top of a model; a run has its own
+  std::optional<std::string> task = {};     // by default that of the run or of the adapter
+  std::optional<std::string> data = {};     // replaces the task's data
+  std::vector<std::string> overrides = {};  // key=value on the config, last word
+  bool evaluation_data = false;             // fill Session::evaluation
+  bool wants_task = true;                   // false: `molt forward`, which takes ids
+};
+
+// The head and its label count come from the adapter where it carries them, else from the task,
+// else from the model's config. UserError where a task is wanted and nothing names one.
+std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progress& progress);
+
+// A run folder has config.yaml and events.jsonl.
+bool is_run_folder(const std::filesystem::path& folder);
+
+}  // namespace molt

@@ -1,0 +1,274 @@
+#include "train/preflight.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <numeric>
+
+#include "tasks/distribution.h"
+#include "train/plan.h"
+
+namespace molt {
+namespace {
+
+int64_t model_parameters(Model& model) {
+  int64_t out = 0;
+  for (const WeightSlot& slot : model.sites().weights) out += slot.view().numel();
+  return out;
+}
+
+std::vector<KindCount> count_kinds(const Attachment& attachment) {
+  std::vector<KindCount> out;
+  for (const Segment& segment : attachment.trainables.segments()) {
+    const auto found = std::find_if(out.begin(), out.end(),
+                                    [&](const KindCount& k) { return k.kind == segment.group; });
+    if (found == out.end())
+      out.push_back({segment.group, segment.count()});
+    else
+      found->parameters += segment.count();
+  }
+  return out;
+}
+
+SetSummary summarise(Session& session, const EncodedSet& set) {
+  SetSummary out{.name = set.data->name,
+                 .source = set.data->source,
+                 .lengths = summarise_lengths(set.examples),
+                 .labels = {}};
+  if (session.task->is_regression()) {
+    const ScoreSummary scores = summarise_scores(*set.data);
+    out.lowest = scores.minimum;
+    out.highest = scores.maximum;
+    out.mean = scores.mean;
+    return out;
+  }
+  const auto names = static_cast<int64_t>(session.task->labels().size());
+  const std::vector<int64_t> counts = label_counts(*set.data, names);
+  for (int64_t label = 0; label < names; ++label)
+    out.labels.push_back({session.label_name(label), counts[static_cast<size_t>(label)]});
+  return out;
+}
+
+// Tokens of the largest micro-batch to expect.
+double micro_batch_tokens(const Session& session, double mean_length) {
+  const TrainSettings& train = session.config.train;
+  return train.batch_tokens ? static_cast<double>(*train.batch_tokens)
+                            : static_cast<double>(train.batch_size) * mean_length;
+}
+
+// What the blocks keep for the backward pass, in floats per token: queries, keys, values, attention
+// and its output, two residual sums, two norms, their inputs (10 D), the feed-forward before and
+// after its activation (2 F) and, per head, the attention weights of a row. A borrowed block keeps
+// as much again.
+int64_t activation_bytes(Session& session, double tokens, double mean_length) {
+  const ModelConfig& c = session.model->config();
+  const double per_layer = 10.0 * static_cast<double>(c.hidden_size) +
+                           2.0 * static_cast<double>(c.intermediate_size) +
+                           static_cast<double>(c.heads) * mean_length;
+  const double blocks =
+      static_cast<double>(c.layers) * (session.model->sites().stack->adapter ? 2 : 1);
+  return static_cast<int64_t>(4 * tokens * per_layer * blocks);
+}
+
+int64_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("MemAvailable:")) return std::stoll(line.substr(13)) * 1024;
+  return 0;
+}
+
+void describe_loading(const Session& session, Preflight& out) {
+  const auto add = [&](const std::string& what, const std::vector<std::string>& names) {
+    if (!names.empty()) out.loading.push_back(what + ": " + join_names(names));
+  };
+  out.loading.push_back(std::to_string(session.load_report.loaded) +
+                        " weights loaded from the model");
+  if (session.config.model.adapter)
+    out.loading.push_back(std::to_string(session.adapter_report.loaded) +
+                          " tensors loaded from the adapter " + *session.config.model.adapter);
+  add("initialised anew", session.load_report.newly_initialised);
+  add("missing in the model's files", session.load_report.missing);
+  add("in the model's files but not used", session.load_report.unexpected);
+  add("not taken from the adapter", session.adapter_report.newly_initialised);
+  add("options that differ", session.adapter_report.differences);
+}
+
+void warn(const Session& session, Preflight& out) {
+  const auto add = [&](std::string line) { out.warnings.push_back(std::move(line)); };
+  for (const SetSummary& set : out.sets) {
+    const LengthSummary& lengths = set.lengths;
+    if (lengths.truncated * 10 > lengths.examples)
+      add(fmt::format("{} of {} examples of {} are cut to task.max_length {}", lengths.truncated,
+                      lengths.examples, set.name, session.encode.max_length));
+    for (const LabelShare& label : set.labels)
+      if (label.count == 0 && set.name == "train")
+        add("no training example has the label " + label.label);
+  }
+  for (const std::string& line : session.train.data->warnings) add(line);
+  for (const EncodedSet& set : session.evaluation)
+    for (const std::string& line : set.data->warnings) add(line);
+  if (session.attachment->trainables.count() == 0) add("nothing is trained");
+  if (out.memory_available > 0 && out.memory.total() > out.memory_available)
+    add("the estimated memory is more than what is available; lower train.batch_size or "
+        "batch_tokens");
+}
+
+std::string bytes_text(int64_t bytes) {
+  const double b = static_cast<double>(bytes);
+  return b >= 1e9 ? fmt::format("{:.2f} GB", b / 1e9) : fmt::format("{:.1f} MB", b / 1e6);
+}
+
+// 1234567 as 1,234,567.
+std::string grouped(int64_t value) {
+  std::string out = std::to_string(value);
+  for (auto at = static_cast<int64_t>(out.size()) - 3; at > (value < 0 ? 1 : 0); at -= 3)
+    out.insert(static_cast<size_t>(at), ",");
+  return out;
+}
+
+// Sites that differ only in numbers are one line: "bert.encoder.layer.*.attention.self.query".
+struct SiteLine {
+  std::string site, what;
+  int64_t count = 0, parameters = 0;
+};
+
+std::string without_numbers(const std::string& site) {
+  std::string out;
+  for (size_t i = 0; i < site.size(); ++i) {
+    const bool starts =
+        i > 0 && site[i - 1] == '.' && std::isdigit(static_cast<unsigned char>(site[i]));
+    if (!starts) {
+      out += site[i];
+      continue;
+    }
+    while (i + 1 < site.size() && std::isdigit(static_cast<unsigned char>(site[i + 1]))) ++i;
+    out += '*';
+  }
+  return out;
+}
+
+std::vector<SiteLine> merge_sites(const std::vector<AttachedSite>& sites) {
+  std::vector<SiteLine> out;
+  for (const AttachedSite& s : sites) {
+    const std::string site = without_numbers(s.site);
+    const auto found = std::find_if(out.begin(), out.end(), [&](const SiteLine& line) {
+      return line.site == site && line.what == s.what;
+    });
+    SiteLine& line = found == out.end() ? out.emplace_back(SiteLine{site, s.what}) : *found;
+    ++line.count;
+    line.parameters += s.parameters;
+  }
+  return out;
+}
+
+std::string render_set(const SetSummary& set) {
+  const LengthSummary& l = set.lengths;
+  std::string out = fmt::format(
+      "  {}: {} examples, {} tokens, mean length {:.1f}, longest {}, truncated {} ({:.1f} %)\n",
+      set.name, grouped(l.examples), grouped(l.tokens),
+      l.examples ? static_cast<double>(l.tokens) / static_cast<double>(l.examples) : 0.0, l.longest,
+      l.truncated,
+      l.examples ? 100.0 * static_cast<double>(l.truncated) / static_cast<double>(l.examples)
+                 : 0.0);
+  if (set.labels.empty()) {
+    out += fmt::format("    scores {:.3g} to {:.3g}, mean {:.3g}\n", set.lowest, set.highest,
+                       set.mean);
+  } else {
+    int64_t labelled = 0;
+    for (const LabelShare& label : set.labels) labelled += label.count;
+    out += "    labels";
+    for (const LabelShare& label : set.labels)
+      out += fmt::format(
+          "  {} {} ({:.1f} %)", label.label, grouped(label.count),
+          labelled ? 100.0 * static_cast<double>(label.count) / static_cast<double>(labelled)
+                   : 0.0);
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace
+
+Preflight preflight(Session& session) {
+  MOLT_CHECK(session.task && session.train.data, "a preflight without training data");
+  Preflight out;
+  const ModelConfig& model = session.model->config();
+  out.model = session.config.model.path;
+  out.model_type =
+      fmt::format("{}, {} blocks, width {}", model.model_type, model.layers, model.hidden_size);
+  out.method = method_title(session.config.method);
+  out.device = session.device.str();
+  out.model_parameters = model_parameters(*session.model);
+  out.trainable_parameters = session.attachment->trainables.count();
+  out.attached = session.attachment->table;
+  out.kinds = count_kinds(*session.attachment);
+  describe_loading(session, out);
+
+  out.sets.push_back(summarise(session, session.train));
+  for (const EncodedSet& set : session.evaluation) out.sets.push_back(summarise(session, set));
+  if (!session.train.examples.empty()) {
+    const EncodedExample& first = session.train.examples.front();
+    out.example_ids = first.ids;
+    out.example_text = session.tokenizer->decode(first.ids, SpecialTokens::kKeep);
+    out.example_label = session.task->is_regression() ? fmt::format("{:g}", first.score)
+                                                      : session.label_name(first.label);
+  }
+
+  const BatchPlan plan = batch_plan(session);
+  const TrainSettings& train = session.config.train;
+  out.steps = total_steps(train, plan);
+  out.steps_per_epoch = plan.steps_in(0);
+  out.tokens_per_epoch = out.sets.front().lengths.tokens;
+  out.epochs = static_cast<double>(out.steps) /
+               static_cast<double>(std::max<int64_t>(1, out.steps_per_epoch));
+  out.tokens_per_step = static_cast<double>(out.tokens_per_epoch) /
+                        static_cast<double>(std::max<int64_t>(1, out.steps_per_epoch));
+  const double mean_length =
+      static_cast<double>(out.tokens_per_epoch) /
+      static_cast<double>(std::max<int64_t>(1, out.sets.front().lengths.examples));
+  out.memory = {.weights = 4 * out.model_parameters,
+                .gradients = 4 * out.trainable_parameters,
+                .optimizer = 8 * out.trainable_parameters,
+                .activations = activation_bytes(session, micro_batch_tokens(session, mean_length),
+                                                mean_length)};
+  if (session.device.is_cpu()) out.memory_available = available_memory();
+  warn(session, out);
+  return out;
+}
+
+std::string render(const Preflight& p) {
+  std::string out = fmt::format("model   {} ({}), {} parameters, on {}\n", p.model, p.model_type,
+                                grouped(p.model_parameters), p.device);
+  out += fmt::format("method  {}: {} trainable parameters ({:.3f} %)", p.method,
+                     grouped(p.trainable_parameters),
+                     p.model_parameters ? 100.0 * static_cast<double>(p.trainable_parameters) /
+                                              static_cast<double>(p.model_parameters)
+                                        : 0.0);
+  for (const KindCount& kind : p.kinds)
+    out += fmt::format("  {} {}", kind.kind, grouped(kind.parameters));
+  out += "\nloading\n";
+  for (const std::string& line : p.loading) out += "  " + line + "\n";
+  out += "attached\n";
+  const std::vector<SiteLine> lines = merge_sites(p.attached);
+  size_t width = 0;
+  for (const SiteLine& line : lines) width = std::max(width, line.site.size());
+  for (const SiteLine& line : lines)
+    out += fmt::format("  {:<{}}  x{:<4} {:>12}  {}\n", line.site, width, line.count,
+                       grouped(line.parameters), line.what);
+  out += "data\n";
+  for (const SetSummary& set : p.sets) out += render_set(set);
+  out += fmt::format("example\n  {}\n  label {}\n", p.example_text, p.example_label);
+  out += fmt::format("steps   {} ({} an epoch, {:.1f} epochs), {:.0f} tokens a step, {} an epoch\n",
+                     grouped(p.steps), grouped(p.steps_per_epoch), p.epochs, p.tokens_per_step,
+                     grouped(p.tokens_per_epoch));
+  out += fmt::format("memory  about {}: weights {}, gradients {}, optimizer {}, activations {}",
+                     bytes_text(p.memory.total()), bytes_text(p.memory.weights),
+                     bytes_text(p.memory.gradients), bytes_text(p.memory.optimizer),
+                     bytes_text(p.memory.activations));
+  if (p.memory_available > 0) out += fmt::format("; {} available", bytes_text(p.memory_available));
+  return out;
+}
+
+}  // namespace molt

@@ -1,0 +1,72 @@
+// The config of a run: what every recipe shares (docs/design.md, "The run folder").
+#pragma once
+
+#include <filesystem>
+
+#include "base/config.h"
+
+namespace molt {
+
+struct ModelSettings final : Config {
+  std::string path;
+  std::optional<std::string> adapter;
+  std::string head = "auto";
+  bool train_pooler = false;
+  void fields(FieldVisitor& v) override;
+};
+
+struct TrainSettings final : Config {
+  int64_t seed = 0;
+  double epochs = 3;
+  std::optional<int64_t> steps;
+  int64_t batch_size = 16;
+  std::optional<int64_t> batch_tokens;
+  int64_t accumulate = 1;
+  double learning_rate = 5e-4;
+  std::optional<double> head_learning_rate;
+  std::string schedule = "linear";
+  double warmup = 0.06;
+  double weight_decay = 0;
+  std::vector<double> betas = {0.9, 0.999};
+  double epsilon = 1e-8;
+  std::optional<double> clip = 1.0;
+  double label_smoothing = 0;
+  std::string evaluate_every = "epoch", save_every = "epoch";
+  std::optional<int64_t> early_stopping;
+  int64_t keep = 3;
+  void fields(FieldVisitor& v) override;
+  std::optional<FieldProblem> check() const override;
+};
+
+struct RunConfig final : Config {
+  ModelSettings model;
+  Choice task, method;  // may be unset here; open_session wants what it needs
+  TrainSettings train;
+  std::string device = "auto";
+  std::optional<int64_t> threads;
+  std::string output = "runs/{task}-{method}-{seed}";
+  void fields(FieldVisitor& v) override;
+};
+
+// The registered tasks as choices of a config: `task: {name: rte, data: DIR}`.
+const ChoiceTable& task_choices();
+
+// A copy whose task and method are copies too: a Choice shares its config when copied.
+RunConfig deep_copy(const RunConfig& config);
+
+// `output` with {task}, {method} ("molex+lora" for molex over lora), {seed} and {model} (the
+// folder's name) filled in. UserError for another name in braces.
+std::filesystem::path output_folder(const RunConfig& config);
+std::string method_title(const Choice& method);  // "molex+lora"; "none" where unset
+
+// Of `evaluate_every` and `save_every`.
+struct Interval {
+  enum class Kind { epoch, steps, never } kind = Kind::epoch;
+  int64_t steps = 0;
+};
+Interval parse_interval(const std::string& text);
+
+// RUN/config.yaml.
+RunConfig read_run_config(const std::filesystem::path& run);
+
+}  // namespace molt

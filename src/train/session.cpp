@@ -1,0 +1,157 @@
+#include "train/session.h"
+
+#include <algorithm>
+
+#include "train/adapter_load.h"
+
+namespace molt {
+namespace {
+
+HeadKind head_kind(const std::string& name) {
+  MOLT_CHECK(name == "pooled" || name == "dense", "head " + name);
+  return name == "dense" ? HeadKind::dense : HeadKind::pooled;
+}
+
+std::unique_ptr<Task> open_task(const RunConfig& config, std::vector<std::string> labels) {
+  if (config.task.name.empty()) return nullptr;
+  const TaskEntry& entry = tasks().get(config.task.name, "task.name", "task");
+  return entry.open({.config = *config.task.config, .labels = std::move(labels)});
+}
+
+// What the tokenizer says must be an embedding of the model.
+void check_ids(const EncodedSet& set, const ModelConfig& model) {
+  for (const EncodedExample& example : set.examples)
+    for (const int32_t id : example.ids)
+      if (id < 0 || id >= model.vocab_size)
+        throw UserError(set.data->source + " example " + std::to_string(example.id),
+                        "the tokenizer gives id " + std::to_string(id) +
+                            "; the model has embeddings for 0 to " +
+                            std::to_string(model.vocab_size - 1),
+                        "Use the tokenizer files that belong to the model.");
+}
+
+void lower_length(Session& session, Progress& progress) {
+  const int64_t most = session.model->max_length();
+  if (session.encode.max_length <= most) return;
+  progress.on_warning("task.max_length " + std::to_string(session.encode.max_length) +
+                      " is lowered to " + std::to_string(most) + ", the most that the model takes");
+  session.encode.max_length = most;
+}
+
+void report_loading(const Session& session, const SessionOptions& options, Progress& progress) {
+  if (!session.load_report.missing.empty())
+    progress.on_warning("not in the model's files, so initialised anew: " +
+                        join_names(session.load_report.missing));
+  const AdapterReport& adapter = session.adapter_report;
+  if (session.config.model.adapter)
+    progress.on_message("adapter " + *session.config.model.adapter + ": " +
+                        std::to_string(adapter.loaded) + " tensors loaded");
+  if (!adapter.newly_initialised.empty() && options.adapter_use == AdapterUse::start &&
+      session.config.model.adapter)
+    progress.on_message("not taken from the adapter (missing, or another number of labels): " +
+                        join_names(adapter.newly_initialised));
+  for (const std::string& line : adapter.differences) progress.on_warning(line);
+}
+
+}  // namespace
+
+at::Device choose_device(const std::string& name) {
+  const auto cuda_count = [] { return at::hasCUDA() ? static_cast<int64_t>(at::getNumGPUs()) : 0; };
+  if (name == "cpu") return at::kCPU;
+  if (name == "auto") return cuda_count() > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  const int64_t index = name.size() > 5 ? std::stoll(name.substr(5)) : 0;
+  if (index >= cuda_count())
+    throw UserError("device",
+                    "is " + name + "; this machine has " + std::to_string(cuda_count()) +
+                        " CUDA devices that this build of libtorch can use",
+                    "Set device to cpu or auto.");
+  return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
+}
+
+std::string Session::label_name(int64_t label) const {
+  if (task && label >= 0) {
+    const auto& names = task->labels();
+    if (label < static_cast<int64_t>(names.size())) return names[static_cast<size_t>(label)];
+  }
+  return std::to_string(label);
+}
+
+EncodedSet encode_for(const Session& session, const DataSet& set) {
+  MOLT_CHECK(session.tokenizer != nullptr, "encoding without a tokenizer");
+  EncodedSet out{&set, encode_set(*session.tokenizer, set, session.encode)};
+  check_ids(out, session.model->config());
+  return out;
+}
+
+PackedBatch pack_examples(const Session& session, const std::vector<EncodedExample>& examples,
+                          const std::vector<int64_t>& indices) {
+  // A model with one token type reads none; a tokenizer may tell two.
+  const bool typed = session.model->config().type_vocab_size > 1;
+  std::vector<SequenceView> views;
+  views.reserve(indices.size());
+  for (const int64_t i : indices) {
+    const EncodedExample& e = examples[static_cast<size_t>(i)];
+    views.push_back({e.ids.data(), typed && !e.type_ids.empty() ? e.type_ids.data() : nullptr,
+                     static_cast<int64_t>(e.ids.size()), e.id});
+  }
+  return pack(views, session.device);
+}
+
+std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOptions& options,
+                                      Progress& progress) {
+  if (config.model.path.empty())
+    throw UserError("model.path", "is not set",
+                    "Give model.path=DIR, a Hugging Face model folder.");
+  auto session = std::make_unique<Session>();
+  session->config = deep_copy(config);
+  if (config.threads) at::set_num_threads(static_cast<int>(*config.threads));
+  session->device = choose_device(config.device);
+
+  std::optional<AdapterContents> adapter;
+  std::string adapter_path;
+  if (config.model.adapter) {
+    adapter_path = adapter_folder(*config.model.adapter).string();
+    adapter = load_adapter(adapter_path);
+    session->adapter_report.differences = method_differences(*adapter, config.method, adapter_path);
+  }
+
+  session->task = open_task(session->config, options.labels);
+  LoadOptions load;
+  load.seed = static_cast<RandomKey>(config.train.seed);
+  load.device = session->device;
+  load.labels = options.outputs;
+  if (session->task) {
+    load.labels = session->task->outputs();
+    session->tokenizer = std::make_unique<Tokenizer>(Tokenizer::load(config.model.path));
+    session->encode = encode_options(dynamic_cast<const TaskConfig&>(*session->config.task.config));
+  }
+  if (config.model.head != "auto" && load.labels) load.head = head_kind(config.model.head);
+  LoadedModel loaded = load_model(config.model.path, load);
+  session->model = std::move(loaded.model);
+  session->load_report = std::move(loaded.report);
+
+  const std::vector<Sentence> sentences =
+      config.method.name.empty()
+          ? std::vector<Sentence>()
+          : sentences_of(session->config.method, session->model->config().layers);
+  session->attachment = attach(sentences, session->model->sites(),
+                               {.seed = static_cast<RandomKey>(config.train.seed),
+                                .train_pooler = config.model.train_pooler});
+  if (adapter) {
+    std::vector<std::string> differences = std::move(session->adapter_report.differences);
+    session->adapter_report =
+        place_adapter(*adapter, *session->attachment, options.adapter_use, adapter_path);
+    session->adapter_report.differences = std::move(differences);
+  }
+  report_loading(*session, options, progress);
+  if (!session->task) return session;
+
+  lower_length(*session, progress);
+  if (options.train_data) session->train = encode_for(*session, session->task->train());
+  if (options.evaluation_data)
+    for (const DataSet& set : session->task->evaluation_sets())
+      session->evaluation.push_back(encode_for(*session, set));
+  return session;
+}
+
+}  // namespace molt

@@ -1,0 +1,72 @@
+// What a config becomes before anything runs: tokenizer, task, encoded data, the model with its
+// method attached and, where one is named, an adapter's tensors in place. Training, the preflight,
+// evaluation and prediction all start here, so that what was checked is what runs.
+#pragma once
+
+#include "methods/method.h"
+#include "models/model.h"
+#include "tasks/encode.h"
+#include "text/tokenizer.h"
+#include "train/progress.h"
+#include "train/run_config.h"
+
+namespace molt {
+
+struct EncodedSet {
+  const DataSet* data = nullptr;  // owned by the task
+  std::vector<EncodedExample> examples;
+};
+
+// How an adapter's tensors found their places.
+struct AdapterReport {
+  int64_t loaded = 0;
+  std::vector<std::string>
+      newly_initialised;                 // of the head: the adapter lacks them or has other shapes
+  std::vector<std::string> differences;  // "method.alpha is 16 in the adapter, 32 here"
+};
+
+struct Session {
+  RunConfig config;
+  at::Device device = at::kCPU;
+  std::unique_ptr<Tokenizer> tokenizer;  // null where there is no task
+  std::unique_ptr<Task> task;            // null where nothing names one
+  std::unique_ptr<Model> model;
+  LoadReport load_report;
+  std::unique_ptr<Attachment> attachment;
+  AdapterReport adapter_report;
+  EncodeOptions encode;                // the length is already lowered to what the model takes
+  EncodedSet train;                    // empty unless asked for
+  std::vector<EncodedSet> evaluation;  // empty unless asked for
+
+  // The name of a label id; its number where the task has no names.
+  std::string label_name(int64_t label) const;
+};
+
+enum class AdapterUse {
+  start,    // of a new run: a head of another label count is drawn anew and reported
+  restore,  // everything must fit
+};
+
+struct SessionOptions {
+  bool train_data = true, evaluation_data = true;
+  AdapterUse adapter_use = AdapterUse::start;
+  std::vector<std::string> labels =
+      {};  // names saved with an adapter; empty: those of the task's data
+  std::optional<int64_t> outputs = {};  // of the head, where there is no task
+};
+
+// UserError for whatever is missing or does not fit. `config.threads` is set for the process.
+std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOptions& options,
+                                      Progress& progress);
+
+// "auto" is CUDA where there is one. UserError where the device does not exist.
+at::Device choose_device(const std::string& name);
+
+// Encodes a set of the session's task (a test set, another file).
+EncodedSet encode_for(const Session& session, const DataSet& set);
+
+// Some examples as a batch on the session's device.
+PackedBatch pack_examples(const Session& session, const std::vector<EncodedExample>& examples,
+                          const std::vector<int64_t>& indices);
+
+}  // namespace molt

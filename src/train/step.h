@@ -1,0 +1,28 @@
+// The gradients of one optimizer step: its micro-batches one after the other, each a forward and a
+// backward pass into the flat gradient buffer. The task's loss is divided by the sequences of the
+// whole step, so gradient and loss are those of the large batch; auxiliary losses are means over
+// the micro-batches.
+#pragma once
+
+#include "train/batches.h"
+#include "train/session.h"
+
+namespace molt {
+
+struct StepOptions {
+  RandomKey seed = 0;
+  int64_t step = 0;  // from 1; what dropout depends on
+  double label_smoothing = 0;
+};
+
+struct StepLosses {
+  double task = 0;         // mean over sequences
+  NamedNumbers auxiliary;  // unweighted
+  int64_t sequences = 0, tokens = 0;
+};
+
+// Replaces the gradients of `session.attachment->trainables`.
+StepLosses accumulate_gradients(Session& session, const StepBatches& batches,
+                                const StepOptions& options, Reducer& reducer);
+
+}  // namespace molt

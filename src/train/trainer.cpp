@@ -1,0 +1,381 @@
+// The loop: step, evaluate, save; and the two ways into it, a new run and a resumed one. Everything
+// a later step depends on is in the weights, the moments and the cursor, which is why a checkpoint
+// is exact.
+#include "train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "train/adapter_load.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/identity.h"
+#include "train/narrator.h"
+#include "train/plan.h"
+#include "train/preflight.h"
+#include "train/run_folder.h"
+#include "train/step.h"
+
+namespace molt {
+namespace fs = std::filesystem;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Json numbers(const NamedNumbers& values) {
+  Json out = Json::object();
+  for (const auto& [name, value] : values) out[name] = value;
+  return out;
+}
+
+Json numbers(const std::vector<MetricValue>& values) {
+  Json out = Json::object();
+  for (const MetricValue& m : values) out[m.name] = m.value;
+  return out;
+}
+
+class Training {
+ public:
+  Training(Session& session, RunFolder& folder, Narrator& narrator,
+           const std::atomic<bool>* interrupt, Clock::time_point start)
+      : session_(session),
+        settings_(session.config.train),
+        folder_(folder),
+        narrator_(narrator),
+        interrupt_(interrupt),
+        start_(start),
+        plan_(batch_plan(session)),
+        total_(total_steps(settings_, plan_)),
+        schedule_(schedule_of(settings_, total_)),
+        optimizer_(session.attachment->trainables,
+                   optimizer_options(settings_, *session.attachment)),
+        checkpoints_(folder.path() / "checkpoints"),
+        evaluate_every_(parse_interval(settings_.evaluate_every)),
+        save_every_(parse_interval(settings_.save_every)) {
+    cursor_.identity = identity_of(session);
+  }
+
+  void go_back_to(int64_t step, const Cursor& cursor) {
+    checkpoints_.restore(step, *session_.attachment, optimizer_);
+    const Identity now = cursor_.identity;
+    cursor_ = cursor;
+    cursor_.identity = now;
+    if (cursor_.best_step > 0) checkpoints_.mark_best(cursor_.best_step);
+    seconds_before_ = cursor_.seconds;
+    saved_step_ = step;
+  }
+
+  int64_t total() const { return total_; }
+
+  RunResult run() {
+    std::vector<StepBatches> batches;  // of the epoch `planned`
+    int64_t planned = -1;
+    while (cursor_.step < total_ && !cursor_.stopped_early) {
+      if (interrupt_ && interrupt_->load()) return interrupted();
+      if (planned != cursor_.epoch) batches = plan_.epoch(planned = cursor_.epoch);
+      const auto steps = static_cast<int64_t>(batches.size());
+      if (cursor_.step_in_epoch >= steps) {  // a changed config may have made the epoch shorter
+        next_epoch();
+        continue;
+      }
+      StepReport report = step(batches[static_cast<size_t>(cursor_.step_in_epoch)]);
+      ++cursor_.step;
+      ++cursor_.step_in_epoch;
+      report.epoch = static_cast<double>(cursor_.epoch) +
+                     static_cast<double>(cursor_.step_in_epoch) / static_cast<double>(steps);
+      const bool epoch_ends = cursor_.step_in_epoch == steps;
+      if (epoch_ends) next_epoch();
+      tell(report);
+      folder_.keep();
+
+      const bool is_best = is_due(evaluate_every_, epoch_ends) && evaluate(report.epoch);
+      const bool is_last = cursor_.step == total_ || cursor_.stopped_early;
+      if (is_best || is_last || is_due(save_every_, epoch_ends)) save();
+      if (is_best) checkpoints_.mark_best(cursor_.best_step);
+    }
+    return finish();
+  }
+
+ private:
+  // The last step of a run counts as the end of an epoch, so that its weights are evaluated and
+  // saved.
+  bool is_due(const Interval& interval, bool epoch_ends) const {
+    if (interval.kind == Interval::Kind::never) return false;
+    if (cursor_.step == total_) return true;
+    if (interval.kind == Interval::Kind::epoch) return epoch_ends;
+    return cursor_.step % interval.steps == 0;
+  }
+
+  void next_epoch() {
+    ++cursor_.epoch;
+    cursor_.step_in_epoch = 0;
+  }
+
+  StepReport step(const StepBatches& batches) {
+    const Clock::time_point begin = Clock::now();
+    Trainables& trainables = session_.attachment->trainables;
+    const int64_t number = cursor_.step + 1;
+    const StepLosses losses =
+        accumulate_gradients(session_, batches,
+                             {.seed = derive(static_cast<RandomKey>(settings_.seed), "forward"),
+                              .step = number,
+                              .label_smoothing = settings_.label_smoothing},
+                             alone_);
+    const double norm = global_norm(trainables.gradients);
+    if (!std::isfinite(losses.task) || !std::isfinite(norm))
+      throw UserError(
+          "step " + std::to_string(number),
+          fmt::format("the loss is {} and the norm of its gradient {}; expected finite numbers",
+                      losses.task, norm),
+          "Lower train.learning_rate, raise train.warmup or set train.clip" +
+              (saved_step_ > 0 ? fmt::format("; step {} is saved.", saved_step_)
+                               : std::string(".")));
+    const double factor = schedule_.factor(cursor_.step);
+    const double limit = settings_.clip.value_or(0);
+    optimizer_.step(factor, limit > 0 ? clip_scale(norm, limit) : 1);
+
+    // The first two steps of a session pay for allocations and lazy initialisation.
+    if (++steps_here_ > 2) {
+      cursor_.timed_seconds += seconds_since(begin);
+      cursor_.timed_tokens += losses.tokens;
+      ++timed_steps_;
+      timed_here_ += seconds_since(begin);
+    }
+    StepReport out{
+        .step = number, .total_steps = total_, .loss = losses.task, .auxiliary = losses.auxiliary};
+    out.learning_rate = settings_.learning_rate * factor;
+    out.gradient_norm = norm;
+    out.sequences = losses.sequences;
+    out.tokens = losses.tokens;
+    out.tokens_per_second = tokens_per_second();
+    if (timed_steps_ > 0)
+      out.seconds_left =
+          timed_here_ / static_cast<double>(timed_steps_) * static_cast<double>(total_ - number);
+    return out;
+  }
+
+  void tell(const StepReport& r) {
+    Json event = {{"event", "step"},
+                  {"step", r.step},
+                  {"epoch", r.epoch},
+                  {"loss", r.loss},
+                  {"learning_rate", r.learning_rate},
+                  {"gradient_norm", r.gradient_norm},
+                  {"sequences", r.sequences},
+                  {"tokens", r.tokens},
+                  {"tokens_per_second", r.tokens_per_second}};
+    if (!r.auxiliary.empty()) event["auxiliary"] = numbers(r.auxiliary);
+    folder_.event(event);
+    narrator_.on_step(r);
+  }
+
+  // Whether it is the best so far.
+  bool evaluate(double epoch) {
+    if (session_.evaluation.empty()) return false;
+    EvaluationReport report{.step = cursor_.step, .epoch = epoch};
+    report.main_metric = session_.task->main_metric();
+    RoutingRecord record;
+    std::vector<MetricValue> metrics;
+    Json sets = Json::array();
+    for (const EncodedSet& set : session_.evaluation) {
+      SetReport one = evaluate_set(session_, set, {.record = &record}).report;
+      metrics.insert(metrics.end(), one.metrics.begin(), one.metrics.end());
+      sets.push_back({{"set", one.set},
+                      {"examples", one.examples},
+                      {"loss", one.loss},
+                      {"metrics", numbers(one.metrics)}});
+      report.sets.push_back(std::move(one));
+    }
+    for (const MetricValue& m : report.sets.front().metrics)
+      if (m.name == report.main_metric) report.main_value = m.value;
+    report.is_best = !std::isnan(report.main_value) &&
+                     (!cursor_.best_value || report.main_value > *cursor_.best_value);
+    if (report.is_best || !cursor_.best_value) {
+      cursor_.best_metrics = metrics;
+      cursor_.best_loss = report.sets.front().loss;
+    }
+    if (report.is_best) {
+      cursor_.best_value = report.main_value;
+      cursor_.best_step = cursor_.step;
+      cursor_.evaluations_without_best = 0;
+    } else {
+      ++cursor_.evaluations_without_best;
+      cursor_.stopped_early =
+          settings_.early_stopping && cursor_.evaluations_without_best >= *settings_.early_stopping;
+    }
+    folder_.event({{"event", "evaluation"},
+                   {"step", report.step},
+                   {"epoch", epoch},
+                   {"sets", sets},
+                   {"metrics", numbers(metrics)},
+                   {"main_metric", report.main_metric},
+                   {"best", report.is_best}});
+    folder_.write_routing(record);
+    narrator_.on_evaluation(report);
+    if (cursor_.stopped_early && cursor_.step < total_)
+      narrator_.on_message(fmt::format("stopped early: {} evaluations in a row without a new best",
+                                       cursor_.evaluations_without_best));
+    return report.is_best;
+  }
+
+  void save() {
+    if (saved_step_ == cursor_.step) return;
+    cursor_.seconds = seconds();
+    const fs::path written = checkpoints_.save(cursor_, *session_.attachment, optimizer_);
+    checkpoints_.retain(settings_.keep, cursor_.best_step);
+    saved_step_ = cursor_.step;
+    folder_.event({{"event", "checkpoint"}, {"step", cursor_.step}});
+    narrator_.on_checkpoint(written, cursor_.step);
+  }
+
+  RunResult interrupted() {
+    RunResult out = result();
+    out.interrupted = true;
+    if (cursor_.step == 0) {  // nothing to go on from: no folder either
+      narrator_.on_message("interrupted before the first step; nothing was saved");
+      out.folder.clear();
+      return out;
+    }
+    save();
+    folder_.event({{"event", "interrupted"}, {"step", cursor_.step}});
+    narrator_.on_message(fmt::format("interrupted at step {} of {}; resume with: molt resume {}",
+                                     cursor_.step, total_, folder_.path().string()));
+    return out;
+  }
+
+  RunResult finish() {
+    folder_.keep();
+    NamedTensors tensors =
+        cursor_.best_step > 0
+            ? read_tensors(checkpoints_.at(cursor_.best_step) / "adapter.safetensors")
+            : session_.attachment->state();
+    save_adapter(folder_.path() / "adapter", adapter_of(session_, std::move(tensors)));
+    const RunResult out = result();
+    folder_.write_result(out);
+    folder_.event({{"event", "end"}, {"step", cursor_.step}, {"seconds", out.seconds}});
+    return out;
+  }
+
+  RunResult result() const {
+    return {.folder = folder_.path(),
+            .task = session_.config.task.name,
+            .method = method_title(session_.config.method),
+            .seed = settings_.seed,
+            .steps = cursor_.step,
+            .best_step = cursor_.best_step,
+            .metrics = cursor_.best_metrics,
+            .evaluation_loss = cursor_.best_loss,
+            .trainable_parameters = session_.attachment->trainables.count(),
+            .peak_memory_bytes = peak_memory(),
+            .tokens_per_second = tokens_per_second(),
+            .seconds = seconds(),
+            .stopped_early = cursor_.stopped_early};
+  }
+
+  double seconds() const { return seconds_before_ + seconds_since(start_); }
+  double tokens_per_second() const {
+    return cursor_.timed_seconds > 0
+               ? static_cast<double>(cursor_.timed_tokens) / cursor_.timed_seconds
+               : 0;
+  }
+
+  Session& session_;
+  const TrainSettings& settings_;
+  RunFolder& folder_;
+  Narrator& narrator_;
+  const std::atomic<bool>* interrupt_;
+  const Clock::time_point start_;
+  BatchPlan plan_;
+  int64_t total_;
+  Schedule schedule_;
+  AdamW optimizer_;
+  Checkpoints checkpoints_;
+  Interval evaluate_every_, save_every_;
+  Reducer alone_;
+  Cursor cursor_;
+  int64_t saved_step_ = -1, steps_here_ = 0, timed_steps_ = 0;
+  double seconds_before_ = 0, timed_here_ = 0;
+};
+
+std::unique_ptr<Session> open_for_training(const RunConfig& config, Narrator& narrator) {
+  if (config.task.name.empty())
+    throw UserError("task", "is not set", "Give a task's recipe, or task.name and task.data.");
+  if (config.method.name.empty())
+    throw UserError("method", "is not set", "Give a method's recipe, or method.name.");
+  auto session =
+      open_session(config, {.evaluation_data = config.train.evaluate_every != "never"}, narrator);
+  if (session->train.examples.empty())
+    throw UserError(session->train.data->source, "has no examples to train on", "Check the file.");
+  return session;
+}
+
+void tell_preflight(Session& session, Narrator& narrator) {
+  const Preflight checked = preflight(session);
+  narrator.on_message(render(checked));
+  for (const std::string& line : checked.warnings) narrator.on_warning(line);
+}
+
+}  // namespace
+
+RunResult train(const RunConfig& config, const TrainOptions& options, Progress& progress) {
+  const Clock::time_point start = Clock::now();
+  Narrator narrator(progress);
+  const fs::path path = output_folder(config);
+  check_free(path, options.overwrite);  // before minutes of loading
+  const auto session = open_for_training(config, narrator);
+  tell_preflight(*session, narrator);
+  RunFolder folder = RunFolder::create(path, config, options);
+  folder.write_environment(*session, options.command);
+  narrator.open(&folder);
+  Training training(*session, folder, narrator, options.interrupt, start);
+  folder.event({{"event", "start"},
+                {"step", 0},
+                {"total_steps", training.total()},
+                {"task", config.task.name},
+                {"method", method_title(config.method)},
+                {"seed", config.train.seed},
+                {"trainable_parameters", session->attachment->trainables.count()}});
+  return training.run();
+}
+
+RunResult resume(const fs::path& run, const ResumeOptions& options, Progress& progress) {
+  const Clock::time_point start = Clock::now();
+  Narrator narrator(progress);
+  const RunConfig config = read_run_config(run);
+  if (!options.allow_changed)
+    if (const auto done = read_result(run)) {
+      narrator.on_message(run.string() + " is done already");
+      return *done;
+    }
+  const auto session = open_for_training(config, narrator);
+  const Checkpoints checkpoints(run / "checkpoints");
+  const std::optional<int64_t> step = checkpoints.last_complete();
+  std::optional<Cursor> cursor;
+  if (step) {
+    cursor = checkpoints.read_cursor(*step);
+    const std::vector<std::string> changed = differences(cursor->identity, identity_of(*session));
+    if (!changed.empty() && !options.allow_changed)
+      throw UserError(run.string(),
+                      "is not what was saved at step " + std::to_string(*step) + ": " +
+                          join_names(changed, "; "),
+                      "Put it back, or add --allow-changed for a run that is no longer the same.");
+    for (const std::string& line : changed)
+      narrator.on_warning("changed since it was saved: " + line);
+  }
+  RunFolder folder = RunFolder::reopen(run, step.value_or(0));
+  narrator.open(&folder);
+  Training training(*session, folder, narrator, options.interrupt, start);
+  if (step) training.go_back_to(*step, *cursor);
+  narrator.on_message(step ? fmt::format("going on from step {} of {}", *step, training.total())
+                           : std::string("no checkpoint was complete: starting again from step 0"));
+  folder.event({{"event", "resume"}, {"step", step.value_or(0)}, {"command", options.command}});
+  return training.run();
+}
+
+}  // namespace molt

@@ -1,0 +1,139 @@
+#include "adapters/adapter_folder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "adapters/peft_lora.h"
+#include "base/file.h"
+#include "support/paths.h"
+
+namespace molt {
+namespace {
+
+namespace fs = std::filesystem;
+using test::TemporaryFolder;
+
+AdapterContents lora() {
+  AdapterContents out;
+  out.method = R"({"name": "lora", "rank": 2, "alpha": 16, "dropout": 0.1, "rslora": false,
+                   "targets": ["query"], "layers": null, "rank_pattern": {}, "alpha_pattern": {}})";
+  out.task = R"({"name": "rte", "max_length": 128})";
+  out.labels = {"entailment", "not_entailment"};
+  out.head = "pooled";
+  const std::string module = "bert.encoder.layer.0.attention.self.query";
+  out.tensors = {{module + ".lora_A.weight", at::ones({2, 6})},
+                 {module + ".lora_B.weight", at::full({6, 2}, 0.5)},
+                 {"bert.encoder.layer.1.output.dense.lora_A.weight", at::ones({3, 6})},
+                 {"bert.encoder.layer.1.output.dense.lora_B.weight", at::ones({6, 3})},
+                 {"classifier.weight", at::ones({2, 6})},
+                 {"classifier.bias", at::zeros({2})}};
+  return out;
+}
+
+std::string error_of(const fs::path& folder) {
+  try {
+    load_adapter(folder);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "no UserError";
+  return "";
+}
+
+TEST(AdapterFolder, GivesBackWhatWasSaved) {
+  const TemporaryFolder folder;
+  save_adapter(folder.path(), lora());
+  const AdapterContents back = load_adapter(folder.path());
+  EXPECT_EQ(Json::parse(back.method), Json::parse(lora().method));
+  EXPECT_EQ(Json::parse(back.task), Json::parse(lora().task));
+  EXPECT_EQ(back.labels, lora().labels);
+  EXPECT_EQ(back.outputs, 2);
+  EXPECT_EQ(back.tensors.size(), lora().tensors.size());
+  for (const auto& [name, tensor] : lora().tensors)
+    EXPECT_TRUE(at::equal(*find_tensor(back.tensors, name), tensor)) << name;
+}
+
+TEST(AdapterFolder, WritesPlainLoraAsPeftDoes) {
+  const TemporaryFolder folder;
+  save_adapter(folder.path(), lora());
+  const PeftLoraConfig config = read_peft_config(folder / "adapter_config.json");
+  EXPECT_EQ(config.r, 2);
+  EXPECT_EQ(config.lora_alpha, 16);
+  EXPECT_EQ(config.task_type, "SEQ_CLS");
+  EXPECT_EQ(config.modules_to_save, std::vector<std::string>{"classifier"});
+  EXPECT_EQ(config.target_modules,
+            (std::vector<std::string>{"bert.encoder.layer.0.attention.self.query",
+                                      "bert.encoder.layer.1.output.dense"}));
+  ASSERT_EQ(config.rank_pattern.size(), 1u);
+  EXPECT_EQ(config.rank_pattern[0].second, 3);
+  const NamedTensors tensors = read_tensors(folder / "adapter_model.safetensors");
+  EXPECT_NE(find_tensor(tensors,
+                        "base_model.model.bert.encoder.layer.0.attention.self.query.lora_A.weight"),
+            nullptr);
+  EXPECT_NE(find_tensor(tensors, "base_model.model.classifier.weight"), nullptr);
+}
+
+TEST(AdapterFolder, GivesOtherMethodsATypeThatPeftRefuses) {
+  const TemporaryFolder folder;
+  AdapterContents contents = lora();
+  contents.method = R"({"name": "molex", "balance": 0.01})";
+  save_adapter(folder.path(), contents);
+  EXPECT_EQ(read_json(folder / "adapter_config.json")["peft_type"], "MOLT");
+  EXPECT_NE(find_tensor(read_tensors(folder / "adapter_model.safetensors"), "classifier.weight"),
+            nullptr);
+  EXPECT_EQ(Json::parse(load_adapter(folder.path()).method)["name"], "molex");
+}
+
+TEST(AdapterFolder, ReadsAFolderOfPeftWithoutOurFile) {
+  const TemporaryFolder folder;
+  save_adapter(folder.path(), lora());
+  fs::remove(folder / "molt.json");
+  const Json method = Json::parse(load_adapter(folder.path()).method);
+  EXPECT_EQ(method["name"], "lora");
+  EXPECT_EQ(method["rank"], 2);
+  EXPECT_EQ(method["alpha"], 16);
+  EXPECT_EQ(load_adapter(folder.path()).outputs, 2);
+  EXPECT_EQ(load_adapter(folder.path()).head, "pooled");
+}
+
+TEST(AdapterFolder, RefusesToSaveWhatIsNotANumber) {
+  const TemporaryFolder folder;
+  AdapterContents contents = lora();
+  contents.tensors[0].second = at::full({2, 6}, std::nan(""));
+  EXPECT_THROW(save_adapter(folder.path(), contents), BugError);
+}
+
+TEST(AdapterFolder, NamesWhatIsWrong) {
+  const TemporaryFolder folder;
+  EXPECT_NE(error_of(folder / "nowhere").find("is not an adapter folder"), std::string::npos);
+  save_adapter(folder.path(), lora());
+  const auto with = [&](const std::string& text) {
+    std::ofstream(folder / "molt.json") << text;
+    return error_of(folder.path());
+  };
+  EXPECT_NE(with("[]").find("is not a JSON object"), std::string::npos);
+  EXPECT_NE(with("{").find("molt.json"), std::string::npos);
+  EXPECT_NE(with(R"({"format_version": 99})").find("format_version is 99"), std::string::npos);
+  EXPECT_NE(with(R"({"format_version": 1, "method": 3})").find("method is not"), std::string::npos);
+  EXPECT_NE(
+      with(R"({"format_version": 1, "method": {"name": "lora"}, "head": "auto", "labels": [1]})")
+          .find("not a text"),
+      std::string::npos);
+}
+
+template <class Change>
+PeftLoraConfig with(Change change) {
+  PeftLoraConfig out;
+  change(out);
+  return out;
+}
+
+TEST(PeftLora, RefusesDoraAndTrainedBiases) {
+  EXPECT_THROW(method_of(with([](auto& c) { c.use_dora = true; }), "x"), UserError);
+  EXPECT_THROW(method_of(with([](auto& c) { c.bias = "all"; }), "x"), UserError);
+}
+
+}  // namespace
+}  // namespace molt

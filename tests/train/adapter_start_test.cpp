@@ -1,0 +1,132 @@
+// Starting from an adapter, and opening what a run left.
+#include <gtest/gtest.h>
+
+#include "tiny_run.h"
+#include "train/evaluate.h"
+#include "train/predictor.h"
+
+namespace molt {
+namespace {
+
+using test::contains;
+using test::Recorder;
+using test::TinyWorld;
+using test::user_error;
+
+TEST(StartFromAnAdapter, TakesItsTensorsAndItsHead) {
+  const TinyWorld world;
+  test::run(world.config("first"));
+  Recorder recorder;
+  const auto session = open_session(
+      world.config("second", {"model.adapter=" + world.path("first").string()}), {}, recorder);
+  const NamedTensors adapter =
+      read_tensors(world.path("first/adapter") / "adapter_model.safetensors");
+  for (const auto& [name, tensor] : session->attachment->state())
+    EXPECT_TRUE(at::equal(*find_tensor(adapter, "base_model.model." + name), tensor)) << name;
+  EXPECT_TRUE(session->adapter_report.newly_initialised.empty());
+  EXPECT_EQ(test::run(session->config).steps, 10);
+}
+
+TEST(StartFromAnAdapter, DrawsAHeadAnewForAnotherNumberOfLabels) {
+  const TinyWorld world;
+  test::run(world.config("first"));
+  world.write_data(2);
+  Recorder recorder;
+  const auto session = open_session(
+      world.config("second", {"model.adapter=" + world.path("first").string()}), {}, recorder);
+  EXPECT_EQ(session->adapter_report.newly_initialised,
+            (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
+  contains(recorder.text, "classifier.weight");
+}
+
+TEST(StartFromAnAdapter, RefusesWhatDoesNotFit) {
+  const TinyWorld world;
+  test::run(world.config("first"));
+  Recorder recorder;
+  const auto error = [&](std::vector<std::string> overrides) {
+    overrides.push_back("model.adapter=" + world.path("first").string());
+    return user_error([&] { open_session(world.config("second", overrides), {}, recorder); });
+  };
+  contains(error({"method.rank=8"}), "has shape [4, 32]; this run has [8, 32]");
+  contains(error({"method.alpha=32"}), "method.alpha is 16.0 in the adapter, 32.0 here");
+  contains(error({"method.targets=[query]"}), "have no place");
+  contains(error({"method.targets=[query, key, value]"}), "are not in it");
+  contains(error({"method=bitfit"}), "was trained with the method lora");
+}
+
+class Predictor : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Predictor, OfARunGivesTheMetricsOfItsResult) {
+  const TinyWorld world;
+  const RunResult result = test::run(world.config("run", {"method=" + GetParam()}));
+  Recorder recorder;
+  const auto opened =
+      open_predictor({.source = world.path("run"), .evaluation_data = true}, recorder);
+  const SetReport report = evaluate_set(*opened, opened->evaluation.front()).report;
+  ASSERT_EQ(report.metrics.size(), result.metrics.size());
+  for (size_t i = 0; i < report.metrics.size(); ++i)
+    EXPECT_EQ(report.metrics[i].value, result.metrics[i].value);
+  EXPECT_DOUBLE_EQ(report.loss, result.evaluation_loss);
+}
+
+TEST_P(Predictor, OfAModelWithTheAdapterGivesTheSameLogits) {
+  const TinyWorld world;
+  test::run(world.config("run", {"method=" + GetParam()}));
+  Recorder recorder;
+  const auto run = open_predictor({.source = world.path("run"), .evaluation_data = true}, recorder);
+  const auto model = open_predictor({.source = world.model(),
+                                     .adapter = world.path("run") / "adapter",
+                                     .data = world.data().string(),
+                                     .evaluation_data = true},
+                                    recorder);
+  EXPECT_TRUE(at::equal(predict_logits(*run, run->evaluation[0].examples),
+                        predict_logits(*model, model->evaluation[0].examples)));
+  // Without data: labels come with the adapter.
+  const auto bare =
+      open_predictor({.source = world.model(), .adapter = world.path("run") / "adapter"}, recorder);
+  EXPECT_EQ(bare->label_name(2), "red");
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, Predictor,
+                         ::testing::Values("lora", "molex", "full", "ia3", "houlsby"));
+
+TEST(Evaluation, DoesNotDependOnBatches) {
+  const TinyWorld world;
+  test::run(world.config("run", {"method=molex"}));
+  Recorder recorder;
+  const auto opened =
+      open_predictor({.source = world.path("run"), .evaluation_data = true}, recorder);
+  const auto& examples = opened->evaluation.front().examples;
+  const Tensor together = predict_logits(*opened, examples);
+  const Tensor alone = predict_logits(*opened, examples, {.batch_tokens = 1});
+  EXPECT_LT((together - alone).abs().max().item<double>(), 1e-5);
+}
+
+TEST(OpenPredictor, SaysWhatIsMissing) {
+  const TinyWorld world;
+  Recorder recorder;
+  contains(user_error([&] { open_predictor({.source = world.model()}, recorder); }), "--task");
+  contains(user_error([&] {
+             open_predictor({.source = world.model(), .adapter = world.data()}, recorder);
+           }),
+           "is not an adapter folder");
+  recorder.stop_at = 2;
+  train(world.config("run"), {.interrupt = &recorder.stop}, recorder);
+  contains(user_error([&] { open_predictor({.source = world.path("run")}, recorder); }),
+           "molt resume");
+}
+
+TEST(OpenPredictor, TakesAModelForIdsWithoutATask) {
+  const TinyWorld world;
+  Recorder recorder;
+  const auto base = open_predictor({.source = world.model(), .wants_task = false}, recorder);
+  EXPECT_EQ(base->model->labels(), 0);
+  test::run(world.config("run"));
+  const auto adapted = open_predictor(
+      {.source = world.model(), .adapter = world.path("run") / "adapter", .wants_task = false},
+      recorder);
+  EXPECT_EQ(adapted->model->labels(), 3);
+}
+
+}  // namespace
+}  // namespace molt

@@ -1,0 +1,89 @@
+#include "train/step.h"
+
+#include <gtest/gtest.h>
+
+#include "tiny_run.h"
+#include "train/optimizer.h"
+
+namespace molt {
+namespace {
+
+using test::Recorder;
+using test::TinyWorld;
+
+struct Trained {
+  Tensor gradients;
+  StepLosses losses;
+};
+
+Trained first_step(const TinyWorld& world, const std::vector<std::string>& overrides) {
+  Recorder recorder;
+  const auto session = open_session(world.config("unused", overrides), {}, recorder);
+  const TrainSettings& t = session->config.train;
+  std::vector<int64_t> lengths;
+  for (const auto& e : session->train.examples)
+    lengths.push_back(static_cast<int64_t>(e.ids.size()));
+  const BatchPlan plan(lengths, {.batch_size = t.batch_size, .accumulate = t.accumulate}, 0);
+  Reducer alone;
+  Trained out;
+  out.losses =
+      accumulate_gradients(*session, plan.epoch(0)[0],
+                           {.seed = 9, .step = 1, .label_smoothing = t.label_smoothing}, alone);
+  out.gradients = session->attachment->trainables.gradients.clone();
+  return out;
+}
+
+TEST(Accumulation, EqualsTheLargeBatchWithDropout) {
+  const TinyWorld world;
+  const std::vector<std::string> method = {"method.targets=[all-linear]",
+                                           "train.label_smoothing=0.1"};
+  const auto with = [&](const std::string& size, const std::string& accumulate) {
+    std::vector<std::string> all = method;
+    all.push_back("train.batch_size=" + size);
+    all.push_back("train.accumulate=" + accumulate);
+    return first_step(world, all);
+  };
+  const Trained large = with("8", "1"), small = with("1", "8"), middle = with("4", "2");
+  EXPECT_GT(large.gradients.norm().item<double>(), 1e-3);
+  for (const Trained* other : {&small, &middle}) {
+    EXPECT_NEAR(large.losses.task, other->losses.task, 1e-6);
+    EXPECT_LT((large.gradients - other->gradients).abs().max().item<double>(), 1e-6);
+    EXPECT_EQ(large.losses.tokens, other->losses.tokens);
+    EXPECT_EQ(large.losses.sequences, 8);
+  }
+}
+
+TEST(Accumulation, SequencesOfUnequalLengthCountOnceEach) {
+  // A mean of means would weigh the last, smaller micro-batch as much as the others.
+  const TinyWorld world(0);
+  const Trained large = first_step(world, {"train.batch_size=40", "method.dropout=0"});
+  const Trained uneven =
+      first_step(world, {"train.batch_size=16", "train.accumulate=3", "method.dropout=0"});
+  EXPECT_EQ(uneven.losses.sequences, 40);  // 16 + 16 + 8
+  EXPECT_NEAR(large.losses.task, uneven.losses.task, 1e-6);
+  EXPECT_LT((large.gradients - uneven.gradients).abs().max().item<double>(), 1e-6);
+}
+
+TEST(Accumulation, AuxiliaryLossesAreMeansOverMicroBatches) {
+  const TinyWorld world(0);
+  const std::string molex = "method={name: molex, over: null, balance: 0.5}";
+  const Trained step = first_step(world, {molex, "train.batch_size=4", "train.accumulate=2"});
+  ASSERT_EQ(step.losses.auxiliary.size(), 1u);
+  EXPECT_EQ(step.losses.auxiliary[0].first, "balance");
+  EXPECT_GT(step.losses.auxiliary[0].second, 0);
+}
+
+TEST(Accumulation, GradientsDoNotAddUpOverSteps) {
+  const TinyWorld world(0);
+  Recorder recorder;
+  const auto session = open_session(world.config("unused", {"method.dropout=0"}), {}, recorder);
+  Reducer alone;
+  const StepBatches batch = {{0, 1, 2, 3}};
+  accumulate_gradients(*session, batch, {.step = 1}, alone);
+  const Tensor once = session->attachment->trainables.gradients.clone();
+  accumulate_gradients(*session, batch, {.step = 2}, alone);
+  EXPECT_TRUE(at::equal(once, session->attachment->trainables.gradients));
+}
+
+}  // namespace
+}  // namespace molt
