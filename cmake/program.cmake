@@ -1,0 +1,12 @@
+# The program: build/molt. It finds its libtorch by rpath; an installed tree does too.
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/cli/program.cpp PROPERTIES
+                            COMPILE_DEFINITIONS MOLT_VERSION="${PROJECT_VERSION}")
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/cli/recipes.cpp PROPERTIES
+                            COMPILE_DEFINITIONS MOLT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+add_executable(molt src/cli/main.cpp)
+target_link_libraries(molt PRIVATE molt_cli)
+set_target_properties(molt PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
+                                      INSTALL_RPATH_USE_LINK_PATH TRUE)
+install(TARGETS molt RUNTIME DESTINATION bin)
+install(DIRECTORY recipes DESTINATION share/molt)
+install(FILES LICENSE NOTICE README.md DESTINATION share/molt)

@@ -1,0 +1,34 @@
+// molt check: everything that training does before its first step, and nothing of what follows.
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "cli/command.h"
+#include "cli/console_progress.h"
+#include "cli/recipes.h"
+#include "train/preflight.h"
+
+namespace molt {
+namespace {
+
+CommandRun declare(CLI::App& app) {
+  auto recipes = std::make_shared<std::vector<std::string>>();
+  app.add_option("recipes", *recipes, "Recipes and key=value, as for molt train")->required();
+  return [recipes] {
+    const RunRequest request = read_request(*recipes);
+    ConsoleProgress progress(stderr);
+    const auto session = open_session(request.config, {}, progress);
+    fmt::print("{}", render(preflight(*session)));
+    return kDone;
+  };
+}
+
+}  // namespace
+
+void register_check(Registry<CommandEntry>& registry) {
+  registry.add({"check",
+                "The preflight alone: what is attached where, labels, lengths, memory",
+                {"molt check lora rte model.path=models/roberta-base task.data=data/RTE"},
+                declare});
+}
+
+}  // namespace molt

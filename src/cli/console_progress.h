@@ -1,0 +1,38 @@
+// Progress as a person sees it: one bar that is redrawn on a terminal, lines elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "train/progress.h"
+
+namespace molt {
+
+class ConsoleProgress final : public Progress {
+ public:
+  // The stream is borrowed. Where it is no terminal, about `lines` step lines are written in all.
+  explicit ConsoleProgress(std::FILE* stream, int lines = 20);
+  ~ConsoleProgress() override;
+
+  void on_step(const StepReport& report) override;
+  void on_evaluation(const EvaluationReport& report) override;
+  void on_message(std::string_view line) override;
+  void on_warning(std::string_view line) override;
+
+ private:
+  void write_line(const std::string& line);
+  void clear_bar();
+
+  std::FILE* stream_;
+  bool is_terminal_, has_bar_ = false;
+  int lines_;
+  double recent_loss_ = 0;  // a running mean: a single step's loss jumps too much to be read
+  int64_t last_line_ = 0;
+  std::chrono::steady_clock::time_point last_drawn_{};
+};
+
+// "accuracy 0.684, f1 0.701"
+std::string metrics_text(const std::vector<MetricValue>& metrics);
+
+}  // namespace molt

@@ -1,0 +1,88 @@
+// molt eval: the metrics of a run, or of a model with an adapter, on a task's evaluation sets.
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/console.h"
+#include "cli/console_progress.h"
+#include "train/evaluate.h"
+#include "train/predictor.h"
+
+namespace molt {
+namespace {
+
+struct EvalArguments {
+  std::string source;
+  std::vector<std::string> overrides;
+  std::optional<std::string> adapter, task, data, json;
+};
+
+Json to_json(const SetReport& report) {
+  Json metrics = Json::object();
+  for (const MetricValue& metric : report.metrics) metrics[metric.name] = metric.value;
+  return {{"set", report.set},
+          {"examples", report.examples},
+          {"loss", report.loss},
+          {"metrics", metrics}};
+}
+
+int run(const EvalArguments& arguments) {
+  ConsoleProgress progress(stderr);
+  PredictorOptions options{.source = arguments.source,
+                           .task = arguments.task,
+                           .data = arguments.data,
+                           .overrides = arguments.overrides,
+                           .evaluation_data = true};
+  if (arguments.adapter) options.adapter = *arguments.adapter;
+  const auto session = open_predictor(options, progress);
+  if (session->evaluation.empty())
+    throw UserError(arguments.source, "the task has no evaluation set",
+                    "Name a labelled file: --data FILE, or task.dev=FILE.");
+  ConsoleTable table({"set", "examples", "metric", "value"});
+  table.align_left(2);
+  Json sets = Json::array();
+  for (const EncodedSet& set : session->evaluation) {
+    const SetReport report = evaluate_set(*session, set).report;
+    const auto add = [&](const std::string& metric, double value) {
+      table.add({report.set, count_text(report.examples), metric,
+                 std::isnan(value) ? "-" : fmt::format("{:.4f}", value)});
+    };
+    for (const MetricValue& metric : report.metrics) add(metric.name, metric.value);
+    add("loss", report.loss);
+    sets.push_back(to_json(report));
+  }
+  fmt::print("{}", table.text());
+  if (arguments.json)
+    write_file_atomically(*arguments.json,
+                          Json{{"task", session->task->name()}, {"sets", sets}}.dump(2) + "\n");
+  return kDone;
+}
+
+CommandRun declare(CLI::App& app) {
+  auto arguments = std::make_shared<EvalArguments>();
+  app.add_option("source", arguments->source, "A run folder or a model folder")->required();
+  app.add_option("overrides", arguments->overrides,
+                 "key=value on the config, such as task.limit_dev=100");
+  app.add_option("--adapter", arguments->adapter, "An adapter folder, on top of a model");
+  app.add_option("--task", arguments->task, "Instead of the run's or the adapter's task");
+  app.add_option("--data", arguments->data, "A file or folder instead of the task's data");
+  app.add_option("--json", arguments->json, "Write the results to this file as well");
+  return [arguments] { return run(*arguments); };
+}
+
+}  // namespace
+
+void register_eval(Registry<CommandEntry>& registry) {
+  registry.add({"eval",
+                "Computes a task's metrics with a run, or a model and an adapter",
+                {"molt eval runs/rte-lora-0",
+                 "molt eval models/roberta-base --adapter runs/rte-lora-0/adapter --task rte "
+                 "--data data/RTE"},
+                declare});
+}
+
+}  // namespace molt

@@ -1,0 +1,160 @@
+// molt inspect: what a path is and what is in it: a run, an adapter, a model or a safetensors file.
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "adapters/adapter_folder.h"
+#include "base/file.h"
+#include "cli/command.h"
+#include "cli/console.h"
+#include "cli/result_table.h"
+#include "cli/routing_chart.h"
+#include "files/tensor_files.h"
+#include "models/model_config.h"
+#include "train/predictor.h"
+#include "train/run_folder.h"
+
+namespace molt {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct InspectArguments {
+  std::string path;
+  bool only_routing = false, all_tensors = false;
+};
+
+std::string shape_of(const TensorInfo& info) {
+  std::string out = "[";
+  for (const int64_t size : info.shape) out += (out.size() > 1 ? ", " : "") + std::to_string(size);
+  return out + "]";
+}
+
+int64_t elements(const TensorInfo& info) {
+  return static_cast<int64_t>((info.end - info.begin) / dtype_bytes(info.dtype));
+}
+
+// Counts by type and, where asked or few, every tensor.
+void print_tensors(const std::vector<SafetensorsFile>& files, bool all) {
+  constexpr size_t kFew = 60;
+  ConsoleTable table({"tensor", "type", "shape", "elements"});
+  table.align_left(1);
+  table.align_left(2);
+  std::map<std::string, int64_t> by_type;
+  int64_t total = 0, bytes = 0;
+  for (const SafetensorsFile& file : files)
+    for (const TensorInfo& info : file.tensors()) {
+      const std::string type(dtype_name(info.dtype));
+      table.add({info.name, type, shape_of(info), count_text(elements(info))});
+      by_type[type] += elements(info);
+      total += elements(info);
+      bytes += static_cast<int64_t>(info.end - info.begin);
+    }
+  if (all || table.size() <= kFew) fmt::print("{}\n", table.text());
+  std::string types;
+  for (const auto& [type, count] : by_type)
+    types += fmt::format("{}{} {}", types.empty() ? "" : ", ", count_text(count), type);
+  fmt::print("{} tensors, {} elements ({}), {}{}\n", count_text(static_cast<int64_t>(table.size())),
+             count_text(total), types, bytes_text(bytes),
+             all || table.size() <= kFew ? "" : "; --tensors lists them");
+}
+
+void print_file(const fs::path& path, bool all) {
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  fmt::print("{}: a safetensors file\n", path.string());
+  for (const auto& [key, value] : file.metadata()) fmt::print("  {}: {}\n", key, value);
+  fmt::print("\n");
+  print_tensors({file}, all);
+}
+
+void print_adapter(const fs::path& path, bool all) {
+  const AdapterContents contents = load_adapter(path);
+  fmt::print("{}: an adapter\n  method {}\n", path.string(), contents.method);
+  if (!contents.task.empty()) fmt::print("  task   {}\n", contents.task);
+  if (!contents.labels.empty()) fmt::print("  labels {}\n", join_names(contents.labels));
+  fmt::print("\n");
+  print_tensors(open_adapter(path).files(), all);
+}
+
+void print_model(const fs::path& path, bool all) {
+  const ModelConfig config = read_model_config(path);
+  fmt::print("{}: a model of type {}\n", path.string(), config.model_type);
+  fmt::print("  {} layers, width {}, {} heads, feed-forward {}, vocabulary {}, {} positions\n",
+             config.layers, config.hidden_size, config.heads, config.intermediate_size,
+             count_text(config.vocab_size), config.max_positions);
+  if (!config.labels.empty()) fmt::print("  labels {}\n", join_names(config.labels));
+  fmt::print("\n");
+  print_tensors(open_model(path).files(), all);
+}
+
+void print_routing(const fs::path& run, bool is_asked) {
+  const auto counts = read_routing(run);
+  if (counts) {
+    fmt::print("\n{}", routing_chart(*counts));
+  } else if (is_asked) {
+    throw UserError(run.string(), "has no routing.safetensors: its method does not route",
+                    "Name a finished run of molex.");
+  }
+}
+
+void print_run(const fs::path& path) {
+  const RunConfig config = read_run_config(path);
+  fmt::print("{}: a run of {} on {} with {}\n", path.string(), method_title(config.method),
+             config.task.name, config.model.path);
+  fmt::print("  config.yaml has every option; events.jsonl the loss of every step\n\n");
+  if (const auto result = read_result(path))
+    fmt::print("{}", result_table({*result}));
+  else
+    fmt::print("Not finished. Go on with: molt resume {}\n", path.string());
+  std::error_code error;
+  if (fs::is_directory(path / "adapter", error)) {
+    fmt::print("\n");
+    print_adapter(path / "adapter", false);
+  }
+  print_routing(path, false);
+}
+
+bool has(const fs::path& folder, const char* name) {
+  std::error_code error;
+  return fs::exists(folder / name, error);
+}
+
+int run(const InspectArguments& arguments) {
+  const fs::path path = arguments.path;
+  std::error_code error;
+  if (!fs::exists(path, error))
+    throw UserError(arguments.path, "there is no such file or folder", "Check the path.");
+  if (arguments.only_routing)
+    print_routing(path, true);
+  else if (!fs::is_directory(path, error))
+    print_file(path, true);
+  else if (is_run_folder(path))
+    print_run(path);
+  else if (has(path, "adapter_config.json"))
+    print_adapter(path, arguments.all_tensors);
+  else if (has(path, "config.json"))
+    print_model(path, arguments.all_tensors);
+  else
+    throw UserError(arguments.path, "is neither a run, an adapter nor a model folder",
+                    "Expected config.yaml and events.jsonl, adapter_config.json, or config.json.");
+  return kDone;
+}
+
+CommandRun declare(CLI::App& app) {
+  auto arguments = std::make_shared<InspectArguments>();
+  app.add_option("path", arguments->path, "A run, adapter or model folder, or a safetensors file")
+      ->required();
+  app.add_flag("--routing", arguments->only_routing, "Of a run, the chart of its routing alone");
+  app.add_flag("--tensors", arguments->all_tensors, "List every tensor, however many there are");
+  return [arguments] { return run(*arguments); };
+}
+
+}  // namespace
+
+void register_inspect(Registry<CommandEntry>& registry) {
+  registry.add({"inspect",
+                "Says what is in a run, an adapter, a model or a safetensors file",
+                {"molt inspect runs/qnli-molex+lora-0", "molt inspect model.safetensors"},
+                declare});
+}
+
+}  // namespace molt

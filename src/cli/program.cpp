@@ -1,0 +1,141 @@
+#include "cli/program.h"
+
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <new>
+
+#include "base/error.h"
+#include "cli/command.h"
+
+namespace molt {
+namespace {
+
+void print_overview() {
+  fmt::print(
+      "molt fine-tunes pre-trained language models with mixtures of experts.\n\n"
+      "Usage: molt COMMAND ...\n\nCommands:\n");
+  for (const CommandEntry& command : commands().entries())
+    fmt::print("  {:<10} {}\n", command.name, command.summary);
+  fmt::print(
+      "\nmolt COMMAND --help explains a command; molt --version prints the version.\n"
+      "For example: molt train lora rte model.path=MODEL task.data=DATA\n");
+}
+
+std::string examples_of(const CommandEntry& command) {
+  std::string out = command.examples.size() == 1 ? "Example:\n" : "Examples:\n";
+  for (const std::string& line : command.examples) out += "  " + line + "\n";
+  out.pop_back();
+  return out;
+}
+
+// The flags of a command, as they are typed.
+std::vector<std::string> flags_of(const CLI::App& app) {
+  std::vector<std::string> out;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) out.push_back("--" + name);
+  return out;
+}
+
+[[noreturn]] void refuse_extras(const CLI::App& app, const CommandEntry& command) {
+  const std::string where = "molt " + command.name;
+  const std::string extra = app.remaining().empty() ? "" : app.remaining().front();
+  if (extra.starts_with("-")) {
+    const std::string flag = extra.substr(0, extra.find('='));
+    throw UserError(where, "unknown flag " + flag, suggestion(flag, flags_of(app)));
+  }
+  throw UserError(where, "does not take '" + extra + "'", "See " + where + " --help.");
+}
+
+int run_command(const CommandEntry& command, const std::vector<std::string>& arguments) {
+  CLI::App app(command.summary, "molt " + command.name);
+  app.get_formatter()->column_width(34);
+  app.footer(examples_of(command));
+  const CommandRun run = command.declare(app);
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return kDone;
+  } catch (const CLI::ExtrasError&) {
+    refuse_extras(app, command);
+  } catch (const CLI::ParseError& error) {
+    throw UserError(app.get_name(), error.what(), "See " + app.get_name() + " --help.");
+  }
+  return run();
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  const std::string first = arguments.empty() ? "" : arguments.front();
+  if (first == "--version" || first == "-V") {
+    fmt::print("{}\n", version());
+    return kDone;
+  }
+  if (first == "--help" || first == "-h" || (first == "help" && arguments.size() == 1)) {
+    print_overview();
+    return kDone;
+  }
+  if (arguments.empty()) {
+    print_overview();
+    return kUserMistake;
+  }
+  if (first == "help")
+    return run_command(commands().get(arguments[1], "molt", "command"), {"--help"});
+  if (first.starts_with("-"))
+    throw UserError("molt", "unknown flag " + first, suggestion(first, {"--help", "--version"}));
+  return run_command(commands().get(first, "molt", "command"),
+                     {arguments.begin() + 1, arguments.end()});
+}
+
+void say(std::string_view line) {
+  fmt::print(stderr, "{}\n", line);
+}
+
+std::string first_line(std::string text) {
+  return text.substr(0, text.find('\n'));
+}
+
+int our_bug(const std::string& message) {
+  say("molt: this is a bug of molt, not a mistake of yours: " + message);
+  return kBug;
+}
+
+}  // namespace
+
+std::string version() {
+  return std::string("molt ") + MOLT_VERSION;
+}
+
+int run_program(const std::vector<std::string>& arguments) {
+  int code = kBug;
+  try {
+    code = dispatch(arguments);
+  } catch (const UserError& error) {
+    say(error.what());
+    code = kUserMistake;
+  } catch (const std::bad_alloc&) {
+    say("molt: out of memory. Lower train.batch_size or train.batch_tokens and raise "
+        "train.accumulate, "
+        "or lower task.max_length.");
+  } catch (const c10::OutOfMemoryError& error) {
+    say("molt: the device is out of memory (" + first_line(error.what_without_backtrace()) +
+        "). Lower train.batch_size or train.batch_tokens and raise train.accumulate.");
+  } catch (const c10::Error& error) {
+    code = our_bug(first_line(error.what_without_backtrace()));
+  } catch (const std::filesystem::filesystem_error& error) {
+    say(std::string("molt: ") + error.what() + ". Check that the folder exists and is yours.");
+    code = kUserMistake;
+  } catch (const std::exception& error) {
+    code = our_bug(first_line(error.what()));
+  }
+  // A reader that is gone (molt ... | head) must not look like success.
+  if (std::fflush(stdout) != 0 && code == kDone) code = kUserMistake;
+  return code;
+}
+
+}  // namespace molt

@@ -1,0 +1,16 @@
+// The program from its arguments to its exit code: 0 done, 1 a bug of ours, 2 a user mistake, 130
+// interrupted.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace molt {
+
+// `arguments` without the program's name. Never throws: a failure is one line on stderr.
+int run_program(const std::vector<std::string>& arguments);
+
+// "molt 0.1.0"
+std::string version();
+
+}  // namespace molt

@@ -1,0 +1,85 @@
+#include "cli/recipes.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace molt {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Folders below a recipe folder that a bare name is looked for in.
+const char* const kLayers[] = {"", "base", "methods", "tasks"};
+
+bool is_file(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+// Every name that find_recipe would find: "lora", "quickstart/lora".
+std::vector<std::string> known_recipes() {
+  std::vector<std::string> out;
+  for (const fs::path& root : recipe_folders()) {
+    std::error_code error;
+    for (const auto& entry : fs::recursive_directory_iterator(root, error)) {
+      if (entry.path().extension() != ".yaml") continue;
+      const fs::path relative = fs::relative(entry.path(), root, error).replace_extension();
+      const std::string folder = relative.parent_path().string();
+      const bool is_layer =
+          std::find(std::begin(kLayers), std::end(kLayers), folder) != std::end(kLayers);
+      out.push_back(is_layer ? relative.filename().string() : relative.string());
+    }
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+}  // namespace
+
+std::vector<fs::path> recipe_folders() {
+  std::vector<fs::path> candidates = {"recipes"};
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) candidates.push_back(program.parent_path().parent_path() / "share/molt/recipes");
+  candidates.emplace_back(fs::path(MOLT_SOURCE_DIR) / "recipes");
+  std::vector<fs::path> out;
+  for (const fs::path& folder : candidates) {
+    const bool is_known = std::any_of(out.begin(), out.end(), [&](const fs::path& other) {
+      return fs::equivalent(folder, other, error);
+    });
+    if (fs::is_directory(folder, error) && !is_known) out.push_back(folder);
+  }
+  return out;
+}
+
+fs::path find_recipe(const std::string& name) {
+  if (is_file(name)) return name;
+  for (const fs::path& root : recipe_folders())
+    for (const char* layer : kLayers)
+      if (fs::path path = (root / layer / (name + ".yaml")).lexically_normal(); is_file(path))
+        return path;
+  if (name.ends_with(".yaml") || name.starts_with("/"))
+    throw UserError(name, "there is no such file",
+                    "Check the path; molt train --help explains names.");
+  throw UserError("recipe '" + name + "'", "there is no such file or recipe",
+                  suggestion(name, known_recipes()));
+}
+
+RunRequest read_request(const std::vector<std::string>& arguments) {
+  ConfigLayers layers;
+  std::vector<std::string> overrides;
+  for (const std::string& argument : arguments) {
+    if (argument.find('=') != std::string::npos && !is_file(argument))
+      overrides.push_back(argument);
+    else
+      layers.add_file(find_recipe(argument));
+  }
+  for (const std::string& assignment : overrides) layers.add_override(assignment);
+  RunRequest request;
+  request.origins = layers.apply(request.config);
+  return request;
+}
+
+}  // namespace molt

@@ -1,0 +1,44 @@
+// molt resume: goes on from the last complete checkpoint as if the run had never stopped.
+#include <CLI/CLI.hpp>
+
+#include "cli/command.h"
+#include "cli/command_line.h"
+#include "cli/console_progress.h"
+#include "cli/run_report.h"
+#include "cli/stop_signal.h"
+#include "train/trainer.h"
+
+namespace molt {
+namespace {
+
+struct ResumeArguments {
+  std::string run;
+  bool allow_changed = false;
+};
+
+CommandRun declare(CLI::App& app) {
+  auto arguments = std::make_shared<ResumeArguments>();
+  app.add_option("run", arguments->run, "The run folder")->required();
+  app.add_flag("--allow-changed", arguments->allow_changed,
+               "Go on although the config, data, tokenizer or model changed");
+  return [arguments] {
+    const StopSignal stop;
+    ConsoleProgress progress(stdout);
+    return report_run(resume(arguments->run,
+                             {.allow_changed = arguments->allow_changed,
+                              .interrupt = stop.flag(),
+                              .command = typed_command_line()},
+                             progress));
+  };
+}
+
+}  // namespace
+
+void register_resume(Registry<CommandEntry>& registry) {
+  registry.add({"resume",
+                "Goes on with a run from its last complete checkpoint, exactly",
+                {"molt resume runs/rte-lora-0"},
+                declare});
+}
+
+}  // namespace molt

@@ -1,0 +1,26 @@
+#include "cli/run_report.h"
+
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/result_table.h"
+
+namespace molt {
+
+int report_run(const RunResult& result) {
+  const std::string folder = result.folder.string();
+  if (result.interrupted) {
+    fmt::print("Interrupted after step {}; everything is saved. Go on with: molt resume {}\n",
+               result.steps, folder);
+    return kInterrupted;
+  }
+  fmt::print("\n{}", result_table({result}));
+  if (result.best_step > 0)
+    fmt::print("\nBest after step {} of {}{}; its adapter is {}/adapter\n", result.best_step,
+               result.steps, result.stopped_early ? " (stopped early)" : "", folder);
+  else
+    fmt::print("\nNothing was evaluated; the last step's adapter is {}/adapter\n", folder);
+  return kDone;
+}
+
+}  // namespace molt

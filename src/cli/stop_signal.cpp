@@ -1,0 +1,62 @@
+#include "cli/stop_signal.h"
+
+#include <unistd.h>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+
+#include "cli/command.h"
+
+namespace molt {
+namespace {
+
+std::atomic<bool> stop_is_asked = false;
+std::atomic<int64_t> asked_at = 0;  // in milliseconds; 0: never
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free,
+              "a signal handler must not wait");
+struct sigaction before_interrupt, before_terminate;
+
+int64_t now_in_milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
+
+// Only calls that are safe in a signal handler. `timeout` and some schedulers send one request
+// twice, to the program and to its group: what follows within half a second is the same request.
+extern "C" void molt_stop(int) {
+  const int64_t now = now_in_milliseconds();
+  int64_t first = 0;
+  if (!asked_at.compare_exchange_strong(first, now)) {
+    if (now - first > 500) _exit(kInterrupted);
+    return;
+  }
+  stop_is_asked = true;
+  static constexpr char line[] =
+      "\nstopping after this step and saving; once more to stop at once\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
+}
+
+}  // namespace
+
+StopSignal::StopSignal() {
+  stop_is_asked = false;
+  asked_at = 0;
+  struct sigaction action;
+  std::memset(&action, 0, sizeof action);
+  action.sa_handler = molt_stop;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, &before_interrupt);
+  sigaction(SIGTERM, &action, &before_terminate);
+}
+
+StopSignal::~StopSignal() {
+  sigaction(SIGINT, &before_interrupt, nullptr);
+  sigaction(SIGTERM, &before_terminate, nullptr);
+}
+
+const std::atomic<bool>* StopSignal::flag() const {
+  return &stop_is_asked;
+}
+
+}  // namespace molt

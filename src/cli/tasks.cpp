@@ -1,0 +1,44 @@
+// molt tasks: what there is, and the options of one.
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/config.h"
+#include "cli/command.h"
+#include "cli/console.h"
+#include "tasks/task.h"
+
+namespace molt {
+namespace {
+
+void print_list() {
+  ConsoleTable table({"task", "what it is"});
+  table.align_left(1);
+  for (const TaskEntry& task : tasks().entries()) table.add({task.name, task.summary});
+  fmt::print("{}\nmolt tasks NAME lists the options of one.\n", table.text());
+}
+
+CommandRun declare(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  app.add_option("name", *name, "The task to explain");
+  return [name] {
+    if (name->empty()) {
+      print_list();
+      return kDone;
+    }
+    const TaskEntry& task = tasks().get(*name, "molt tasks", "task");
+    fmt::print("{}\n{}\n\nOptions, below the key task:\n{}", task.name, task.summary,
+               describe(*task.config()));
+    return kDone;
+  };
+}
+
+}  // namespace
+
+void register_tasks(Registry<CommandEntry>& registry) {
+  registry.add({"tasks",
+                "Lists the tasks, or the options of one",
+                {"molt tasks", "molt tasks classify"},
+                declare});
+}
+
+}  // namespace molt

@@ -1,0 +1,204 @@
+// The commands one after the other, as a person types them, on a tiny model that learns a tiny
+// task.
+#include "base/file.h"
+#include "files/json_lines.h"
+#include "run_cli.h"
+#include "support/golden.h"
+#include "tensor/tensor_file.h"
+#include "train/tiny_run.h"
+
+namespace molt::test {
+namespace {
+
+class EndToEnd : public testing::Test {
+ protected:
+  std::vector<std::string> train_command(const std::string& method, const std::string& run) const {
+    return {"train",
+            method,
+            "classify",
+            "model.path=" + world_.model().string(),
+            "task.data=" + world_.data().string(),
+            "task.max_length=24",
+            "train.epochs=2",
+            "train.batch_size=8",
+            "train.learning_rate=2e-3",
+            "threads=1",
+            "--output",
+            path(run)};
+  }
+  std::string path(const std::string& name) const { return world_.path(name).string(); }
+
+  TinyWorld world_;
+};
+
+TEST_F(EndToEnd, TrainsThenEvaluatesPredictsComparesAndInspects) {
+  for (const std::string method : {"lora", "molex"}) {
+    const CliResult trained = run_cli(train_command(method, method));
+    ASSERT_EQ(trained.code, 0) << trained.err;
+    EXPECT_TRUE(says(trained.out, "step 10/10")) << trained.out;
+    EXPECT_TRUE(says(trained.out, "accuracy")) << trained.out;
+    EXPECT_TRUE(says(trained.out, path(method) + "/adapter")) << trained.out;
+  }
+
+  const CliResult evaluated = run_cli({"eval", path("lora"), "--json", path("eval.json")});
+  ASSERT_EQ(evaluated.code, 0) << evaluated.err;
+  const double accuracy = read_json(path("lora") + "/result.json")["metrics"]["accuracy"];
+  EXPECT_EQ(read_json(path("eval.json"))["sets"][0]["metrics"]["accuracy"], accuracy);
+
+  const CliResult compared =
+      run_cli({"compare", path("lora"), path("molex"), "--majority", "--json", path("all.json")});
+  ASSERT_EQ(compared.code, 0) << compared.err;
+  const Json table = read_json(path("all.json"));
+  EXPECT_EQ(table["lora"]["accuracy"], accuracy);
+  EXPECT_NEAR(table["majority"]["accuracy"], 1.0 / 3, 1e-9);
+  EXPECT_GT(table["molex"]["trainable_parameters"], table["lora"]["trainable_parameters"]);
+
+  write_file_atomically(path("in.jsonl"),
+                        "{\"text\": \"the red tree\"}\n\n{\"text\": \"a sky\"}\n");
+  const CliResult predicted = run_cli(
+      {"predict", path("molex"), "--input", path("in.jsonl"), "--output", path("out.jsonl")});
+  ASSERT_EQ(predicted.code, 0) << predicted.err;
+  EXPECT_EQ(predicted.out, "");
+  int lines = 0;
+  read_json_lines(path("out.jsonl"), [&](const Json& line, int64_t) {
+    ++lines;
+    double sum = 0, best = 0;
+    for (const auto& score : line["scores"].items()) {
+      sum += score.value().get<double>();
+      best = std::max(best, score.value().get<double>());
+    }
+    EXPECT_NEAR(sum, 1, 1e-5);
+    EXPECT_EQ(line["scores"][line["label"].get<std::string>()], best);
+  });
+  EXPECT_EQ(lines, 2);
+
+  const CliResult inspected = run_cli({"inspect", path("molex")});
+  EXPECT_EQ(inspected.code, 0) << inspected.err;
+  EXPECT_TRUE(says(inspected.out, "layer 1 ")) << inspected.out;
+  EXPECT_EQ(run_cli({"inspect", path("lora") + "/adapter"}).code, 0);
+  EXPECT_EQ(run_cli({"inspect", world_.model().string()}).code, 0);
+  EXPECT_EQ(run_cli({"inspect", world_.model().string() + "/model.safetensors"}).code, 0);
+  expect_mistake(run_cli({"inspect", path("lora"), "--routing"}), "does not route");
+}
+
+TEST_F(EndToEnd, AnExistingRunIsReplacedOnlyWhenAsked) {
+  ASSERT_EQ(run_cli(train_command("lora", "run")).code, 0);
+  std::vector<std::string> again = train_command("lora", "run");
+  expect_mistake(run_cli(again), "exists already");
+  again.emplace_back("--overwrite");
+  EXPECT_EQ(run_cli(again).code, 0);
+}
+
+TEST_F(EndToEnd, ResumeOfAFinishedRunShowsItsResult) {
+  ASSERT_EQ(run_cli(train_command("bitfit", "run")).code, 0);
+  const std::string before = read_file(path("run") + "/result.json");
+  const CliResult resumed = run_cli({"resume", path("run")});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_TRUE(says(resumed.out, "accuracy")) << resumed.out;
+  EXPECT_EQ(read_file(path("run") + "/result.json"), before);
+}
+
+TEST_F(EndToEnd, CheckTrainsNothing) {
+  std::vector<std::string> command = train_command("lora", "run");
+  command.front() = "check";
+  command.resize(command.size() - 2);  // --output
+  const CliResult checked = run_cli(command);
+  EXPECT_EQ(checked.code, 0) << checked.err;
+  EXPECT_TRUE(says(checked.out, "trainable")) << checked.out;
+  EXPECT_FALSE(fs::exists(path("run")));
+}
+
+TEST_F(EndToEnd, MistakesBeforeTheFirstStepLeaveNoFolder) {
+  std::vector<std::string> command = train_command("lora", "run");
+  command.insert(command.begin() + 1, "task.train=missing.tsv");
+  const CliResult result = run_cli(command);
+  EXPECT_EQ(result.code, 2);
+  EXPECT_TRUE(says(result.err, "missing.tsv")) << result.err;
+  EXPECT_FALSE(fs::exists(path("run")));
+}
+
+TEST_F(EndToEnd, BadRequestsNameTheLine) {
+  ASSERT_EQ(run_cli(train_command("lora", "run")).code, 0);
+  for (const std::string line : {"{\"txt\": \"a\"}", "{\"text\": 3}", "not json", "[1]"}) {
+    write_file_atomically(path("in.jsonl"), "{\"text\": \"fine\"}\n" + line + "\n");
+    const CliResult result = run_cli({"predict", path("run"), "--input", path("in.jsonl")});
+    EXPECT_EQ(result.code, 2);
+    EXPECT_TRUE(says(result.err, "in.jsonl:2")) << result.err;
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+// The number of the last of hidden.0, hidden.1, ...
+int64_t last_layer(const NamedTensors& tensors) {
+  int64_t last = -1;
+  while (find_tensor(tensors, "hidden." + std::to_string(last + 1)) != nullptr) ++last;
+  return last;
+}
+
+// `molt forward` on the sequences of a golden case, all in one packed batch.
+TEST(Forward, EqualsTheReferenceOnAPackedBatch) {
+  int compared = 0;
+  for (const GoldenCase& golden : golden_cases("model")) {
+    if (golden.json.value("model_type", "") != "bert" || is_pending(golden)) continue;
+    const TemporaryFolder folder;
+    std::vector<int64_t> ids, types, offsets = {0};
+    for (const Json& sequence : golden.json["sequences"]) {
+      for (const int64_t id : sequence["input_ids"]) ids.push_back(id);
+      if (sequence.contains("token_type_ids"))
+        for (const int64_t type : sequence["token_type_ids"]) types.push_back(type);
+      offsets.push_back(static_cast<int64_t>(ids.size()));
+    }
+    NamedTensors input = {{"ids", at::tensor(ids)}, {"offsets", at::tensor(offsets)}};
+    if (types.size() == ids.size()) input.emplace_back("token_types", at::tensor(types));
+    write_tensors(folder / "in.safetensors", input);
+    const CliResult result =
+        run_cli({"forward", "--model", golden.folder.string(), "--input", folder / "in.safetensors",
+                 "--output", folder / "out.safetensors", "--hidden-states"});
+    ASSERT_EQ(result.code, 0) << result.err;
+    const NamedTensors output = read_tensors(folder / "out.safetensors");
+    const NamedTensors expected = read_tensors(golden.folder / "tensors.safetensors");
+    const Tensor* logits = find_tensor(output, "logits");
+    const Tensor* last = find_tensor(output, "last_hidden_state");
+    ASSERT_NE(logits == nullptr, last == nullptr) << golden.name;
+    for (int64_t s = 0; s + 1 < static_cast<int64_t>(offsets.size()); ++s) {
+      const std::string name = "seq" + std::to_string(s);
+      if (const Tensor* want = find_tensor(expected, name + ".logits"); want && logits) {
+        EXPECT_LT((logits->select(0, s) - want->flatten()).abs().max().item<double>(), 1e-4)
+            << golden.name << " " << name;
+        ++compared;
+      }
+      if (const Tensor* want = find_tensor(expected, name + ".last_hidden_state"); want) {
+        const Tensor* have =
+            last ? last : find_tensor(output, "hidden." + std::to_string(last_layer(output)));
+        ASSERT_NE(have, nullptr);
+        const Tensor rows = have->narrow(0, offsets[s], offsets[s + 1] - offsets[s]);
+        EXPECT_LT((rows - want->reshape(rows.sizes())).abs().max().item<double>(), 1e-4)
+            << golden.name << " " << name;
+        ++compared;
+      }
+    }
+  }
+  if (compared == 0) GTEST_SKIP() << "no golden case of a BERT model is here";
+}
+
+TEST(Forward, RefusesInputThatDoesNotFit) {
+  const TinyWorld world;
+  const TemporaryFolder folder;
+  const auto refuses = [&](const NamedTensors& input, const std::string& part) {
+    write_tensors(folder / "in.safetensors", input);
+    expect_mistake(run_cli({"forward", "--model", world.model().string(), "--input",
+                            folder / "in.safetensors", "--output", folder / "out.safetensors"}),
+                   part);
+  };
+  const Tensor ids = at::tensor({2, 5, 3}, at::kLong), offsets = at::tensor({0, 3}, at::kLong);
+  refuses({{"ids", ids}}, "offsets");
+  refuses({{"ids", ids + 100000}, {"offsets", offsets}}, "100005");
+  refuses({{"ids", ids - 3}, {"offsets", offsets}}, "-1");
+  refuses({{"ids", ids}, {"offsets", offsets + 1}}, "offsets");
+  refuses({{"ids", ids}, {"offsets", at::tensor({0, 2, 2, 3}, at::kLong)}}, "sequence 1");
+  refuses({{"ids", ids.to(at::kFloat)}, {"offsets", offsets}}, "whole numbers");
+  refuses({{"ids", ids}, {"offsets", offsets}, {"token_types", offsets}}, "token_types");
+}
+
+}  // namespace
+}  // namespace molt::test

@@ -1,0 +1,75 @@
+#include "cli/program.h"
+
+#include "cli/command.h"
+#include "run_cli.h"
+
+namespace molt::test {
+namespace {
+
+TEST(Program, EveryCommandHasHelpWithAnExample) {
+  ASSERT_GE(commands().entries().size(), 13u);
+  for (const CommandEntry& command : commands().entries()) {
+    const CliResult help = run_cli({command.name, "--help"});
+    EXPECT_EQ(help.code, 0) << command.name;
+    EXPECT_EQ(help.err, "");
+    EXPECT_TRUE(says(help.out, command.summary)) << help.out;
+    ASSERT_FALSE(command.examples.empty()) << command.name;
+    for (const std::string& example : command.examples) {
+      EXPECT_TRUE(says(example, "molt " + command.name)) << example;
+      EXPECT_TRUE(says(help.out, example)) << help.out;
+    }
+  }
+}
+
+TEST(Program, HelpListsEveryCommand) {
+  const CliResult help = run_cli({"--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const std::string& name : commands().names()) EXPECT_TRUE(says(help.out, "  " + name));
+  EXPECT_EQ(run_cli({"help"}).out, help.out);
+  EXPECT_EQ(run_cli({"help", "train"}).out, run_cli({"train", "--help"}).out);
+}
+
+TEST(Program, WithoutArgumentsSaysHowAndFails) {
+  const CliResult result = run_cli({});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_TRUE(says(result.out, "Usage: molt COMMAND"));
+}
+
+TEST(Program, PrintsItsVersion) {
+  const CliResult result = run_cli({"--version"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.out.rfind("molt 0.", 0), 0u) << result.out;
+}
+
+TEST(Program, UnknownCommandNamesTheNearest) {
+  expect_mistake(run_cli({"trian", "lora"}), "unknown command 'trian'. Did you mean train?");
+  expect_mistake(run_cli({"help", "exmaine"}), "unknown command");
+}
+
+TEST(Program, UnknownFlagNamesTheNearest) {
+  expect_mistake(run_cli({"train", "lora", "--overwite"}),
+                 "unknown flag --overwite. Did you mean --overwrite?");
+  expect_mistake(run_cli({"doctor", "--zzzzzzzz=3"}), "unknown flag --zzzzzzzz");
+  expect_mistake(run_cli({"--versoin"}), "Did you mean --version?");
+}
+
+TEST(Program, ArgumentsThatAreTooManyOrTooFewAreMistakes) {
+  expect_mistake(run_cli({"doctor", "now"}), "does not take 'now'");
+  expect_mistake(run_cli({"train"}), "recipes");
+  expect_mistake(run_cli({"predict", "run", "--input"}), "--input");
+  expect_mistake(run_cli({"tokenizer", "encode", "x", "--max-length", "many"}), "many");
+}
+
+TEST(Program, MissingFilesAreMistakesThatNameThem) {
+  expect_mistake(run_cli({"resume", "/nowhere/run"}), "/nowhere/run");
+  expect_mistake(run_cli({"compare", "/nowhere/run"}), "/nowhere/run");
+  expect_mistake(run_cli({"inspect", "/nowhere/file"}), "/nowhere/file");
+  expect_mistake(run_cli({"eval", "/nowhere/run"}), "/nowhere/run");
+  expect_mistake(run_cli({"predict", "/nowhere/run", "--input", "-"}), "/nowhere/run");
+  expect_mistake(run_cli({"tokenizer", "encode", "/nowhere/model", "text"}), "/nowhere/model");
+  expect_mistake(run_cli({"forward", "--model", "/nowhere/model", "--input", "i", "--output", "o"}),
+                 "/nowhere/model");
+}
+
+}  // namespace
+}  // namespace molt::test

@@ -1,0 +1,83 @@
+#include "cli/recipes.h"
+
+#include "base/file.h"
+#include "run_cli.h"
+#include "support/paths.h"
+
+namespace molt::test {
+namespace {
+
+TEST(Recipes, AreFoundByNameBelowTheRecipeFolder) {
+  EXPECT_EQ(find_recipe("rte").filename(), "rte.yaml");
+  EXPECT_EQ(find_recipe("rte").parent_path().filename(), "tasks");
+  EXPECT_EQ(find_recipe("lora").parent_path().filename(), "methods");
+  EXPECT_EQ(find_recipe("quickstart/molex").parent_path().filename(), "quickstart");
+}
+
+TEST(Recipes, AFileIsTakenAsItIsNamed) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "mine.yaml", "method: {name: lora, rank: 3}\n");
+  EXPECT_EQ(find_recipe(folder / "mine.yaml"), folder / "mine.yaml");
+}
+
+TEST(Recipes, AnUnknownNameListsTheNearest) {
+  try {
+    find_recipe("loar");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_TRUE(says(error.what(), "lora")) << error.what();
+  }
+  EXPECT_THROW(find_recipe("missing.yaml"), UserError);
+}
+
+TEST(Recipes, LayersMergeLeftToRightAndAssignmentsComeLast) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "mine.yaml",
+                        "method: {name: lora, rank: 3}\ntrain: {epochs: 7}\n");
+  const RunRequest request =
+      read_request({"method.rank=5", "lora", "rte", folder / "mine.yaml", "method.rank=4"});
+  EXPECT_EQ(request.config.method.name, "lora");
+  EXPECT_EQ(request.config.task.name, "rte");
+  EXPECT_EQ(request.config.train.epochs, 7);
+  EXPECT_EQ(request.origins.at("method.rank"), "command line");
+  EXPECT_TRUE(says(request.origins.at("train.epochs"), "mine.yaml:2"));
+  EXPECT_TRUE(says(to_yaml(request.config), "rank: 4"));
+}
+
+TEST(Recipes, EveryShippedRecipeIsRead) {
+  int count = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(source_dir() / "recipes")) {
+    if (entry.path().extension() != ".yaml") continue;
+    ++count;
+    // A layer of base/ may change options that only a task has.
+    EXPECT_NO_THROW(read_request({"classify", entry.path().string()})) << entry.path();
+  }
+  EXPECT_GT(count, 10);
+}
+
+TEST(Config, PrintsEachValueWithItsOrigin) {
+  const CliResult result = run_cli({"config", "lora", "rte", "train.epochs=5"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_TRUE(says(result.out, "command line")) << result.out;
+  EXPECT_TRUE(says(result.out, "lora.yaml:")) << result.out;
+  EXPECT_TRUE(says(result.out, "# default")) << result.out;
+}
+
+TEST(Config, ReadsItsOwnOutput) {
+  const TemporaryFolder folder;
+  const CliResult first = run_cli({"config", "molex", "qnli", "model.path=some where"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  write_file_atomically(folder / "again.yaml", first.out);
+  const RunRequest again = read_request({folder / "again.yaml"});
+  EXPECT_EQ(to_yaml(again.config),
+            to_yaml(read_request({"molex", "qnli", "model.path=some where"}).config));
+}
+
+TEST(Config, UnknownKeysAndWrongValuesAreMistakesOfOneLine) {
+  expect_mistake(run_cli({"config", "lora", "train.epohcs=3"}), "epochs");
+  expect_mistake(run_cli({"config", "lora", "method.rank=0"}), "rank");
+  expect_mistake(run_cli({"config", "lora", "method.name=lroa"}), "lora");
+}
+
+}  // namespace
+}  // namespace molt::test

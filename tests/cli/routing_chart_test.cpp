@@ -1,0 +1,57 @@
+#include "cli/routing_chart.h"
+
+#include <cmath>
+
+#include "run_cli.h"
+#include "support/paths.h"
+#include "tensor/tensor_file.h"
+
+namespace molt::test {
+namespace {
+
+TEST(RoutingChart, ShowsSharesTheOwnBlockAndTheEntropy) {
+  const std::string chart = routing_chart({{{0, 90, 10}, {100, 0, 0}, {0, 1, 999}, {0, 0, 0}},
+                                           {std::log(3.0), 0, 0.5 * std::log(3.0), std::nan("")}});
+  EXPECT_TRUE(says(chart, "██ 90")) << chart;
+  EXPECT_TRUE(says(chart, "░░ 10")) << chart;
+  EXPECT_TRUE(says(chart, "██100")) << chart;
+  EXPECT_TRUE(says(chart, "<1")) << chart;
+  EXPECT_TRUE(says(chart, "100 %")) << chart;
+  EXPECT_TRUE(says(chart, " 50 %")) << chart;
+  EXPECT_TRUE(says(chart, "not mixed")) << chart;
+}
+
+TEST(RoutingChart, RowsAreEquallyWide) {
+  const std::string chart = routing_chart({{{50, 50}, {1, 99}}, {0.1, 0.2}});
+  std::vector<size_t> widths;
+  for (size_t at = chart.find("  layer"); at < chart.size();) {
+    const size_t end = chart.find('\n', at);
+    size_t columns = 0;
+    for (; at < end; ++at) columns += (static_cast<unsigned char>(chart[at]) & 0xC0) != 0x80;
+    widths.push_back(columns);
+    at = end + 1;
+  }
+  ASSERT_EQ(widths.size(), 2u);
+  EXPECT_EQ(widths[0], widths[1]) << chart;
+}
+
+TEST(RoutingChart, ReadsWhatARunWrites) {
+  const TemporaryFolder folder;
+  EXPECT_FALSE(read_routing(folder.path()).has_value());
+  write_tensors(folder / "routing.safetensors",
+                {{"choices", at::tensor({3, 1, 0, 4}, at::kLong).view({2, 2})},
+                 {"entropy", at::tensor({0.25, 0.5}, at::kFloat)}});
+  const auto counts = read_routing(folder.path());
+  ASSERT_TRUE(counts.has_value());
+  EXPECT_EQ(counts->choices, (std::vector<std::vector<int64_t>>{{3, 1}, {0, 4}}));
+  EXPECT_EQ(counts->entropy, (std::vector<double>{0.25, 0.5}));
+}
+
+TEST(RoutingChart, RefusesAFileOfAnotherShape) {
+  const TemporaryFolder folder;
+  write_tensors(folder / "routing.safetensors", {{"choices", at::zeros({3})}});
+  EXPECT_THROW(read_routing(folder.path()), UserError);
+}
+
+}  // namespace
+}  // namespace molt::test

@@ -1,0 +1,53 @@
+#include "cli/stop_signal.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <thread>
+
+namespace molt {
+namespace {
+
+TEST(StopSignal, TheFirstSignalSetsTheFlag) {
+  const StopSignal stop;
+  EXPECT_FALSE(*stop.flag());
+  testing::internal::CaptureStderr();
+  std::raise(SIGINT);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(*stop.flag());
+  EXPECT_NE(said.find("stopping after this step"), std::string::npos);
+}
+
+TEST(StopSignal, ARequestThatIsSentTwiceIsOne) {
+  const StopSignal stop;
+  testing::internal::CaptureStderr();
+  std::raise(SIGTERM);
+  std::raise(SIGTERM);
+  testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(*stop.flag());
+}
+
+TEST(StopSignal, EachBeginsAnew) {
+  {
+    const StopSignal stop;
+    testing::internal::CaptureStderr();
+    std::raise(SIGINT);
+    testing::internal::GetCapturedStderr();
+  }
+  EXPECT_FALSE(*StopSignal().flag());
+}
+
+TEST(StopSignalDeathTest, AnotherRequestEndsTheProgramAtOnce) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        const StopSignal stop;
+        std::raise(SIGINT);
+        std::this_thread::sleep_for(std::chrono::milliseconds(600));
+        std::raise(SIGINT);
+      },
+      testing::ExitedWithCode(130), "once more to stop at once");
+}
+
+}  // namespace
+}  // namespace molt
