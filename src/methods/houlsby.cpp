@@ -1,6 +1,7 @@
-// Bottleneck adapters (Houlsby et al. 2019, arXiv 1902.00751): a small network after the attention and after the
-// feed-forward of every block; the norms are trained too. The paper starts near the identity, with small random
-// numbers in both projections; here `up` starts at zero, so the start is the identity itself.
+// Bottleneck adapters (Houlsby et al. 2019, arXiv 1902.00751): a small network after the attention
+// and after the feed-forward of every block; the norms are trained too. The paper starts near the
+// identity, with small random numbers in both projections; here `up` starts at zero, so the start
+// is the identity itself.
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 

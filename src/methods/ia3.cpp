@@ -1,5 +1,5 @@
-// IA3 (Liu et al. 2022, arXiv 2205.05638): learned scales of keys, values and the inner activations of the
-// feed-forward, all one at the start.
+// IA3 (Liu et al. 2022, arXiv 2205.05638): learned scales of keys, values and the inner activations
+// of the feed-forward, all one at the start.
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 

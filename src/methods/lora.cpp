@@ -1,6 +1,6 @@
-// LoRA (Hu et al. 2021, arXiv 2106.09685): W x + (alpha / rank) B A x with B = 0 at the start. As in PEFT, rsLoRA
-// scales by alpha / sqrt(rank) (arXiv 2312.03732). Differs from PEFT in one thing: dropout has one mask for the
-// linears that read the same x.
+// LoRA (Hu et al. 2021, arXiv 2106.09685): W x + (alpha / rank) B A x with B = 0 at the start. As
+// in PEFT, rsLoRA scales by alpha / sqrt(rank) (arXiv 2312.03732). Differs from PEFT in one thing:
+// dropout has one mask for the linears that read the same x.
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 
@@ -21,9 +21,10 @@ struct LoraConfig final : Config {
     v.field("alpha", alpha, "The update is scaled by alpha / rank.", {.above = 0});
     v.field("dropout", dropout, "Dropout on the input of the updates.", {.minimum = 0, .below = 1});
     v.field("rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
-    v.field("targets", targets,
-            "Linears to adapt: roles (query, key, value, attention_output, ffn_up, ffn_down), ends of "
-            "module names, regular expressions, or all-linear.");
+    v.field(
+        "targets", targets,
+        "Linears to adapt: roles (query, key, value, attention_output, ffn_up, ffn_down), ends of "
+        "module names, regular expressions, or all-linear.");
     v.field("layers", layers, "Block numbers to adapt; null: all.");
     v.field("rank_pattern", rank_pattern, "Ranks that differ, by a pattern of module names.",
             {.minimum = 1, .maximum = 65536});

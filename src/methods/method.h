@@ -17,22 +17,22 @@ struct MethodEntry {
 // Every method, by file name. The table is generated.
 const Registry<MethodEntry>& methods();
 
-// The methods as choices of a config: `method: {name: lora, rank: 4}`. `linear_methods` are those that may stand
-// under another one's `over`.
+// The methods as choices of a config: `method: {name: lora, rank: 4}`. `linear_methods` are those
+// that may stand under another one's `over`.
 const ChoiceTable& method_choices();
 const ChoiceTable& inner_method_choices();
 
 std::vector<Sentence> sentences_of(const Choice& method, int64_t layers);
 
 struct AttachOptions {
-  RandomKey seed = 0;        // of the initial values
-  bool train_head = true;    // the weights of the head
-  bool train_pooler = false; // BERT's pooler below a classifier
+  RandomKey seed = 0;         // of the initial values
+  bool train_head = true;     // the weights of the head
+  bool train_pooler = false;  // BERT's pooler below a classifier
 };
 
-// Fills the slots, registers what trains (the head last) and builds the flat buffer. UserError where a target
-// matches nothing, a layer does not exist, or two sentences want one slot. The attachment's address must not
-// change afterwards: modules point into it.
+// Fills the slots, registers what trains (the head last) and builds the flat buffer. UserError
+// where a target matches nothing, a layer does not exist, or two sentences want one slot. The
+// attachment's address must not change afterwards: modules point into it.
 std::unique_ptr<Attachment> attach(const std::vector<Sentence>& sentences, Sites& sites,
                                    const AttachOptions& options);
 

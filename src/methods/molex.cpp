@@ -1,8 +1,9 @@
-// MoLEx (Teo and Nguyen 2025, arXiv 2503.11144): at each mixed position the output of the block is blended with
-// that of another block of the same model, which a gate chooses; composes with the method under `over`.
-// In the released code padding votes, a batch shares one choice, and the task never reaches the gate: here real
-// tokens vote, by sequence unless asked, and `gate.gradient` can let the task reach the gate. `compat: released`
-// goes back (packed batches have no padding to vote). docs/design.md says what else paper and code leave open.
+// MoLEx (Teo and Nguyen 2025, arXiv 2503.11144): at each mixed position the output of the block is
+// blended with that of another block of the same model, which a gate chooses; composes with the
+// method under `over`. In the released code padding votes, a batch shares one choice, and the task
+// never reaches the gate: here real tokens vote, by sequence unless asked, and `gate.gradient` can
+// let the task reach the gate. `compat: released` goes back (packed batches have no padding to
+// vote). docs/design.md says what else paper and code leave open.
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 
@@ -27,9 +28,10 @@ struct GateConfig final : Config {
             {.choices = {"none", "probability", "straight_through"}});
     v.field("projection", projection, "Width of the cosine gate's projection.",
             {.minimum = 1, .maximum = 65536});
-    v.field("cosine_axis", cosine_axis,
-            "What the cosine gate normalises over; null: feature, or sequence under compat: released.",
-            {.choices = {"feature", "sequence"}});
+    v.field(
+        "cosine_axis", cosine_axis,
+        "What the cosine gate normalises over; null: feature, or sequence under compat: released.",
+        {.choices = {"feature", "sequence"}});
     v.field("detach_input", detach_input, "Keep the gate's gradient out of the hidden states.");
     v.field("learning_rate", learning_rate, "Of gate and mixing weights; null: that of the run.",
             {.minimum = 0});
@@ -103,14 +105,16 @@ struct MolexConfig final : Config {
     v.field("layers", layers, "Positions that mix: all, a count from the first, or a list.",
             {.check = layers_expected});
     v.field("vote", vote,
-            "Who shares one choice: sequence or batch; null: sequence, or batch under compat: released.",
+            "Who shares one choice: sequence or batch; null: sequence, or batch under compat: "
+            "released.",
             {.choices = {"sequence", "batch"}});
     v.field("reduce", reduce, "vote: most tokens; mean: highest mean probability.",
             {.choices = {"vote", "mean"}});
-    v.field("control", control,
-            "Does the gate matter? none; random: frozen as drawn; uniform: drawn anew each step; self; "
-            "neighbour.",
-            {.choices = {"none", "random", "uniform", "self", "neighbour"}});
+    v.field(
+        "control", control,
+        "Does the gate matter? none; random: frozen as drawn; uniform: drawn anew each step; self; "
+        "neighbour.",
+        {.choices = {"none", "random", "uniform", "self", "neighbour"}});
     v.field("compat", compat, "released: exactly what the published code does.",
             {.choices = {"none", "released"}});
   }

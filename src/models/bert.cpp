@@ -1,6 +1,7 @@
 #include "models/bert.h"
 
-// Legend: T tokens, S sequences, D hidden size, F intermediate size, C labels; read: the rows that the head reads.
+// Legend: T tokens, S sequences, D hidden size, F intermediate size, C labels; read: the rows that
+// the head reads.
 
 namespace molt {
 namespace {
@@ -50,13 +51,13 @@ BertBlock::BertBlock(const ModelConfig& c, const std::string& prefix, int64_t nu
 Tensor BertBlock::forward(const Tensor& z, const Call& call) {
   const Rows& read_rows = call.read ? call.read->rows : call.rows;
   const Call read{read_rows, call.path, call.context};
-  const DropoutMask mask = call.context.mask(attention_dropout_, attention.site(), call.path,
-                                             "attention", read_rows);
+  const DropoutMask mask =
+      call.context.mask(attention_dropout_, attention.site(), call.path, "attention", read_rows);
   Tensor residual, mixed;
   if (call.read) {
-    residual = z.index_select(0, call.read->index);                        // [read, D]
-    const Tensor query = attention.forward(residual, read, kQuery);        // [read, D]
-    const Tensor key_value = attention.forward(z, call, kKeyValue);        // [T, 2 D]
+    residual = z.index_select(0, call.read->index);                  // [read, D]
+    const Tensor query = attention.forward(residual, read, kQuery);  // [read, D]
+    const Tensor key_value = attention.forward(z, call, kKeyValue);  // [T, 2 D]
     mixed = packed_attention(query, key_value, read_rows, call.rows, shape_, mask);
   } else {
     residual = z;
@@ -77,8 +78,7 @@ bool BertBlock::is_random() const {
   };
   return attention_dropout_ > 0 || random_output(attention_norm) || random_output(output_norm) ||
          random(attention) || random(attention_output) || random(feed_forward.up) ||
-         random(feed_forward.down) ||
-         (feed_forward.adapter && feed_forward.adapter->is_random());
+         random(feed_forward.down) || (feed_forward.adapter && feed_forward.adapter->is_random());
 }
 
 BertModel::BertModel(const ModelConfig& config, HeadKind head, int64_t labels,
@@ -156,8 +156,8 @@ int64_t BertModel::max_length() const {
 }
 
 Tensor BertModel::embed(const PackedBatch& batch, ForwardContext& context) const {
-  // RoBERTa counts positions from padding_idx + 1; a padding id inside a text gets padding_idx itself and
-  // does not advance the count, which needs the ids.
+  // RoBERTa counts positions from padding_idx + 1; a padding id inside a text gets padding_idx
+  // itself and does not advance the count, which needs the ids.
   Tensor positions = batch.positions;
   if (config_.model_type == "roberta") {
     const Tensor real = batch.ids.ne(config_.pad_token_id).to(at::kLong);  // [T]
@@ -176,8 +176,8 @@ Tensor BertModel::embed(const PackedBatch& batch, ForwardContext& context) const
   z = z + (batch.token_types.defined() ? at::embedding(token_types_, batch.token_types)
                                        : token_types_.select(0, 0));
   z = embedding_norm_.forward(z);
-  return dropout(z, context.mask(config_.hidden_dropout, embedding_norm_.name, {}, "embeddings",
-                                 batch.rows));
+  return dropout(
+      z, context.mask(config_.hidden_dropout, embedding_norm_.name, {}, "embeddings", batch.rows));
 }
 
 Tensor BertModel::last_hidden_state(const PackedBatch& batch, ForwardContext& context) {

@@ -1,5 +1,6 @@
-// BERT and RoBERTa: embeddings, a stack of post-norm blocks, a head on the first token. The module tree follows
-// the Hugging Face names, with the prefix "bert." or "roberta." under a head and without it for a base model.
+// BERT and RoBERTa: embeddings, a stack of post-norm blocks, a head on the first token. The module
+// tree follows the Hugging Face names, with the prefix "bert." or "roberta." under a head and
+// without it for a base model.
 #pragma once
 
 #include "models/model.h"

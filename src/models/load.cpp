@@ -1,5 +1,5 @@
-// From a Hugging Face folder to a model: which names in the file are which weights, what is missing, what is
-// left over, what is initialised anew.
+// From a Hugging Face folder to a model: which names in the file are which weights, what is
+// missing, what is left over, what is initialised anew.
 #include <algorithm>
 #include <set>
 
@@ -12,7 +12,8 @@ namespace {
 // Old files say gamma and beta.
 std::string modern(std::string name) {
   const auto replace_end = [&](std::string_view old_end, std::string_view new_end) {
-    if (name.ends_with(old_end)) name.replace(name.size() - old_end.size(), old_end.size(), new_end);
+    if (name.ends_with(old_end))
+      name.replace(name.size() - old_end.size(), old_end.size(), new_end);
   };
   replace_end("LayerNorm.gamma", "LayerNorm.weight");
   replace_end("LayerNorm.beta", "LayerNorm.bias");
@@ -26,14 +27,16 @@ std::string canonical(const std::string& name, const std::string& model_type) {
 }
 
 // Buffers of old files that carry nothing.
-bool is_ignored(const std::string& name) { return name.ends_with("position_ids"); }
+bool is_ignored(const std::string& name) {
+  return name.ends_with("position_ids");
+}
 
 std::string shape_of(const std::vector<int64_t>& shape) {
   return shape_text(at::empty(shape, at::TensorOptions().device(at::kMeta)));
 }
 
-[[noreturn]] void wrong_shape(const std::string& where, const std::string& name, const Tensor& found,
-                              const Tensor& expected) {
+[[noreturn]] void wrong_shape(const std::string& where, const std::string& name,
+                              const Tensor& found, const Tensor& expected) {
   throw UserError(where,
                   name + " has shape " + shape_of(found.sizes().vec()) + "; config.json says " +
                       shape_of(expected.sizes().vec()),
@@ -42,7 +45,8 @@ std::string shape_of(const std::vector<int64_t>& shape) {
 
 void check_missing(const std::vector<std::string>& missing, const std::string& where) {
   if (missing.empty()) return;
-  std::vector<std::string> first(missing.begin(), missing.begin() + std::min<size_t>(3, missing.size()));
+  std::vector<std::string> first(missing.begin(),
+                                 missing.begin() + std::min<size_t>(3, missing.size()));
   throw UserError(where,
                   "lacks " + std::to_string(missing.size()) + " weights of the model, such as " +
                       join_names(first),

@@ -6,8 +6,8 @@
 
 namespace molt {
 
-// The head on top of the encoder. `pooled`: BERT's pooler (dense, tanh) and a classifier. `dense`: RoBERTa's
-// dense, tanh, out_proj. `none`: a base model. Both heads read the first token.
+// The head on top of the encoder. `pooled`: BERT's pooler (dense, tanh) and a classifier. `dense`:
+// RoBERTa's dense, tanh, out_proj. `none`: a base model. Both heads read the first token.
 enum class HeadKind { none, pooled, dense };
 
 class Model {
@@ -20,7 +20,8 @@ class Model {
 
   // [S, labels]. Only the rows that the head reads are computed in the last block.
   virtual Tensor logits(const PackedBatch& batch, ForwardContext& context) = 0;
-  virtual Tensor last_hidden_state(const PackedBatch& batch, ForwardContext& context) = 0;  // [T, D]
+  virtual Tensor last_hidden_state(const PackedBatch& batch,
+                                   ForwardContext& context) = 0;  // [T, D]
   // BERT's pooler on the first token of each sequence: [S, D]; undefined where the model has none.
   virtual Tensor pooled(const Tensor& last_hidden_state, const Rows& rows) = 0;
 
@@ -29,16 +30,17 @@ class Model {
 };
 
 struct LoadReport {
-  std::vector<std::string> missing;            // the pooler, where the file has none: initialised anew
-  std::vector<std::string> unexpected;         // in the file (under today's names), not in the model
+  std::vector<std::string> missing;     // the pooler, where the file has none: initialised anew
+  std::vector<std::string> unexpected;  // in the file (under today's names), not in the model
   std::vector<std::string> newly_initialised;  // weights of the head that the file does not have
   int64_t loaded = 0;
 };
 
 struct LoadOptions {
-  std::optional<int64_t> labels;  // outputs of the head; none: a base model unless the config describes a head
-  std::optional<HeadKind> head;   // by default that of the model type
-  RandomKey seed = 0;             // of newly initialised head weights
+  std::optional<int64_t>
+      labels;  // outputs of the head; none: a base model unless the config describes a head
+  std::optional<HeadKind> head;  // by default that of the model type
+  RandomKey seed = 0;            // of newly initialised head weights
   at::Device device = at::kCPU;
 };
 
@@ -47,9 +49,9 @@ struct LoadedModel {
   LoadReport report;
 };
 
-// A Hugging Face folder: config.json and safetensors. A weight of the backbone that is missing, or has another
-// shape than the config says, is a UserError; a head that is missing or has another number of labels is
-// initialised anew, N(0, initializer_range) with zero bias, and reported.
+// A Hugging Face folder: config.json and safetensors. A weight of the backbone that is missing, or
+// has another shape than the config says, is a UserError; a head that is missing or has another
+// number of labels is initialised anew, N(0, initializer_range) with zero bias, and reported.
 LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& options);
 
 // The same without weights: they are uninitialised but for norms. For tests and estimates.

@@ -41,7 +41,8 @@ class Reader {
   }
 
   [[noreturn]] void wrong(const char* key, const std::string& expected) const {
-    throw UserError(where_, std::string(key) + " is " + json_[key].dump() + "; expected " + expected,
+    throw UserError(where_,
+                    std::string(key) + " is " + json_[key].dump() + "; expected " + expected,
                     "Is this the config.json of a supported model?");
   }
 
@@ -121,7 +122,8 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   if (read.text("position_embedding_type", "absolute") != "absolute")
     read.wrong("position_embedding_type", "absolute");
   if (config.hidden_size % config.heads != 0)
-    read.wrong("num_attention_heads", "a divisor of hidden_size " + std::to_string(config.hidden_size));
+    read.wrong("num_attention_heads",
+               "a divisor of hidden_size " + std::to_string(config.hidden_size));
   return config;
 }
 

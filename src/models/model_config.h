@@ -20,14 +20,14 @@ struct ModelConfig {
   double initializer_range = 0.02, layer_norm_epsilon = 1e-12;
   std::optional<std::string> problem_type;
   std::vector<std::string> labels;  // names in the order of ids; empty: no head is described
-  std::string text;                 // the file as it stands, to be written back with what we do not know
+  std::string text;  // the file as it stands, to be written back with what we do not know
 
   double head_dropout() const { return classifier_dropout.value_or(hidden_dropout); }
   int64_t head_width() const { return hidden_size / heads; }
 };
 
-// Reads `folder`/config.json. UserError: missing file, unsupported model_type (with those supported),
-// a value of the wrong type or out of range.
+// Reads `folder`/config.json. UserError: missing file, unsupported model_type (with those
+// supported), a value of the wrong type or out of range.
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
 const std::vector<std::string>& supported_model_types();

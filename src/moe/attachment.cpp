@@ -36,8 +36,7 @@ std::vector<std::pair<std::string, Tensor>> Attachment::state() const {
   std::vector<std::pair<std::string, Tensor>> out;
   for (const Segment& segment : trainables.segments())
     out.emplace_back(segment.name, trainables.value_of(segment));
-  for (const FrozenBuffer& buffer : buffers)
-    out.emplace_back(buffer.name, buffer.tensor->detach());
+  for (const FrozenBuffer& buffer : buffers) out.emplace_back(buffer.name, buffer.tensor->detach());
   return out;
 }
 

@@ -1,5 +1,5 @@
-// What attaching a method to a model gives: the trainable buffer, frozen buffers, the layout of the measures,
-// the auxiliary losses and a table for people of what went where.
+// What attaching a method to a model gives: the trainable buffer, frozen buffers, the layout of the
+// measures, the auxiliary losses and a table for people of what went where.
 #pragma once
 
 #include "nn/sites.h"
@@ -45,7 +45,8 @@ struct Attachment {
   void freeze(Tensor* tensor, const std::string& name);
   void note(std::string site, std::string what, int64_t parameters);
 
-  // The losses by name, unweighted (scalars in the graph), and their weighted sum; undefined without losses.
+  // The losses by name, unweighted (scalars in the graph), and their weighted sum; undefined
+  // without losses.
   std::vector<std::pair<std::string, Tensor>> auxiliary(const ForwardContext& context) const;
   Tensor auxiliary_sum(const ForwardContext& context) const;
 

@@ -1,13 +1,13 @@
-// One sentence of the grammar: where (sites), who decides (router), what is added (bank), how it is combined
-// and which losses it brings. A method is a list of sentences.
+// One sentence of the grammar: where (sites), who decides (router), what is added (bank), how it is
+// combined and which losses it brings. A method is a list of sentences.
 #pragma once
 
 #include "moe/attachment.h"
 
 namespace molt {
 
-// Which sites. `targets` of linears: roles ("query"), module paths or their ends ("output.dense"), or regular
-// expressions on the whole path; `layers`: block numbers, all by default.
+// Which sites. `targets` of linears: roles ("query"), module paths or their ends ("output.dense"),
+// or regular expressions on the whole path; `layers`: block numbers, all by default.
 struct SiteChoice {
   std::vector<std::string> targets;
   std::optional<std::vector<int64_t>> layers;
@@ -23,14 +23,15 @@ struct Pool {
 // How the task reaches a router whose choice is an integer (docs/design.md, "MoLEx").
 enum class GateGradient { none, probability, straight_through };
 
-// Where the choice comes from. All but `learned` are controls: a gate frozen as it was drawn, a new draw for
-// every unit and step, the block itself, the next block.
+// Where the choice comes from. All but `learned` are controls: a gate frozen as it was drawn, a new
+// draw for every unit and step, the block itself, the next block.
 enum class ChoiceSource { learned, frozen, uniform, self, neighbour };
 
 struct ScoreSpec {
   std::string part = "linear";  // src/moe/score/<part>.cpp
   int64_t projection = 256;     // cosine: width of the projected input
-  bool sequence_axis = false;   // cosine, compatibility: normalise each feature over the tokens of a sequence
+  bool sequence_axis =
+      false;  // cosine, compatibility: normalise each feature over the tokens of a sequence
 };
 
 struct RouterSpec {
@@ -42,7 +43,8 @@ struct RouterSpec {
   GroupSettings settings;
 };
 
-// a * own + o * borrowed. Learned: (a, o) is the softmax of two trained numbers that start as given.
+// a * own + o * borrowed. Learned: (a, o) is the softmax of two trained numbers that start as
+// given.
 struct Blend {
   double own = 0.5, other = 0.5;
   bool learned = false;
@@ -56,8 +58,9 @@ struct Sentence {
   std::shared_ptr<const Bank> bank;
   std::optional<RouterSpec> router = std::nullopt;
   std::optional<Blend> blend = std::nullopt;
-  double balance = 0;             // weight of the load-balancing loss; 0: off
-  bool evaluate_twice = false;    // a block that chose itself runs twice all the same (compat: released)
+  double balance = 0;  // weight of the load-balancing loss; 0: off
+  bool evaluate_twice =
+      false;  // a block that chose itself runs twice all the same (compat: released)
 };
 
 // What a sentence adds. A bank is a file of src/moe/bank.

@@ -14,8 +14,9 @@ bool expression_matches(const std::string& expression, const std::string& path) 
   try {
     return std::regex_match(path, std::regex(expression));
   } catch (const std::regex_error&) {
-    throw UserError("target '" + expression + "'", "is not a regular expression",
-                    "Use a role (" + join_names(role_names()) + "), a module name or an expression.");
+    throw UserError(
+        "target '" + expression + "'", "is not a regular expression",
+        "Use a role (" + join_names(role_names()) + "), a module name or an expression.");
   }
 }
 

@@ -5,11 +5,13 @@
 
 namespace molt {
 
-// Whether a module path is meant by a pattern: equal, ending with "." + pattern, or, where the pattern has
-// characters of a regular expression, a match of the whole path. UserError for a malformed expression.
+// Whether a module path is meant by a pattern: equal, ending with "." + pattern, or, where the
+// pattern has characters of a regular expression, a match of the whole path. UserError for a
+// malformed expression.
 bool name_matches(const std::string& pattern, const std::string& path);
 
-// As `rank_pattern` keys of PEFT: the path ends with a match of the expression, at a dot or at its start.
+// As `rank_pattern` keys of PEFT: the path ends with a match of the expression, at a dot or at its
+// start.
 bool pattern_key_matches(const std::string& key, const std::string& path);
 
 // The members of `group` that `choice` selects, by number.

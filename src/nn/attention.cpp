@@ -7,7 +7,8 @@
 
 // Legend: Tq query rows, T key rows, H heads, d width of a head; nq and n: those of one sequence.
 
-// BLAS from libtorch's own library where it exports it; one call is a product of one head of one sequence.
+// BLAS from libtorch's own library where it exports it; one call is a product of one head of one
+// sequence.
 extern "C" __attribute__((weak)) void sgemm_(const char* trans_a, const char* trans_b, const int* m,
                                              const int* n, const int* k, const float* alpha,
                                              const float* a, const int* lda, const float* b,
@@ -51,7 +52,8 @@ void multiply(Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, int64_t 
 // e^x for x <= 0, to 2 units in the last place: 2^k times a polynomial on [-ln 2 / 2, ln 2 / 2].
 __attribute__((always_inline)) inline float exp_of(float x) {
   x = x < -87.0f ? -87.0f : x;
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, without a call
+  constexpr float kRound =
+      12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, without a call
   const float k = (x * 1.44269504f + kRound) - kRound;
   float r = x - k * 0.693359375f;
   r = r + k * 2.12194440e-4f;
@@ -97,8 +99,8 @@ MOLT_CLONES void scale_row(float* row, const float* factors, int64_t count) {
   for (int64_t j = 0; j < count; ++j) row[j] *= factors[j];
 }
 
-// gradient: of the dropped probabilities, becomes that of the scores (times `scale`); probability becomes the
-// dropped one, which the gradient of the values needs.
+// gradient: of the dropped probabilities, becomes that of the scores (times `scale`); probability
+// becomes the dropped one, which the gradient of the values needs.
 MOLT_CLONES void softmax_backward_row(float* gradient, float* probability, const float* factors,
                                       int64_t count, float scale) {
   float dot = 0;
@@ -166,7 +168,8 @@ Heads heads_of(const Tensor& query, const Tensor& key_value, const Geometry& g, 
 
 class PackedAttention : public torch::autograd::Function<PackedAttention> {
  public:
-  // `inputs`: the keys and values, then the queries unless they are fused (an undefined input is refused).
+  // `inputs`: the keys and values, then the queries unless they are fused (an undefined input is
+  // refused).
   static Tensor forward(AutogradContext* ctx, at::TensorList inputs,
                         const std::shared_ptr<Geometry>& geometry) {
     const Geometry& g = *geometry;
@@ -255,9 +258,9 @@ Tensor composed_attention(const Tensor& query, const Tensor& key_value, const Ge
     const auto split = [&](const Tensor& t, int64_t row, int64_t count, int64_t column) {
       return t.narrow(0, row, count).narrow(1, column, width).view({count, h, d}).transpose(0, 1);
     };
-    const Tensor q = split(queries, g.query_offsets[s], nq, 0);                // [H, nq, d]
-    const Tensor k = split(key_value, g.offsets[s], n, first);                 // [H, n, d]
-    const Tensor v = split(key_value, g.offsets[s], n, first + width);         // [H, n, d]
+    const Tensor q = split(queries, g.query_offsets[s], nq, 0);         // [H, nq, d]
+    const Tensor k = split(key_value, g.offsets[s], n, first);          // [H, n, d]
+    const Tensor v = split(key_value, g.offsets[s], n, first + width);  // [H, n, d]
     Tensor p = at::softmax(at::matmul(q, k.transpose(1, 2)) / std::sqrt(double(d)), -1);
     if (g.mask.active()) {
       Tensor factors = at::empty({h, nq, n}, at::kFloat);
@@ -284,8 +287,8 @@ Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows
   MOLT_CHECK(key_value.size(1) == (query.defined() ? 2 : 3) * width, shape_text(key_value));
   MOLT_CHECK(query_rows.sequences() == rows.sequences(), "query rows of other sequences");
   MOLT_CHECK(!query.defined() || query.size(0) == query_rows.tokens(), shape_text(query));
-  auto geometry = std::make_shared<Geometry>(
-      Geometry{query_rows.offsets, rows.offsets, shape, mask});
+  auto geometry =
+      std::make_shared<Geometry>(Geometry{query_rows.offsets, rows.offsets, shape, mask});
   if (key_value.is_cpu() && key_value.scalar_type() == at::kFloat)
     return query.defined() ? PackedAttention::apply(at::TensorList({key_value, query}), geometry)
                            : PackedAttention::apply(at::TensorList(key_value), geometry);

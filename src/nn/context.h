@@ -1,5 +1,6 @@
-// What travels sideways through a forward pass: randomness, standing routing decisions, measures of the
-// auxiliary losses, the record for pictures. A block is told by its call path which run of it this is.
+// What travels sideways through a forward pass: randomness, standing routing decisions, measures of
+// the auxiliary losses, the record for pictures. A block is told by its call path which run of it
+// this is.
 #pragma once
 
 #include "tensor/packed_batch.h"
@@ -8,7 +9,10 @@
 namespace molt {
 
 enum class Phase { train, evaluate };
-enum class Use { own, borrowed };  // a block at its own position, or borrowed by another one (MoLEx)
+enum class Use {
+  own,
+  borrowed
+};  // a block at its own position, or borrowed by another one (MoLEx)
 
 // Names one run of one block: decisions, caches and random masks are keyed by it.
 struct CallPath {
@@ -27,13 +31,14 @@ class Reducer {
   virtual int64_t size() const { return 1; }
 };
 
-// What a router decided: one choice for each unit (a sequence, or the whole batch), kept on the host.
+// What a router decided: one choice for each unit (a sequence, or the whole batch), kept on the
+// host.
 struct Decision {
   std::vector<int64_t> choice;
 };
 
-// Sums that the auxiliary losses read. The layout is fixed when a method attaches, so that every process
-// sees the same one however its routing went; the sums stay in the graph.
+// Sums that the auxiliary losses read. The layout is fixed when a method attaches, so that every
+// process sees the same one however its routing went; the sums stay in the graph.
 class MeasureTable {
  public:
   // A row of `columns` sums for one site; returns its number.
@@ -51,9 +56,9 @@ class MeasureTable {
 
 // Counts for pictures: how often each position chose each block, and the entropy of the gate there.
 struct RoutingRecord {
-  Tensor choices;                // [positions, blocks] int64
-  std::vector<double> entropy;   // per position, summed over tokens, in nats
-  std::vector<int64_t> tokens;   // per position, the number of summands
+  Tensor choices;               // [positions, blocks] int64
+  std::vector<double> entropy;  // per position, summed over tokens, in nats
+  std::vector<int64_t> tokens;  // per position, the number of summands
   bool keeps_probabilities = false;
   std::map<int64_t, Tensor> probabilities;  // by position: [T, blocks] of the last pass, where kept
 
@@ -87,8 +92,8 @@ class ForwardContext {
   std::map<std::pair<std::string, CallPath>, Decision> decisions_;
 };
 
-// One call of a block or of a part of it. `read`, where set, names the rows whose outputs are read: a block
-// computes only those (the last block under a classification head).
+// One call of a block or of a part of it. `read`, where set, names the rows whose outputs are read:
+// a block computes only those (the last block under a classification head).
 struct Call {
   const Rows& rows;
   CallPath path;

@@ -3,8 +3,8 @@
 namespace molt {
 
 const std::vector<std::string>& activation_names() {
-  static const std::vector<std::string> names = {"gelu", "gelu_new", "gelu_pytorch_tanh", "relu",
-                                                 "silu", "swish", "tanh"};
+  static const std::vector<std::string> names = {
+      "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh"};
   return names;
 }
 

@@ -14,7 +14,8 @@ class FeedForwardAdapter {
   virtual bool is_random() const = 0;
 };
 
-// down(activation(up(x))), without residual and norm. Activations: gelu (exact), gelu_new (tanh), relu, silu.
+// down(activation(up(x))), without residual and norm. Activations: gelu (exact), gelu_new (tanh),
+// relu, silu.
 class FeedForward {
  public:
   FeedForward(LinearGroup up, LinearGroup down, std::string activation);

@@ -1,5 +1,5 @@
-// The blocks of a model, with the slot for methods that mix whole layers. A borrowed block is an argument of
-// a call, never registered twice.
+// The blocks of a model, with the slot for methods that mix whole layers. A borrowed block is an
+// argument of a call, never registered twice.
 #pragma once
 
 #include <span>
@@ -41,7 +41,8 @@ class LayerStack {
 
   std::vector<std::unique_ptr<Block>> blocks;
   std::shared_ptr<StackAdapter> adapter;  // the slot
-  // Where set, every forward pass leaves the input of each position here, detached, and the output last.
+  // Where set, every forward pass leaves the input of each position here, detached, and the output
+  // last.
   std::vector<Tensor>* hidden_states = nullptr;
 };
 

@@ -3,12 +3,14 @@
 namespace molt {
 
 const std::vector<std::string>& role_names() {
-  static const std::vector<std::string> names = {
-      "query", "key", "value", "attention_output", "ffn_up", "ffn_down", "pooler", "classifier"};
+  static const std::vector<std::string> names = {"query",  "key",      "value",  "attention_output",
+                                                 "ffn_up", "ffn_down", "pooler", "classifier"};
   return names;
 }
 
-std::string role_name(Role role) { return role_names().at(static_cast<size_t>(role)); }
+std::string role_name(Role role) {
+  return role_names().at(static_cast<size_t>(role));
+}
 
 LinearGroup::LinearGroup(std::vector<Member> members, int64_t in, int64_t block,
                          const at::TensorOptions& options)

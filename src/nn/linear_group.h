@@ -1,5 +1,5 @@
-// The linears that read one x (query, key and value; or a single linear): one base product over a fused
-// buffer with named members, and one slot for an adapter. Legend: T tokens, D width of x.
+// The linears that read one x (query, key and value; or a single linear): one base product over a
+// fused buffer with named members, and one slot for an adapter. Legend: T tokens, D width of x.
 #pragma once
 
 #include "nn/context.h"
@@ -12,8 +12,8 @@ std::string role_name(Role role);
 
 struct Member {
   Role role;
-  std::string name;     // the Hugging Face module path
-  int64_t begin, end;   // its columns of the fused output
+  std::string name;    // the Hugging Face module path
+  int64_t begin, end;  // its columns of the fused output
 };
 
 // Members first to last of a group (last not included).
@@ -23,15 +23,16 @@ struct MemberRange {
 
 class LinearGroup;
 
-// Base product and adapter are one thing, so that an adapter sees the whole product: LoRA adds to it, IA3
-// scales x or y, DoRA needs the weight.
+// Base product and adapter are one thing, so that an adapter sees the whole product: LoRA adds to
+// it, IA3 scales x or y, DoRA needs the weight.
 class GroupAdapter {
  public:
   virtual ~GroupAdapter() = default;
   // x [T, D] to [T, columns of `range`], counted from the first column of the range.
   virtual Tensor forward(const LinearGroup& group, const Tensor& x, const Call& call,
                          MemberRange range) = 0;
-  // The weight [out, in] of one member with the adapter folded in; nothing where it depends on the input.
+  // The weight [out, in] of one member with the adapter folded in; nothing where it depends on the
+  // input.
   virtual std::optional<Tensor> merged(const LinearGroup& group, size_t member) const = 0;
   // Whether it draws random numbers in training.
   virtual bool is_random() const = 0;

@@ -53,8 +53,7 @@ Tensor LayerNorm::forward(const Tensor& x) const {
 }
 
 Tensor ResidualNorm::forward(const Tensor& x, const Tensor& residual, const Call& call) const {
-  const DropoutMask mask =
-      call.context.mask(dropout_, norm.name, call.path, "sublayer", call.rows);
+  const DropoutMask mask = call.context.mask(dropout_, norm.name, call.path, "sublayer", call.rows);
   if (!adapter)
     return DropoutAddNorm::apply(x, residual, norm.weight, norm.bias, norm.epsilon, mask);
   const Tensor adapted = adapter->forward(molt::dropout(x, mask), call);  // [T, D]

@@ -1,5 +1,5 @@
-// What a model offers to methods: its sites by level, and its weights by name. Methods ask by role and never
-// see a model; a model says which of its linears play which role and never sees a method.
+// What a model offers to methods: its sites by level, and its weights by name. Methods ask by role
+// and never see a model; a model says which of its linears play which role and never sees a method.
 #pragma once
 
 #include "nn/feed_forward.h"

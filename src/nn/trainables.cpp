@@ -68,6 +68,8 @@ Tensor Trainables::gradient_of(const Segment& segment) const {
   return gradients.narrow(0, segment.offset, segment.count()).view(segment.shape);
 }
 
-void Trainables::zero_gradients() { gradients.zero_(); }
+void Trainables::zero_gradients() {
+  gradients.zero_();
+}
 
 }  // namespace molt

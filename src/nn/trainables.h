@@ -1,5 +1,5 @@
-// Everything that is trained lives in one flat buffer of named segments; a leaf of the graph is a run of
-// segments. Optimizer, clipping, all-reduce, checkpoint and export walk segments.
+// Everything that is trained lives in one flat buffer of named segments; a leaf of the graph is a
+// run of segments. Optimizer, clipping, all-reduce, checkpoint and export walk segments.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -7,22 +7,24 @@
 namespace molt {
 
 struct Segment {
-  std::string name;            // where it goes in files: "<module>.lora_A.weight"
-  std::string group;           // learning-rate group: "adapter", "head", "base", "gate"
+  std::string name;   // where it goes in files: "<module>.lora_A.weight"
+  std::string group;  // learning-rate group: "adapter", "head", "base", "gate"
   std::vector<int64_t> shape;
-  bool decays = true;          // whether weight decay applies
-  int64_t offset = 0;          // in elements, set by build()
+  bool decays = true;  // whether weight decay applies
+  int64_t offset = 0;  // in elements, set by build()
 
   int64_t count() const;
 };
 
 class Trainables {
  public:
-  // Registers a leaf: `tensor` (owned by a module that stays where it is) holds the initial values and is
-  // replaced by its view of the buffer in build(). The segments' elements are the leaf's rows in order.
+  // Registers a leaf: `tensor` (owned by a module that stays where it is) holds the initial values
+  // and is replaced by its view of the buffer in build(). The segments' elements are the leaf's
+  // rows in order.
   void add(Tensor* tensor, std::vector<Segment> segments);
 
-  // Allocates values and gradients and turns the registered tensors into leaves. Call once, after loading.
+  // Allocates values and gradients and turns the registered tensors into leaves. Call once, after
+  // loading.
   void build();
 
   bool contains(const Tensor* tensor) const;

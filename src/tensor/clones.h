@@ -1,5 +1,6 @@
-// Hot loops compiled three times, the best one chosen when the program starts: AVX-512, AVX2, baseline.
-// Sanitizer builds take the baseline alone, since resolvers run before the sanitizer is ready.
+// Hot loops compiled three times, the best one chosen when the program starts: AVX-512, AVX2,
+// baseline. Sanitizer builds take the baseline alone, since resolvers run before the sanitizer is
+// ready.
 #pragma once
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)

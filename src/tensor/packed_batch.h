@@ -7,9 +7,10 @@ namespace molt {
 
 // Goes wherever activations go: for each row of an activation, whose it is.
 struct Rows {
-  std::vector<int64_t> offsets;  // [S + 1] on the host: sequence s is rows offsets[s] to offsets[s + 1]
-  Tensor example;                // [T] int64: the example's number in its data set
-  Tensor token;                  // [T] int64: the token's number in its example
+  std::vector<int64_t>
+      offsets;     // [S + 1] on the host: sequence s is rows offsets[s] to offsets[s + 1]
+  Tensor example;  // [T] int64: the example's number in its data set
+  Tensor token;    // [T] int64: the token's number in its example
 
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t tokens() const { return offsets.back(); }

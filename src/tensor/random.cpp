@@ -66,7 +66,8 @@ const MaskKernels& kernels() {
   return chosen;
 }
 
-// The factors [T, D] by tensor operations, for devices without a kernel and for doubles: the same bits.
+// The factors [T, D] by tensor operations, for devices without a kernel and for doubles: the same
+// bits.
 Tensor factor_tensor(const Tensor& like, const DropoutMask& mask) {
   const auto host = at::TensorOptions().dtype(at::kFloat);
   const int64_t rows = like.size(0), width = like.size(1);
@@ -80,7 +81,9 @@ Tensor factor_tensor(const Tensor& like, const DropoutMask& mask) {
   return factors.to(like.options());
 }
 
-bool has_kernel(const Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
+bool has_kernel(const Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat;
+}
 
 template <class RowKernel>
 void for_rows(const Tensor& x, const DropoutMask& mask, const RowKernel& kernel) {
@@ -92,8 +95,8 @@ void for_rows(const Tensor& x, const DropoutMask& mask, const RowKernel& kernel)
   const float scale = mask.scale();
   at::parallel_for(0, x.size(0), 16, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
-      kernel(r, MaskRow{mask.key, static_cast<uint32_t>(token[r]), static_cast<uint32_t>(example[r]),
-                    mask.step, threshold, scale});
+      kernel(r, MaskRow{mask.key, static_cast<uint32_t>(token[r]),
+                        static_cast<uint32_t>(example[r]), mask.step, threshold, scale});
   });
 }
 
@@ -119,7 +122,8 @@ class Dropout : public torch::autograd::Function<Dropout> {
 }  // namespace
 
 RandomKey derive(RandomKey key, uint64_t word) {
-  uint64_t z = key * 0xD1342543DE82EF95ull + word + 0x9E3779B97F4A7C15ull;  // then SplitMix64's finaliser
+  uint64_t z =
+      key * 0xD1342543DE82EF95ull + word + 0x9E3779B97F4A7C15ull;  // then SplitMix64's finaliser
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
   return z ^ (z >> 31);
@@ -166,14 +170,16 @@ std::vector<int64_t> permutation(RandomKey key, int64_t count) {
   std::vector<int64_t> out(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) out[i] = i;
   for (int64_t i = count - 1; i > 0; --i)
-    std::swap(out[i], out[integer_draw(key, static_cast<uint64_t>(i), static_cast<uint64_t>(i) + 1)]);
+    std::swap(out[i],
+              out[integer_draw(key, static_cast<uint64_t>(i), static_cast<uint64_t>(i) + 1)]);
   return out;
 }
 
 Tensor normal_tensor(at::IntArrayRef shape, double deviation, RandomKey key) {
   const Tensor out = at::empty(shape, at::kFloat);
   float* data = out.data_ptr<float>();
-  for (int64_t i = 0; i < out.numel(); i += 2) {  // Box-Muller, a pair of draws for a pair of elements
+  for (int64_t i = 0; i < out.numel();
+       i += 2) {  // Box-Muller, a pair of draws for a pair of elements
     const double u = 1.0 - uniform_draw(key, static_cast<uint64_t>(i));
     const double angle = 2 * std::numbers::pi * uniform_draw(key, static_cast<uint64_t>(i) + 1);
     const double radius = deviation * std::sqrt(-2 * std::log(u));
@@ -195,7 +201,9 @@ uint32_t DropoutMask::threshold() const {
   return static_cast<uint32_t>(std::lround(probability * 65536.0));
 }
 
-float DropoutMask::scale() const { return 65536.0f / static_cast<float>(65536u - threshold()); }
+float DropoutMask::scale() const {
+  return 65536.0f / static_cast<float>(65536u - threshold());
+}
 
 void mask_row(float* factors, int64_t count, RandomKey key, uint32_t token, uint32_t example,
               uint32_t step, uint32_t threshold, float scale) {

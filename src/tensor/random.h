@@ -1,6 +1,6 @@
-// Counter-based randomness (Philox 4x32-10, Salmon et al. 2011). A draw is a pure function of a key (seed,
-// site, call path, purpose) and a counter (column block, token, example, step): it does not depend on
-// packing, accumulation, recomputation, the number of processes or an interruption.
+// Counter-based randomness (Philox 4x32-10, Salmon et al. 2011). A draw is a pure function of a key
+// (seed, site, call path, purpose) and a counter (column block, token, example, step): it does not
+// depend on packing, accumulation, recomputation, the number of processes or an interruption.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -31,7 +31,8 @@ Tensor normal_tensor(at::IntArrayRef shape, double deviation, RandomKey key);
 Tensor uniform_tensor(at::IntArrayRef shape, double low, double high, RandomKey key);
 
 // What a dropout needs to make its mask, and to make it again in the backward pass.
-// Masks have 16 bits a decision: the rate is rounded to 1 / 65536 and the scale follows the rounded rate.
+// Masks have 16 bits a decision: the rate is rounded to 1 / 65536 and the scale follows the rounded
+// rate.
 struct DropoutMask {
   double probability = 0;  // 0: no dropout, nothing else is read
   RandomKey key = 0;
@@ -43,7 +44,8 @@ struct DropoutMask {
   float scale() const;         // 1 / (1 - rate)
 };
 
-// x * mask: [T, D] to [T, D], not tracked by autograd. `dropout_add` adds residual [T, D] in the same pass.
+// x * mask: [T, D] to [T, D], not tracked by autograd. `dropout_add` adds residual [T, D] in the
+// same pass.
 Tensor apply_mask(const Tensor& x, const DropoutMask& mask);
 Tensor apply_mask_add(const Tensor& x, const Tensor& residual, const DropoutMask& mask);
 

@@ -13,16 +13,23 @@ struct TypePair {
   at::ScalarType tensor;
 };
 
-constexpr TypePair kTypes[] = {
-    {DType::F64, at::kDouble},   {DType::F32, at::kFloat},
-    {DType::F16, at::kHalf},     {DType::BF16, at::kBFloat16},
-    {DType::C64, at::kComplexFloat}, {DType::F8_E4M3, at::kFloat8_e4m3fn},
-    {DType::F8_E5M2, at::kFloat8_e5m2}, {DType::F8_E8M0, at::kFloat8_e8m0fnu},
-    {DType::I64, at::kLong},     {DType::I32, at::kInt},
-    {DType::I16, at::kShort},    {DType::I8, at::kChar},
-    {DType::U64, at::kUInt64},   {DType::U32, at::kUInt32},
-    {DType::U16, at::kUInt16},   {DType::U8, at::kByte},
-    {DType::BOOL, at::kBool}};
+constexpr TypePair kTypes[] = {{DType::F64, at::kDouble},
+                               {DType::F32, at::kFloat},
+                               {DType::F16, at::kHalf},
+                               {DType::BF16, at::kBFloat16},
+                               {DType::C64, at::kComplexFloat},
+                               {DType::F8_E4M3, at::kFloat8_e4m3fn},
+                               {DType::F8_E5M2, at::kFloat8_e5m2},
+                               {DType::F8_E8M0, at::kFloat8_e8m0fnu},
+                               {DType::I64, at::kLong},
+                               {DType::I32, at::kInt},
+                               {DType::I16, at::kShort},
+                               {DType::I8, at::kChar},
+                               {DType::U64, at::kUInt64},
+                               {DType::U32, at::kUInt32},
+                               {DType::U16, at::kUInt16},
+                               {DType::U8, at::kByte},
+                               {DType::BOOL, at::kBool}};
 
 at::ScalarType scalar_type(DType dtype) {
   for (const TypePair& pair : kTypes)
@@ -42,7 +49,8 @@ Tensor to_tensor(const SafetensorsFile& file, const TensorInfo& info) {
   if (bytes.empty()) return at::empty(info.shape, options);
   auto* data = const_cast<std::byte*>(bytes.data());
   if (reinterpret_cast<uintptr_t>(data) % dtype_bytes(info.dtype) == 0)
-    return at::from_blob(data, info.shape, [owner = file.mapping()](void*) {}, options);
+    return at::from_blob(
+        data, info.shape, [owner = file.mapping()](void*) {}, options);
   Tensor copy = at::empty(info.shape, options);
   std::memcpy(copy.data_ptr(), data, bytes.size());
   return copy;

@@ -1,5 +1,6 @@
-// Tensors to and from safetensors files. Reading maps the file: a tensor shares the mapping and keeps it
-// alive, unless its bytes are not aligned, in which case it is a copy. The mapping is read-only: copy before writing.
+// Tensors to and from safetensors files. Reading maps the file: a tensor shares the mapping and
+// keeps it alive, unless its bytes are not aligned, in which case it is a copy. The mapping is
+// read-only: copy before writing.
 #pragma once
 
 #include <filesystem>
@@ -10,8 +11,8 @@ namespace molt {
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-// One file, in the order of names, each tensor in the type it has in the file. UserError for whatever makes the
-// file malformed and for types that tensors cannot hold.
+// One file, in the order of names, each tensor in the type it has in the file. UserError for
+// whatever makes the file malformed and for types that tensors cannot hold.
 NamedTensors read_tensors(const std::filesystem::path& file);
 
 // The model of a folder: model.safetensors, or the shards of model.safetensors.index.json.

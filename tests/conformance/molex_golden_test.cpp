@@ -1,5 +1,6 @@
-// Kind `molex`: the released MoLEx code, executed. A sequence of a padded case is its real tokens: there the
-// recorded choices are forced, and our own vote is taken on the recorded probabilities (tests of real tokens only).
+// Kind `molex`: the released MoLEx code, executed. A sequence of a padded case is its real tokens:
+// there the recorded choices are forced, and our own vote is taken on the recorded probabilities
+// (tests of real tokens only).
 #include <gtest/gtest.h>
 
 #include <set>
@@ -17,7 +18,9 @@ fs::path minilm_folder() {
   return source_dir() / ".cache" / "all-MiniLM-L6-v2";
 }
 
-bool is_minilm(const GoldenCase& one) { return one.name.starts_with("minilm"); }
+bool is_minilm(const GoldenCase& one) {
+  return one.name.starts_with("minilm");
+}
 
 ModelConfig config_of(const GoldenCase& one) {
   const Json& c = one.json.at("config");
@@ -64,9 +67,10 @@ std::string recipe_of(const GoldenCase& one, const std::string& vote) {
        ", sharing: " + (m.at("gate_per_layer").get<bool>() ? "per_layer" : "shared") +
        ", projection: " + std::to_string(m.value("proj_dim", 256)) + "}\n";
   y += "alpha: {kind: " + m.at("alpha").get<std::string>() +
-       ", main: " + m.at("weight_main_init").dump() + ", other: " + m.at("weight_other_init").dump() +
-       "}\n";
-  y += "balance: " + (m.at("balance").get<bool>() ? m.at("g_balance").dump() : std::string("0")) + "\n";
+       ", main: " + m.at("weight_main_init").dump() +
+       ", other: " + m.at("weight_other_init").dump() + "}\n";
+  y += "balance: " + (m.at("balance").get<bool>() ? m.at("g_balance").dump() : std::string("0")) +
+       "\n";
   return y;
 }
 
@@ -148,13 +152,15 @@ class Runner {
     }
   }
 
-  // "gate weights ...: 0.1, 0.1": the learning rate and the weight decay of gate and mixing weights.
+  // "gate weights ...: 0.1, 0.1": the learning rate and the weight decay of gate and mixing
+  // weights.
   std::pair<double, double> gate_group() const {
     for (const Json& line : golden.json.at("adamw").at("groups")) {
       const std::string text = line;
       if (!text.starts_with("gate")) continue;
       double rate = 0, decay = 0;
-      EXPECT_EQ(std::sscanf(text.c_str() + text.rfind(':'), ": %lf, %lf", &rate, &decay), 2) << text;
+      EXPECT_EQ(std::sscanf(text.c_str() + text.rfind(':'), ": %lf, %lf", &rate, &decay), 2)
+          << text;
       return {rate, decay};
     }
     ADD_FAILURE() << "the case has no gate group";
@@ -181,7 +187,8 @@ class Runner {
       const bool pooled = golden.json.at("head").get<std::string>().starts_with("pooler");
       ModelConfig config = read_model_config(minilm_folder());
       config.hidden_dropout = config.attention_dropout = 0;
-      auto model = make_model(config, pooled ? HeadKind::pooled : HeadKind::dense, labels, at::kFloat);
+      auto model =
+          make_model(config, pooled ? HeadKind::pooled : HeadKind::dense, labels, at::kFloat);
       fill_from(*model, read_model_tensors(minilm_folder()), "bert.");
       return model;
     }
@@ -207,7 +214,8 @@ class Runner {
     const std::string type = golden.json.at("model_type");
     NamedTensors all = tensors.all();
     if (golden.json.contains("weights_file"))
-      for (const auto& entry : read_tensors(golden.folder / golden.json.at("weights_file").get<std::string>()))
+      for (const auto& entry :
+           read_tensors(golden.folder / golden.json.at("weights_file").get<std::string>()))
         all.push_back(entry);
     fill_from(*model_, all, "");
     for (const auto& [name, view] : attachment->state()) {
@@ -285,7 +293,8 @@ void check_forward(Runner& r) {
   for (size_t i = 0; i < positions.size(); ++i) {
     const Tensor row = record.choices[positions[i]];
     EXPECT_EQ(row.sum().item<int64_t>(), 1);
-    r.tensors.expect_equal(row.argmax(), r.tensors.get("out.choice")[static_cast<int64_t>(i)], "choice");
+    r.tensors.expect_equal(row.argmax(), r.tensors.get("out.choice")[static_cast<int64_t>(i)],
+                           "choice");
   }
 }
 
@@ -298,7 +307,8 @@ void check_losses_and_gradients(Runner& r) {
                         r.tolerance("logits_abs"), "logits");
   r.tensors.expect_near(out.task.detach(), r.tensors.get("out.task_loss"), loss, "task loss");
   if (r.padded() && r.balanced()) return;  // its P averages over padding
-  r.tensors.expect_near(out.balance.detach(), r.tensors.get("out.balance_loss"), loss, "balance loss");
+  r.tensors.expect_near(out.balance.detach(), r.tensors.get("out.balance_loss"), loss,
+                        "balance loss");
   r.tensors.expect_near(out.total.detach(), r.tensors.get("out.total_loss"), loss, "total loss");
   r.attachment->trainables.zero_gradients();
   out.total.backward();
@@ -328,7 +338,8 @@ void check_trajectory(Runner& r) {
     if (r.padded()) r.force(c, choices[step]);
     const Outcome out = r.forward(c);
     const std::string at_step = " at step " + std::to_string(step);
-    r.tensors.expect_near(out.task.detach(), expected[step], r.tolerance("trajectory_abs"), "task" + at_step);
+    r.tensors.expect_near(out.task.detach(), expected[step], r.tolerance("trajectory_abs"),
+                          "task" + at_step);
     if (!r.padded() || !r.balanced()) {
       r.tensors.expect_near(out.balance.detach(), r.tensors.get("traj.torch.balance")[step],
                             r.tolerance("trajectory_abs"), "balance" + at_step);
@@ -353,7 +364,8 @@ void check_sequence_votes(const GoldenCase& one, Runner& counted) {
   c.measures = r.attachment->measures;
   std::vector<std::vector<int64_t>> choices;
   const Tensor logits = r.model().logits(r.batch, c);
-  counted.tensors.expect_near(logits, r.tensors.get("single.logits"), r.tolerance("logits_abs"), "single");
+  counted.tensors.expect_near(logits, r.tensors.get("single.logits"), r.tolerance("logits_abs"),
+                              "single");
   for (const int64_t t : r.mixed()) {
     const Decision& d = c.route("molex", {.position = t, .block = t}, [] { return Decision{}; });
     counted.tensors.expect_equal(at::tensor(d.choice, at::kLong),

@@ -1,5 +1,5 @@
-// Kind `model`: logits, hidden states, losses and gradients of Hugging Face folders. Every sequence runs alone and
-// once more packed with the others: both must give the recorded numbers.
+// Kind `model`: logits, hidden states, losses and gradients of Hugging Face folders. Every sequence
+// runs alone and once more packed with the others: both must give the recorded numbers.
 #include <gtest/gtest.h>
 
 #include "models/model.h"
@@ -15,10 +15,14 @@ struct Fixture {
   Reducer alone;
 
   explicit Fixture(const GoldenCase& one)
-      : golden(one), tensors(one.folder / "tensors.safetensors"), loaded(load_model(one.folder, {})) {}
+      : golden(one),
+        tensors(one.folder / "tensors.safetensors"),
+        loaded(load_model(one.folder, {})) {}
 
   Model& model() { return *loaded.model; }
-  double tolerance(const char* name) const { return golden.json.at("tolerances").at(name).get<double>(); }
+  double tolerance(const char* name) const {
+    return golden.json.at("tolerances").at(name).get<double>();
+  }
   bool has_head() { return model().labels() > 0; }
 
   SequenceData sequence(size_t n) const {
@@ -32,7 +36,8 @@ struct Fixture {
     return has_head() ? model().logits(batch, context) : model().last_hidden_state(batch, context);
   }
 
-  // The loss of sequence n by the case's loss_rule. output: [1, labels], or [tokens, width] of a base model.
+  // The loss of sequence n by the case's loss_rule. output: [1, labels], or [tokens, width] of a
+  // base model.
   Tensor loss(const Tensor& output, size_t n) {
     if (!has_head()) {
       const Tensor index = at::arange(output.numel(), at::kDouble).view(output.sizes());
@@ -97,20 +102,24 @@ void check_packed(Fixture& f) {
   const Tensor output = f.forward(batch, context);
   for (size_t n = 0; n < f.count(); ++n) {
     const std::string name = "seq" + std::to_string(n);
-    const Tensor part = f.has_head() ? output.narrow(0, static_cast<int64_t>(n), 1)
-                                     : output.narrow(0, batch.rows.offsets[n], batch.rows.length(n));
+    const Tensor part = f.has_head()
+                            ? output.narrow(0, static_cast<int64_t>(n), 1)
+                            : output.narrow(0, batch.rows.offsets[n], batch.rows.length(n));
     const Tensor expected = f.tensors.get(name + (f.has_head() ? ".logits" : ".last_hidden_state"));
     f.tensors.expect_near(part, expected.view(part.sizes()),
-                          f.tolerance(f.has_head() ? "logits_abs" : "hidden_abs"), name + " packed");
+                          f.tolerance(f.has_head() ? "logits_abs" : "hidden_abs"),
+                          name + " packed");
   }
 }
 
-// grad.seq2.*: of one sequence alone; grad.sum.*: of the sum of all losses, here from one packed batch.
+// grad.seq2.*: of one sequence alone; grad.sum.*: of the sum of all losses, here from one packed
+// batch.
 void check_gradients(Fixture& f) {
   if (f.golden.json.at("gradients").is_null()) return;
   for (const WeightSlot& slot : f.model().sites().weights) slot.storage->requires_grad_(true);
   const auto clear = [&] {
-    for (const WeightSlot& slot : f.model().sites().weights) slot.storage->mutable_grad() = Tensor();
+    for (const WeightSlot& slot : f.model().sites().weights)
+      slot.storage->mutable_grad() = Tensor();
   };
   const auto compare = [&](const std::string& prefix) {
     for (const auto& [name, expected] : f.tensors.all()) {

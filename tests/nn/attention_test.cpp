@@ -38,7 +38,8 @@ struct Case {
   bool read_only_first;
 };
 
-// The kernel against the composition of tensor operations in double precision: values and gradients.
+// The kernel against the composition of tensor operations in double precision: values and
+// gradients.
 class PackedAttentionKernel : public testing::TestWithParam<Case> {};
 
 TEST_P(PackedAttentionKernel, EqualsTheCompositionOfTensorOperations) {

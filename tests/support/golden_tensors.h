@@ -43,8 +43,9 @@ class GoldenTensors {
   }
   void expect_equal(const Tensor& actual, const Tensor& expected, const std::string& what) {
     values_ += expected.numel();
-    EXPECT_TRUE(at::equal(actual.to(at::kLong), expected.to(at::kLong)))
-        << what << ":\n" << actual << "\nexpected\n" << expected;
+    EXPECT_TRUE(at::equal(actual.to(at::kLong), expected.to(at::kLong))) << what << ":\n"
+                                                                         << actual << "\nexpected\n"
+                                                                         << expected;
   }
   long long values() const { return values_; }
 

@@ -10,15 +10,19 @@ namespace molt::test {
 
 namespace fs = std::filesystem;
 
-inline fs::path source_dir() { return MOLT_SOURCE_DIR; }
+inline fs::path source_dir() {
+  return MOLT_SOURCE_DIR;
+}
 
-// Data for tests: MOLT_DATA, by default ../shared/data. May be absent: such tests skip with a message.
+// Data for tests: MOLT_DATA, by default ../shared/data. May be absent: such tests skip with a
+// message.
 inline fs::path data_dir() {
   if (const char* value = std::getenv("MOLT_DATA")) return value;
   return source_dir() / ".." / "shared" / "data";
 }
 
-// Every folder with a case.json below each path of MOLT_GOLDEN (default: tests/golden and, where present,
+// Every folder with a case.json below each path of MOLT_GOLDEN (default: tests/golden and, where
+// present,
 // ../shared/golden), sorted.
 inline std::vector<fs::path> golden_roots() {
   std::vector<fs::path> roots;
@@ -31,7 +35,8 @@ inline std::vector<fs::path> golden_roots() {
     }
     return roots;
   }
-  for (const fs::path& root : {source_dir() / "tests" / "golden", source_dir() / ".." / "shared" / "golden"})
+  for (const fs::path& root :
+       {source_dir() / "tests" / "golden", source_dir() / ".." / "shared" / "golden"})
     if (fs::exists(root)) roots.push_back(root);
   return roots;
 }

@@ -7,8 +7,9 @@ namespace {
 
 PackedBatch three_sequences() {
   static const std::vector<int32_t> a = {5, 6}, b = {7, 8, 9}, c = {4}, types = {0, 1, 1};
-  return pack({{a.data(), nullptr, 2, 10}, {b.data(), types.data(), 3, 11}, {c.data(), nullptr, 1, 12}},
-              at::kCPU);
+  return pack(
+      {{a.data(), nullptr, 2, 10}, {b.data(), types.data(), 3, 11}, {c.data(), nullptr, 1, 12}},
+      at::kCPU);
 }
 
 std::vector<int64_t> numbers(const Tensor& t) {

@@ -7,7 +7,9 @@
 namespace molt {
 namespace {
 
-RandomKey key_of(uint32_t low, uint32_t high) { return (uint64_t{high} << 32) | low; }
+RandomKey key_of(uint32_t low, uint32_t high) {
+  return (uint64_t{high} << 32) | low;
+}
 
 void expect_block(const PhiloxBlock& block, std::array<uint32_t, 4> expected) {
   for (int i = 0; i < 4; ++i) EXPECT_EQ(block.word[i], expected[i]) << "word " << i;
@@ -18,8 +20,9 @@ TEST(Philox, GivesThePublishedKnownAnswers) {
   expect_block(philox(0, 0, 0, 0, 0), {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   const uint32_t f = 0xffffffff;
   expect_block(philox(key_of(f, f), f, f, f, f), {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
-  expect_block(philox(key_of(0xa4093822, 0x299f31d0), 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344),
-               {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+  expect_block(
+      philox(key_of(0xa4093822, 0x299f31d0), 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344),
+      {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
 DropoutMask mask_of(int64_t rows, double probability, int64_t first_token = 0) {
@@ -29,7 +32,8 @@ DropoutMask mask_of(int64_t rows, double probability, int64_t first_token = 0) {
 
 // The definition, one column at a time: see the head of random.cpp.
 float factor_by_definition(const DropoutMask& m, uint32_t token, int64_t column) {
-  const uint32_t group = static_cast<uint32_t>(column / 64), lane = column % 8, half = column / 8 % 8;
+  const uint32_t group = static_cast<uint32_t>(column / 64), lane = column % 8,
+                 half = column / 8 % 8;
   const PhiloxBlock block = philox(m.key, group * 8 + lane, token, 3, m.step);
   const uint32_t decision = (block.word[half / 2] >> (16 * (half % 2))) & 0xFFFF;
   return decision < m.threshold() ? 0 : m.scale();
@@ -59,7 +63,8 @@ TEST(DropoutMask, DoesNotDependOnWhereARowIsPacked) {
 TEST(DropoutMask, IsTheSameForDoublesAndForTheFusedAddition) {
   const Tensor x = at::randn({4, 65}), residual = at::randn({4, 65});
   const DropoutMask mask = mask_of(4, 0.2);
-  EXPECT_TRUE(at::allclose(apply_mask(x.to(at::kDouble), mask), apply_mask(x, mask).to(at::kDouble)));
+  EXPECT_TRUE(
+      at::allclose(apply_mask(x.to(at::kDouble), mask), apply_mask(x, mask).to(at::kDouble)));
   EXPECT_TRUE(at::allclose(apply_mask_add(x, residual, mask), apply_mask(x, mask) + residual));
 }
 
@@ -71,7 +76,8 @@ TEST(Dropout, BackwardMakesTheSameMask) {
 }
 
 TEST(Permutation, HoldsEveryNumberOnceAndDependsOnTheKey) {
-  const auto a = permutation(derive(1, uint64_t{0}), 100), b = permutation(derive(1, uint64_t{1}), 100);
+  const auto a = permutation(derive(1, uint64_t{0}), 100),
+             b = permutation(derive(1, uint64_t{1}), 100);
   EXPECT_EQ(std::set<int64_t>(a.begin(), a.end()).size(), 100u);
   EXPECT_NE(a, b);
   EXPECT_EQ(a, permutation(derive(1, uint64_t{0}), 100));

@@ -5,7 +5,8 @@
 
 namespace molt {
 
-// Low-rank updates of linears (LoRA): y += scaling * B A dropout(x). One mask for each linear group.
+// Low-rank updates of linears (LoRA): y += scaling * B A dropout(x). One mask for each linear
+// group.
 struct LowRankBank final : Bank {
   int64_t rank = 8;
   double alpha = 16, dropout = 0;

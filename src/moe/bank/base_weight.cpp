@@ -1,5 +1,5 @@
-// The model's own weights, trained where they stand: all of them (full fine-tuning) or the biases (BitFit).
-// Head weights are left to the caller, who trains the head whatever the method is.
+// The model's own weights, trained where they stand: all of them (full fine-tuning) or the biases
+// (BitFit). Head weights are left to the caller, who trains the head whatever the method is.
 #include "moe/bank/banks.h"
 
 namespace molt {
@@ -22,9 +22,9 @@ void BaseWeightBank::attach(const Sentence&, Sites& sites, Attachment& attachmen
     if (!is_chosen(slot, which)) continue;
     if (leaves.find(slot.storage) == leaves.end()) order.push_back(slot.storage);
     const Tensor view = slot.view();
-    leaves[slot.storage].push_back({slot.name, "base", view.sizes().vec(),
-                                    slot.kind == WeightKind::matrix ||
-                                        slot.kind == WeightKind::embedding});
+    leaves[slot.storage].push_back(
+        {slot.name, "base", view.sizes().vec(),
+         slot.kind == WeightKind::matrix || slot.kind == WeightKind::embedding});
     attachment.note(slot.name, "trained", view.numel());
   }
   for (Tensor* storage : order) attachment.trainables.add(storage, leaves[storage]);

@@ -1,6 +1,6 @@
-// Bottleneck adapters (Houlsby et al. 2019): x + up(activation(down(x))) after the projection and dropout of a
-// sublayer, before the residual is added. Their near-identity start is made exact: `up` starts at zero.
-// Legend: T tokens, D width, W bottleneck width.
+// Bottleneck adapters (Houlsby et al. 2019): x + up(activation(down(x))) after the projection and
+// dropout of a sublayer, before the residual is added. Their near-identity start is made exact:
+// `up` starts at zero. Legend: T tokens, D width, W bottleneck width.
 #include "moe/bank/banks.h"
 
 #include <algorithm>
@@ -30,7 +30,9 @@ class BottleneckAdapter final : public OutputAdapter {
 };
 
 // "....attention.output.LayerNorm" to "....attention.output".
-std::string parent(const std::string& path) { return path.substr(0, path.rfind('.')); }
+std::string parent(const std::string& path) {
+  return path.substr(0, path.rfind('.'));
+}
 
 }  // namespace
 
@@ -38,7 +40,8 @@ void BottleneckBank::attach(const Sentence& sentence, Sites& sites, Attachment& 
   for (ResidualNorm* end : sites.outputs) {
     if (end->sublayer() == Sublayer::attention ? !after_attention : !after_feed_forward) continue;
     const auto& layers = sentence.sites.layers;
-    if (layers && std::find(layers->begin(), layers->end(), end->block()) == layers->end()) continue;
+    if (layers && std::find(layers->begin(), layers->end(), end->block()) == layers->end())
+      continue;
     MOLT_CHECK(!end->adapter, "two adapters at " + end->norm.name);
     const std::string name = parent(end->norm.name) + ".bottleneck.";
     auto adapter = std::make_shared<BottleneckAdapter>(

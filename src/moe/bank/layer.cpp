@@ -1,7 +1,7 @@
-// Layer experts (MoLEx, arXiv 2503.11144): at a mixed position t the block's own output is blended with that of
-// the block j which the gate chose, z' = a u_t(z) + o u_j(z). Blocks are borrowed, never copied. The gate decides
-// once for a unit: a sequence, or the batch.
-// Legend: T tokens, S sequences, L blocks, D width, U units; out: the rows of a block's output.
+// Layer experts (MoLEx, arXiv 2503.11144): at a mixed position t the block's own output is blended
+// with that of the block j which the gate chose, z' = a u_t(z) + o u_j(z). Blocks are borrowed,
+// never copied. The gate decides once for a unit: a sequence, or the batch. Legend: T tokens, S
+// sequences, L blocks, D width, U units; out: the rows of a block's output.
 #include <algorithm>
 #include <cmath>
 
@@ -78,8 +78,8 @@ class MolexAdapter final : public StackAdapter {
 
  private:
   struct Routed {
-    std::vector<int64_t> choice;  // [S]
-    Tensor scores, probabilities; // [T, L]; undefined for controls without a gate
+    std::vector<int64_t> choice;   // [S]
+    Tensor scores, probabilities;  // [T, L]; undefined for controls without a gate
   };
 
   Tensor mix(LayerStack& stack, int64_t t, const Tensor& z, const Rows& rows,
@@ -88,8 +88,8 @@ class MolexAdapter final : public StackAdapter {
     const Routed routed = route(t, z, rows, context);
     const Tensor own = stack.run({&own_path, 1}, z, rows, context, read)[0];  // [out, D]
     const bool once = !evaluate_twice_ && !(context.phase == Phase::train && stack.is_random());
-    const bool all_self = std::all_of(routed.choice.begin(), routed.choice.end(),
-                                      [&](int64_t j) { return j == t; });
+    const bool all_self =
+        std::all_of(routed.choice.begin(), routed.choice.end(), [&](int64_t j) { return j == t; });
     if (all_self && once && router_.gradient == GateGradient::none) return scale_own(own);
     const Tensor borrowed =
         once && all_self ? own : borrow(stack, t, routed, own, once, z, rows, context, read);
@@ -109,9 +109,8 @@ class MolexAdapter final : public StackAdapter {
       out.scores = gate.forward(router_.pool.detach_first ? z.detach() : z, rows);  // [T, L]
       out.probabilities = at::softmax(out.scores, 1);                               // [T, L]
     }
-    const Decision& decision = context.route(kRouter, {.position = t, .block = t}, [&] {
-      return decide(t, out, rows, context);
-    });
+    const Decision& decision = context.route(kRouter, {.position = t, .block = t},
+                                             [&] { return decide(t, out, rows, context); });
     if (!balance.empty() && balance[t])
       balance[t]->measure(out.probabilities, decision.choice, context.measures);
     if (context.record) {
@@ -145,7 +144,8 @@ class MolexAdapter final : public StackAdapter {
       const Tensor example = rows.example.to(at::kCPU);
       for (int64_t u = 0; u < units; ++u) {
         const int64_t id = example.data_ptr<int64_t>()[rows.offsets[u]];
-        const uint64_t counter = (static_cast<uint64_t>(id) << 32) ^ static_cast<uint64_t>(context.step);
+        const uint64_t counter =
+            (static_cast<uint64_t>(id) << 32) ^ static_cast<uint64_t>(context.step);
         out.choice.push_back(static_cast<int64_t>(integer_draw(key, counter, blocks_)));
       }
     } else if (router_.pool.of == Pool::Of::votes) {
@@ -175,7 +175,8 @@ class MolexAdapter final : public StackAdapter {
     return sums / at::tensor(lengths).to(x.options()).unsqueeze(1);
   }
 
-  // u_j(z) for every sequence: one call where all chose alike, else one call for each block that was chosen.
+  // u_j(z) for every sequence: one call where all chose alike, else one call for each block that
+  // was chosen.
   Tensor borrow(LayerStack& stack, int64_t t, const Routed& routed, const Tensor& own, bool once,
                 const Tensor& z, const Rows& rows, ForwardContext& context,
                 const SelectedRows* read) const {
@@ -228,8 +229,8 @@ class MolexAdapter final : public StackAdapter {
         factor = to_rows(p / p.detach(), rows, read);
       } else {
         // z' = a u_t + o (u_j + (c - stop(c)) (u_j - u_t)), c = sigmoid(s_j - s_t)
-        const Tensor s = unit_means(routed.scores, rows);                                 // [U, L]
-        const Tensor c = at::sigmoid(s.gather(1, of_unit) - s.narrow(1, t, 1));           // [U, 1]
+        const Tensor s = unit_means(routed.scores, rows);                        // [U, L]
+        const Tensor c = at::sigmoid(s.gather(1, of_unit) - s.narrow(1, t, 1));  // [U, 1]
         other = borrowed + to_rows(c - c.detach(), rows, read) * (borrowed - own);
       }
     }
@@ -251,7 +252,8 @@ std::string numbered(const std::string& stem, bool per_site, int64_t t) {
   return per_site ? stem + "." + std::to_string(t) : stem;
 }
 
-// Whether any gradient can reach the gate; one that none can reach is a buffer, not a parameter that decays.
+// Whether any gradient can reach the gate; one that none can reach is a buffer, not a parameter
+// that decays.
 bool gate_learns(const Sentence& s) {
   return s.router->source == ChoiceSource::learned &&
          (s.balance > 0 || s.router->gradient != GateGradient::none);

@@ -1,6 +1,6 @@
-// Low-rank updates (LoRA, Hu et al. 2021) on the members of a linear group: all A stand in one matrix, so x is
-// read once for everything thin. Group and update are one autograd node.
-// Legend: T tokens, D width of x, O columns of the range, R sum of the ranks in the range.
+// Low-rank updates (LoRA, Hu et al. 2021) on the members of a linear group: all A stand in one
+// matrix, so x is read once for everything thin. Group and update are one autograd node. Legend: T
+// tokens, D width of x, O columns of the range, R sum of the ranks in the range.
 #include <cmath>
 
 #include "moe/bank/banks.h"
@@ -25,8 +25,8 @@ class LowRankLinear : public torch::autograd::Function<LowRankLinear> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
                         const Tensor& bias, const Tensor& down, at::TensorList up,
                         const c10::intrusive_ptr<Plan>& plan) {
-    Tensor y = at::addmm(bias, x, weight.t());                                    // [T, O]
-    const Tensor thin = at::mm(apply_mask(x, plan->mask), down.t());              // [T, R]
+    Tensor y = at::addmm(bias, x, weight.t());                        // [T, O]
+    const Tensor thin = at::mm(apply_mask(x, plan->mask), down.t());  // [T, R]
     for (size_t i = 0; i < plan->slices.size(); ++i) {
       const Slice& s = plan->slices[i];
       y.narrow(1, s.column, s.columns)
@@ -155,11 +155,12 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
       attachment.note(member.name, "low rank " + std::to_string(r),
                       r * (group->in() + member.end - member.begin));
     }
-    auto adapter = std::make_shared<LowRankAdapter>(
-        at::cat(downs, 0).to(group->weight.options()), std::move(entries), dropout);
+    auto adapter = std::make_shared<LowRankAdapter>(at::cat(downs, 0).to(group->weight.options()),
+                                                    std::move(entries), dropout);
     std::vector<Segment> segments;
     for (const auto& entry : adapter->entries)
-      segments.push_back({group->members()[entry.member].name + ".lora_A.weight", "adapter",
+      segments.push_back({group->members()[entry.member].name + ".lora_A.weight",
+                          "adapter",
                           {entry.rank, group->in()}});
     attachment.trainables.add(&adapter->down, std::move(segments));
     for (auto& entry : adapter->entries)

@@ -1,5 +1,6 @@
-// Learned scales (IA3, Liu et al. 2022): l * (W x + b) on keys and values, W (l * x) + b on the second linear of
-// the feed-forward. Scales start at one. Legend: T tokens, D width of x, O columns of the range.
+// Learned scales (IA3, Liu et al. 2022): l * (W x + b) on keys and values, W (l * x) + b on the
+// second linear of the feed-forward. Scales start at one. Legend: T tokens, D width of x, O columns
+// of the range.
 #include "moe/bank/banks.h"
 #include "moe/targets.h"
 
@@ -26,8 +27,8 @@ class ScaleAdapter final : public GroupAdapter {
     return parts.size() == 1 ? parts[0] : at::cat(parts, 1);  // [T, O]
   }
 
-  // The bias of a scaled output is scaled too, so a weight alone does not say everything: only an input scale
-  // can be folded into the weight.
+  // The bias of a scaled output is scaled too, so a weight alone does not say everything: only an
+  // input scale can be folded into the weight.
   std::optional<Tensor> merged(const LinearGroup& group, size_t member) const override {
     const Tensor weight = group.weight_of({member, member + 1}).detach().clone();
     const Entry* entry = entry_of(member);

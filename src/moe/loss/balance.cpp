@@ -2,7 +2,8 @@
 
 namespace molt {
 
-// Columns of the table: E counts of decisions, E sums of probabilities, the number of decisions, of tokens.
+// Columns of the table: E counts of decisions, E sums of probabilities, the number of decisions, of
+// tokens.
 
 BalanceLoss::BalanceLoss(int64_t experts, MeasureTable& layout)
     : experts_(experts), site_(layout.add_site(2 * experts + 2)) {}
@@ -11,8 +12,8 @@ void BalanceLoss::measure(const Tensor& probabilities, const std::vector<int64_t
                           MeasureTable& table) const {
   const Tensor counts = at::zeros({experts_}, at::kDouble);
   for (const int64_t expert : choice) counts.data_ptr<double>()[expert] += 1;
-  const Tensor totals = at::tensor({static_cast<double>(choice.size()),
-                                    static_cast<double>(probabilities.size(0))});
+  const Tensor totals =
+      at::tensor({static_cast<double>(choice.size()), static_cast<double>(probabilities.size(0))});
   table.add(site_, at::cat({counts.to(probabilities.options()), probabilities.sum(0),
                             totals.to(probabilities.options())}));
 }

@@ -1,13 +1,14 @@
-// Load-balancing loss of a site, in two halves: `measure` adds sums inside the graph, `formula` reads them.
+// Load-balancing loss of a site, in two halves: `measure` adds sums inside the graph, `formula`
+// reads them.
 #pragma once
 
 #include "moe/sentence.h"
 
 namespace molt {
 
-// E * sum_i f_i P_i, with f_i the share of decisions that went to expert i and P_i the mean probability over
-// tokens (Switch Transformer; MoLEx evaluates it for each mixed block alone). With one decision for the batch
-// it is E * P_j.
+// E * sum_i f_i P_i, with f_i the share of decisions that went to expert i and P_i the mean
+// probability over tokens (Switch Transformer; MoLEx evaluates it for each mixed block alone). With
+// one decision for the batch it is E * P_j.
 class BalanceLoss {
  public:
   BalanceLoss(int64_t experts, MeasureTable& layout);

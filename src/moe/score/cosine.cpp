@@ -1,6 +1,7 @@
-// Cosine score: s = exp(min(tau, ln 100)) normalize(P z + c) normalize(E). The released MoLEx code normalises
-// the projected input over the sequence axis; that is the compatibility option, the feature axis the default.
-// Initial values as released: P ~ N(0, 0.02), c = 0, E ~ N(0, 0.01), tau = ln 2.
+// Cosine score: s = exp(min(tau, ln 100)) normalize(P z + c) normalize(E). The released MoLEx code
+// normalises the projected input over the sequence axis; that is the compatibility option, the
+// feature axis the default. Initial values as released: P ~ N(0, 0.02), c = 0, E ~ N(0, 0.01), tau
+// = ln 2.
 #include <cmath>
 
 #include "moe/score/score.h"
