@@ -18,7 +18,7 @@ namespace {
 struct EvalArguments {
   std::string source;
   std::vector<std::string> overrides;
-  std::optional<std::string> adapter, task, data, json;
+  std::optional<std::string> adapter, task, data, json, submission;
 };
 
 Json to_json(const SetReport& report) {
@@ -28,6 +28,24 @@ Json to_json(const SetReport& report) {
           {"examples", report.examples},
           {"loss", report.loss},
           {"metrics", metrics}};
+}
+
+// The files that the benchmark's server takes, one for each test set.
+void write_submissions(Session& session, const std::string& folder) {
+  if (session.task->test_sets().empty())
+    throw UserError("--submission", "the task's data has no test set",
+                    "Put the benchmark's test file into the data folder.");
+  for (const DataSet& set : session.task->test_sets()) {
+    const Predictions predictions = evaluate_set(session, encode_for(session, set)).predictions;
+    const std::optional<Submission> file = session.task->submission(set, predictions);
+    if (!file)
+      throw UserError("--submission", "task " + session.task->name() + " has no submission format",
+                      "Use molt predict for predictions as JSON lines.");
+    create_folder(folder);
+    const std::filesystem::path path = std::filesystem::path(folder) / file->file;
+    write_file_atomically(path, file->text);
+    fmt::print("{}: {} predictions\n", path.string(), set.examples.size());
+  }
 }
 
 int run(const EvalArguments& arguments) {
@@ -59,6 +77,7 @@ int run(const EvalArguments& arguments) {
   if (arguments.json)
     write_file_atomically(*arguments.json,
                           Json{{"task", session->task->name()}, {"sets", sets}}.dump(2) + "\n");
+  if (arguments.submission) write_submissions(*session, *arguments.submission);
   return kDone;
 }
 
@@ -71,6 +90,8 @@ CommandRun declare(CLI::App& app) {
   app.add_option("--task", arguments->task, "Instead of the run's or the adapter's task");
   app.add_option("--data", arguments->data, "A file or folder instead of the task's data");
   app.add_option("--json", arguments->json, "Write the results to this file as well");
+  app.add_option("--submission", arguments->submission,
+                 "A folder for the test sets' predictions in GLUE's format");
   return [arguments] { return run(*arguments); };
 }
 

@@ -8,6 +8,30 @@
 #include "train/loss.h"
 
 namespace molt {
+namespace {
+
+// Batches do not matter but for batch votes: there they follow the file, so many at a time as asked.
+// Otherwise they hold a budget of tokens, lengths of a kind side by side.
+std::vector<MicroBatch> evaluation_batches(const Session& session,
+                                           const std::vector<EncodedExample>& examples,
+                                           int64_t batch_tokens) {
+  std::vector<int64_t> order(examples.size()), lengths;
+  std::iota(order.begin(), order.end(), 0);
+  if (const auto size = session.config.train.evaluation_batch_size) {
+    std::vector<MicroBatch> out;
+    for (size_t at = 0; at < order.size(); at += static_cast<size_t>(*size))
+      out.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(at),
+                       order.begin() + static_cast<std::ptrdiff_t>(
+                                           std::min(order.size(), at + static_cast<size_t>(*size))));
+    return out;
+  }
+  for (const EncodedExample& e : examples) lengths.push_back(static_cast<int64_t>(e.ids.size()));
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return lengths[a] < lengths[b]; });
+  return cut_by_tokens(order, lengths, batch_tokens);
+}
+
+}  // namespace
 
 Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examples,
                       const ForwardOptions& options) {
@@ -15,14 +39,8 @@ Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examp
   Model& model = *session.model;
   const auto count = static_cast<int64_t>(examples.size());
   Tensor out = at::empty({count, model.labels()}, at::kFloat);  // [N, C]
-  std::vector<int64_t> order(examples.size()), lengths;
-  std::iota(order.begin(), order.end(), 0);
-  for (const EncodedExample& e : examples) lengths.push_back(static_cast<int64_t>(e.ids.size()));
-  // Equal lengths side by side share one attention call.
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return lengths[a] < lengths[b]; });
   Reducer alone;
-  for (const MicroBatch& batch : cut_by_tokens(order, lengths, options.batch_tokens)) {
+  for (const MicroBatch& batch : evaluation_batches(session, examples, options.batch_tokens)) {
     ForwardContext context(Phase::evaluate, static_cast<RandomKey>(session.config.train.seed), 0,
                            alone);
     context.measures = session.attachment->measures;

@@ -88,6 +88,10 @@ void TrainSettings::fields(FieldVisitor& v) {
           {.minimum = 0});
   v.field("label_smoothing", label_smoothing, "Share of the target spread over all classes.",
           {.minimum = 0, .below = 1});
+  v.field("evaluation_batch_size", evaluation_batch_size,
+          "Sequences of an evaluation batch, in the order of the file; null: 4,096 tokens. It "
+          "matters under batch votes alone.",
+          {.minimum = 1});
   v.field("evaluate_every", evaluate_every, "epoch, a number of steps, or never.",
           {.check = interval_expected});
   v.field("save_every", save_every,

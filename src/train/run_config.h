@@ -31,6 +31,7 @@ struct TrainSettings final : Config {
   double epsilon = 1e-8;
   std::optional<double> clip = 1.0;
   double label_smoothing = 0;
+  std::optional<int64_t> evaluation_batch_size;
   std::string evaluate_every = "epoch", save_every = "epoch";
   std::optional<int64_t> early_stopping;
   int64_t keep = 3;

@@ -200,5 +200,27 @@ TEST(Forward, RefusesInputThatDoesNotFit) {
   refuses({{"ids", ids}, {"offsets", offsets}, {"token_types", offsets}}, "token_types");
 }
 
+TEST_F(EndToEnd, WritesTheSubmissionOfABenchmark) {
+  const std::string data = path("sst2");
+  create_folder(data);
+  std::string rows = "sentence\tlabel\n", unlabelled = "index\tsentence\n";
+  for (int i = 0; i < 8; ++i) {
+    rows += i % 2 ? "a red tree\t1\n" : "the blue sky\t0\n";
+    unlabelled += std::to_string(i) + "\tthe red sky\n";
+  }
+  for (const char* name : {"train.tsv", "dev.tsv"}) write_file_atomically(data + "/" + name, rows);
+  write_file_atomically(data + "/test.tsv", unlabelled);
+  std::vector<std::string> command = train_command("lora", "glue");
+  command[2] = "sst2";
+  command[4] = "task.data=" + data;
+  const CliResult trained = run_cli(command);
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const CliResult evaluated = run_cli({"eval", path("glue"), "--submission", path("to-send")});
+  ASSERT_EQ(evaluated.code, 0) << evaluated.err;
+  const std::string file = read_file(path("to-send") + "/SST-2.tsv");
+  EXPECT_TRUE(file.starts_with("index\tprediction\n0\t")) << file;
+  EXPECT_EQ(std::count(file.begin(), file.end(), '\n'), 9) << file;
+}
+
 }  // namespace
 }  // namespace molt::test
