@@ -20,7 +20,7 @@ std::string count_text(int64_t count) {
   std::string out = std::to_string(count);
   const int64_t first = count < 0 ? 1 : 0;
   for (int64_t at = static_cast<int64_t>(out.size()) - 3; at > first; at -= 3)
-    out.insert(static_cast<size_t>(at), ",");
+    out.insert(static_cast<size_t>(at), 1, ',');
   return out;
 }
 

@@ -70,7 +70,7 @@ void ConsoleProgress::on_evaluation(const EvaluationReport& report) {
   for (const SetReport& set : report.sets) {
     std::string line =
         fmt::format("step {}  epoch {:.2f}  {}:", report.step, report.epoch, set.set);
-    if (!set.metrics.empty()) line += " " + metrics_text(set.metrics);
+    if (!set.metrics.empty()) line.append(1, ' ').append(metrics_text(set.metrics));
     if (!std::isnan(set.loss))
       line += fmt::format("{} loss {:.4f}", set.metrics.empty() ? "" : ",", set.loss);
     write_line(line + (report.is_best && &set == report.sets.data() ? "  (best so far)" : ""));
@@ -82,7 +82,7 @@ void ConsoleProgress::on_message(std::string_view line) {
 }
 
 void ConsoleProgress::on_warning(std::string_view line) {
-  write_line("warning: " + std::string(line));
+  write_line(fmt::format("warning: {}", line));
 }
 
 void ConsoleProgress::write_line(const std::string& line) {

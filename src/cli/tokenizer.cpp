@@ -54,9 +54,10 @@ int encode(const TokenizerArguments& arguments, const Tokenizer& tokenizer) {
       continue;
     }
     std::string line;
-    for (const int32_t id : encoding.ids)
-      line += (line.empty() ? "" : " ") +
-              (arguments.shows_tokens ? tokenizer.token_of(id) : std::to_string(id));
+    for (const int32_t id : encoding.ids) {
+      if (!line.empty()) line += ' ';
+      line += arguments.shows_tokens ? tokenizer.token_of(id) : std::to_string(id);
+    }
     fmt::print("{}\n", line);
   }
   return kDone;
