@@ -11,8 +11,6 @@ TORCH_VERSION ?= 2.13.0
 TORCH_PIP_FLAGS ?= $(if $(shell command -v nvcc 2> /dev/null),,--extra-index-url https://download.pytorch.org/whl/cpu)
 # A compiler needs up to 1.5 GB for a file that includes libtorch.
 JOBS ?= $(shell awk -v n=$$(nproc) '/MemAvailable/ {m = int($$2 / 2000000); if (m < 1) m = 1; print (m < n ? m : n)}' /proc/meminfo)
-# Threads that spin while they wait slow each other down as soon as tests or other programs share the cores.
-export OMP_WAIT_POLICY ?= passive
 PACKAGES := g++ cmake ninja-build ccache mold libonig-dev libutf8proc-dev libyaml-cpp-dev libcli11-dev \
             nlohmann-json3-dev libfmt-dev libgtest-dev libbenchmark-dev
 MODEL := .cache/all-MiniLM-L6-v2
@@ -67,6 +65,8 @@ build: libtorch build/build.ninja ## The program: build/molt
 tests: libtorch build/build.ninja ## The programs of the tests
 	@cmake --build build --parallel $(JOBS) --target tests molt
 
+# Tests share the cores: one thread each, since threads that spin while they wait slow each other down.
+test asan: export OMP_NUM_THREADS ?= 1
 test: tests ## Builds and runs all tests
 	@ctest --test-dir build --output-on-failure --parallel $(JOBS)
 
