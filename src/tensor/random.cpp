@@ -1,5 +1,6 @@
 #include "tensor/random.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -33,6 +34,11 @@ struct MaskKernels {
                        const MaskRow& row);
 };
 
+// A product and a sum round twice on every machine: fused where there is an instruction for it, they
+// would differ from one processor to the next.
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+
 namespace baseline {
 #include "tensor/mask_kernel.inc"
 }
@@ -51,19 +57,33 @@ namespace avx512 {
 }
 #pragma GCC pop_options
 #endif
+#pragma GCC pop_options
 
-// The best loops of this processor, chosen once.
-const MaskKernels& kernels() {
-  static const MaskKernels chosen = [] {
+struct NamedKernels {
+  std::string name;
+  MaskKernels kernels;
+};
+
+// What this processor can run, the one in use first.
+std::vector<NamedKernels>& available() {
+  static std::vector<NamedKernels> kernels = [] {
+    std::vector<NamedKernels> out;
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
-      return MaskKernels{avx512::fill, avx512::multiply, avx512::multiply_add};
-    if (__builtin_cpu_supports("avx2"))
-      return MaskKernels{avx2::fill, avx2::multiply, avx2::multiply_add};
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+      out.push_back({"avx512", {avx512::fill, avx512::multiply, avx512::multiply_add}});
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("bmi2"))
+      out.push_back({"avx2", {avx2::fill, avx2::multiply, avx2::multiply_add}});
 #endif
-    return MaskKernels{baseline::fill, baseline::multiply, baseline::multiply_add};
+    out.push_back({"baseline", {baseline::fill, baseline::multiply, baseline::multiply_add}});
+    return out;
   }();
-  return chosen;
+  return kernels;
+}
+
+const MaskKernels& kernels() {
+  return available().front().kernels;
 }
 
 // The factors [T, D] by tensor operations, for devices without a kernel and for doubles: the same
@@ -208,6 +228,20 @@ float DropoutMask::scale() const {
 void mask_row(float* factors, int64_t count, RandomKey key, uint32_t token, uint32_t example,
               uint32_t step, uint32_t threshold, float scale) {
   kernels().fill(factors, count, MaskRow{key, token, example, step, threshold, scale});
+}
+
+std::vector<std::string> mask_kernel_names() {
+  std::vector<std::string> out;
+  for (const NamedKernels& k : available()) out.push_back(k.name);
+  return out;
+}
+
+void use_mask_kernels(const std::string& name) {
+  auto& all = available();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const auto& k) { return k.name == name; });
+  MOLT_CHECK(found != all.end(), "no mask kernels named " + name);
+  std::rotate(all.begin(), found, found + 1);
 }
 
 Tensor apply_mask(const Tensor& x, const DropoutMask& mask) {

@@ -65,7 +65,24 @@ TEST(DropoutMask, IsTheSameForDoublesAndForTheFusedAddition) {
   const DropoutMask mask = mask_of(4, 0.2);
   EXPECT_TRUE(
       at::allclose(apply_mask(x.to(at::kDouble), mask), apply_mask(x, mask).to(at::kDouble)));
-  EXPECT_TRUE(at::allclose(apply_mask_add(x, residual, mask), apply_mask(x, mask) + residual));
+  EXPECT_TRUE(at::equal(apply_mask_add(x, residual, mask), apply_mask(x, mask) + residual));
+}
+
+TEST(DropoutMask, IsTheSameToTheBitWithEveryInstructionSet) {
+  const Tensor x = at::randn({5, 203}), residual = at::randn({5, 203});
+  const DropoutMask mask = mask_of(5, 0.3);
+  const std::string in_use = mask_kernel_names().front();
+  const Tensor product = apply_mask(x, mask), sum = apply_mask_add(x, residual, mask);
+  for (const std::string& name : mask_kernel_names()) {
+    use_mask_kernels(name);
+    EXPECT_TRUE(at::equal(apply_mask(x, mask), product)) << name;
+    EXPECT_TRUE(at::equal(apply_mask_add(x, residual, mask), sum)) << name;
+    for (int64_t c = 0; c < 203; ++c)
+      ASSERT_EQ(apply_mask(at::ones({5, 203}), mask)[1][c].item<float>(),
+                factor_by_definition(mask, 1, c))
+          << name;
+  }
+  use_mask_kernels(in_use);
 }
 
 TEST(Dropout, BackwardMakesTheSameMask) {
