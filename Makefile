@@ -11,7 +11,7 @@ TORCH_VERSION ?= 2.13.0
 TORCH_PIP_FLAGS ?= $(if $(shell command -v nvcc 2> /dev/null),,--extra-index-url https://download.pytorch.org/whl/cpu)
 # A compiler needs up to 1.5 GB for a file that includes libtorch.
 JOBS ?= $(shell awk -v n=$$(nproc) '/MemAvailable/ {m = int($$2 / 2000000); if (m < 1) m = 1; print (m < n ? m : n)}' /proc/meminfo)
-PACKAGES := g++ cmake ninja-build ccache mold libonig-dev libutf8proc-dev libyaml-cpp-dev libcli11-dev \
+PACKAGES := g++ cmake ninja-build ccache mold libtcmalloc-minimal4 libonig-dev libutf8proc-dev libyaml-cpp-dev libcli11-dev \
             nlohmann-json3-dev libfmt-dev libgtest-dev libbenchmark-dev
 MODEL := .cache/all-MiniLM-L6-v2
 QUICKSTART := runs/quickstart

@@ -29,3 +29,20 @@ endif()
 if(Torch_VERSION VERSION_LESS 2.11 OR Torch_VERSION VERSION_GREATER_EQUAL 2.14)
   message(WARNING "libtorch ${Torch_VERSION} was found; molt is tested with 2.11 to 2.13.")
 endif()
+
+# Our own parallel loops (at::parallel_for) must run in the OpenMP runtime that libtorch itself carries: two
+# of them would each keep their threads, and without -fopenmp the loops are serial without a word.
+list(GET TORCH_INCLUDE_DIRS 0 torch_include)
+get_filename_component(torch_root "${torch_include}" DIRECTORY)
+file(GLOB torch_openmp "${torch_root}/lib/libiomp5.so*" "${torch_root}/lib/libgomp*.so*"
+                       "${torch_root}/../torch.libs/libgomp*.so*")
+if(torch_openmp)
+  list(GET torch_openmp 0 torch_openmp)
+else()
+  set(torch_openmp gomp)
+endif()
+list(APPEND TORCH_LIBRARIES "${torch_openmp}")
+
+# Batches of packed tokens ask for blocks of ever new sizes: this allocator halved the peak memory of a
+# training step that the C library's leaves in fragments. Sanitizers bring their own.
+find_library(TCMALLOC_LIBRARY NAMES tcmalloc_minimal libtcmalloc_minimal.so.4)

@@ -11,7 +11,7 @@ if(MOLD_PROGRAM)
 endif()
 
 # -fPIC everywhere, so that programs can use the precompiled header of the libraries.
-add_compile_options(-fPIC -Wall -Wextra -Wno-unused-parameter -fno-math-errno -fno-trapping-math -fopenmp-simd)
+add_compile_options(-fPIC -Wall -Wextra -Wno-unused-parameter -fno-math-errno -fno-trapping-math -fopenmp)
 if(CCACHE_PROGRAM)
   add_compile_options(-fpch-preprocess)
 endif()

@@ -5,6 +5,9 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/src/cli/recipes.cpp PROPERTIES
                             COMPILE_DEFINITIONS MOLT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 add_executable(molt src/cli/main.cpp)
 target_link_libraries(molt PRIVATE molt_cli)
+if(TCMALLOC_LIBRARY AND NOT MOLT_SANITIZE)
+  target_link_libraries(molt PRIVATE ${TCMALLOC_LIBRARY})
+endif()
 set_target_properties(molt PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
                                       INSTALL_RPATH_USE_LINK_PATH TRUE)
 install(TARGETS molt RUNTIME DESTINATION bin)

@@ -17,6 +17,7 @@ struct AuxiliaryLoss {
   double weight;
   // The unweighted loss from the table of a forward pass; a scalar.
   std::function<Tensor(const MeasureTable&, Reducer&)> formula;
+  bool in_evaluation = false;  // counts in the loss of an evaluation too (MoLEx as released)
 };
 
 // A tensor that belongs to the method, is saved with it and is not trained.

@@ -127,7 +127,8 @@ struct Heads {
   Matrix q, k, v;
 };
 
-// Splits a flat range of (sequence, head) pairs over threads; body(sequence, head, scratch).
+// Splits the (head, sequence) pairs over threads, heads outermost: lengths differ, heads do not.
+// body(sequence, head, scratch).
 template <class Body>
 void for_heads(const Geometry& g, int64_t scratch_rows, const Body& body) {
   const int64_t sequences = static_cast<int64_t>(g.offsets.size()) - 1;
@@ -141,7 +142,7 @@ void for_heads(const Geometry& g, int64_t scratch_rows, const Body& body) {
   at::parallel_for(0, sequences * g.shape.heads, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> scratch(static_cast<size_t>(scratch_rows * largest + widest));
     for (int64_t i = begin; i < end; ++i)
-      body(i / g.shape.heads, i % g.shape.heads, scratch.data(), scratch.data() + largest,
+      body(i % sequences, i / sequences, scratch.data(), scratch.data() + largest,
            scratch.data() + scratch_rows * largest);
   });
 }

@@ -14,16 +14,25 @@ namespace {
 
 constexpr const char* kRouter = "molex";
 
+// An order of rows and the order that undoes it; [T] int64 each.
+struct RowOrder {
+  Tensor forward, inverse;
+
+  explicit RowOrder(Tensor order) : forward(std::move(order)), inverse(at::empty_like(forward)) {
+    inverse.index_copy_(0, forward, at::arange(forward.size(0), forward.options()));
+  }
+};
+
 // Rows in another order: the backward pass is the inverse order, no scatter.
 class PermuteRows : public torch::autograd::Function<PermuteRows> {
  public:
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& order) {
-    ctx->save_for_backward({order});
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& order,
+                        const Tensor& inverse) {
+    ctx->save_for_backward({inverse});
     return x.index_select(0, order);
   }
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const Tensor inverse = at::argsort(ctx->get_saved_variables()[0]);
-    return {gradients[0].index_select(0, inverse), Tensor()};
+    return {gradients[0].index_select(0, ctx->get_saved_variables()[0]), Tensor(), Tensor()};
   }
 };
 
@@ -190,23 +199,36 @@ class MolexAdapter final : public StackAdapter {
       const CallPath one = path(chosen.begin()->first);
       return stack.run({&one, 1}, z, rows, context, read)[0];
     }
+    // The sequences in the order of their blocks: one split of the rows, one gather of the outputs.
     const Rows& out_rows = read ? read->rows : rows;
-    std::vector<Tensor> parts, order;
+    std::vector<SelectedRows> in;
+    std::vector<Tensor> in_order, out_order, parts;
+    std::vector<int64_t> lengths;
     for (const auto& [j, sequences] : chosen) {
-      const SelectedRows out = select_sequences(out_rows, sequences);
-      order.push_back(out.index);
+      in.push_back(select_sequences(rows, sequences));
+      in_order.push_back(in.back().index);
+      lengths.push_back(in.back().rows.tokens());
+      out_order.push_back(read ? select_sequences(out_rows, sequences).index : in.back().index);
+    }
+    const RowOrder to_parts(at::cat(in_order, 0));
+    const RowOrder to_outputs = read ? RowOrder(at::cat(out_order, 0)) : to_parts;
+    const std::vector<Tensor> inputs =
+        at::split_with_sizes(PermuteRows::apply(z, to_parts.forward, to_parts.inverse), lengths);
+    size_t i = 0;
+    for (const auto& [j, sequences] : chosen) {
+      const size_t n = i++;
       if (j == t && once) {
-        parts.push_back(own.index_select(0, out.index));
+        parts.push_back(own.index_select(0, out_order[n]));
         continue;
       }
-      const SelectedRows in = select_sequences(rows, sequences);
       const CallPath one = path(j);
       std::optional<SelectedRows> part;
       if (read) part = select_read(*read, rows, sequences);
-      parts.push_back(stack.run({&one, 1}, z.index_select(0, in.index), in.rows, context,
-                                part ? &*part : nullptr)[0]);
+      parts.push_back(
+          stack.run({&one, 1}, inputs[n], in[n].rows, context, part ? &*part : nullptr)[0]);
     }
-    return PermuteRows::apply(at::cat(parts, 0), at::argsort(at::cat(order, 0)));  // [out, D]
+    return PermuteRows::apply(at::cat(parts, 0), to_outputs.inverse,
+                              to_outputs.forward);  // [out, D]
   }
 
   // [U, 1] to one factor for each output row.
@@ -324,16 +346,17 @@ void LayerBank::attach(const Sentence& sentence, Sites& sites, Attachment& attac
     for (int64_t t = 0; t < stack.size(); ++t)
       if (is_mixed[t]) adapter->balance[t].emplace(stack.size(), attachment.measures);
     // The unweighted loss is the sum over mixed positions.
-    attachment.losses.push_back(
-        {"balance", sentence.balance, [adapter](const MeasureTable& table, Reducer& reducer) {
-           Tensor sum;
-           for (const auto& site : adapter->balance) {
-             if (!site) continue;
-             const Tensor term = site->formula(table, reducer);
-             sum = sum.defined() ? sum + term : term;
-           }
-           return sum;
-         }});
+    attachment.losses.push_back({"balance", sentence.balance,
+                                 [adapter](const MeasureTable& table, Reducer& reducer) {
+                                   Tensor sum;
+                                   for (const auto& site : adapter->balance) {
+                                     if (!site) continue;
+                                     const Tensor term = site->formula(table, reducer);
+                                     sum = sum.defined() ? sum + term : term;
+                                   }
+                                   return sum;
+                                 },
+                                 sentence.evaluate_twice});
   }
   stack.adapter = adapter;
 }
