@@ -49,16 +49,16 @@ Json method_json(const Choice& method) {
   return out;
 }
 
-// "/over/alpha" as "method.over.alpha".
-std::string key_of(std::string pointer) {
+// "/over/alpha" as ".over.alpha".
+std::string dotted(std::string pointer) {
   std::replace(pointer.begin(), pointer.end(), '/', '.');
-  return "method" + pointer;
+  return pointer;
 }
 
 }  // namespace
 
 AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachment, AdapterUse use,
-                            const std::string& where) {
+                            const MethodMatch& match, const std::string& where) {
   const at::NoGradGuard no_grad;
   const std::vector<Place> places = places_of(attachment);
   AdapterReport report;
@@ -95,7 +95,9 @@ AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachm
   std::vector<std::string> empty;
   for (const Place& place : places) {
     if (filled.contains(place.name)) continue;
-    if (place.is_head && (use == AdapterUse::start || contents.outputs == std::nullopt))
+    const bool is_outer = !match.outer.empty() && place.name.starts_with(match.outer);
+    if (is_outer ||
+        (place.is_head && (use == AdapterUse::start || contents.outputs == std::nullopt)))
       report.newly_initialised.push_back(place.name);
     else
       empty.push_back(place.name);
@@ -108,27 +110,36 @@ AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachm
   return report;
 }
 
-std::vector<std::string> method_differences(const AdapterContents& contents, const Choice& method,
-                                            const std::string& where) {
-  const Json ours = method_json(method);
+MethodMatch match_method(const AdapterContents& contents, const Choice& method, AdapterUse use,
+                         const std::string& where) {
+  MethodMatch out;
+  std::string prefix = "method";
+  Json ours = method_json(method);
   const Json theirs = Json::parse(contents.method);
+  if (use == AdapterUse::start && !ours.is_null() && ours.at("name") != theirs.at("name") &&
+      ours.contains("over") && ours.at("over").is_object() &&
+      ours.at("over").at("name") == theirs.at("name")) {
+    out.outer = ours.at("name").get<std::string>() + ".";
+    ours = Json(ours.at("over"));
+    prefix += ".over";
+  }
   if (ours.is_null() || ours.at("name") != theirs.at("name"))
     throw UserError(where,
                     "was trained with the method " + theirs.at("name").get<std::string>() +
                         "; this run's is " + method_title(method),
                     "Choose the adapter's method.");
-  std::vector<std::string> out;
   const Json flat_ours = ours.flatten(), flat_theirs = theirs.flatten();
-  for (const auto& [key, value] : flat_theirs.items()) {
-    const auto found = flat_ours.find(key);
+  for (const auto& [pointer, value] : flat_theirs.items()) {
+    const auto found = flat_ours.find(pointer);
     const Json here = found == flat_ours.end() ? Json() : *found;
     if (here == value) continue;
+    const std::string key = prefix + dotted(pointer);
     const std::string line =
-        key_of(key) + " is " + value.dump() + " in the adapter, " + here.dump() + " here";
-    if (key.ends_with("/alpha") || key.ends_with("/rslora"))
+        key + " is " + value.dump() + " in the adapter, " + here.dump() + " here";
+    if (key.ends_with(".alpha") || key.ends_with(".rslora"))
       throw UserError(where, line + ", which scales its updates otherwise",
-                      "Set " + key_of(key) + "=" + value.dump() + ".");
-    out.push_back(line);
+                      "Set " + key + "=" + value.dump() + ".");
+    out.differences.push_back(line);
   }
   return out;
 }

@@ -8,14 +8,22 @@
 
 namespace molt {
 
-// `where` names the folder in errors.
-AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachment, AdapterUse use,
-                            const std::string& where);
+// How the method that an adapter was trained with relates to that of a run.
+struct MethodMatch {
+  std::vector<std::string> differences;  // options that differ, as lines
+  // The adapter's method stands under `over` of the run's: this is the prefix of the tensors that
+  // the run's own part has and the adapter lacks ("molex."); else empty.
+  std::string outer;
+};
 
-// Method options that differ between an adapter and this run, as lines. UserError for those that
-// would compute another function of the same tensors (LoRA's alpha and rslora).
-std::vector<std::string> method_differences(const AdapterContents& contents, const Choice& method,
-                                            const std::string& where);
+// UserError for another method, except that `start` may put a method around that of the adapter,
+// and for options that would compute another function of the same tensors (LoRA's alpha and
+// rslora). `where` names the folder in errors.
+MethodMatch match_method(const AdapterContents& contents, const Choice& method, AdapterUse use,
+                         const std::string& where);
+
+AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachment, AdapterUse use,
+                            const MethodMatch& match, const std::string& where);
 
 // What a session's attachment is as an adapter folder.
 AdapterContents adapter_of(Session& session, NamedTensors tensors);

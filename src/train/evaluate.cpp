@@ -4,14 +4,15 @@
 #include <cmath>
 #include <numeric>
 
+#include "moe/attachment.h"
 #include "train/batches.h"
 #include "train/loss.h"
 
 namespace molt {
 namespace {
 
-// Batches do not matter but for batch votes: there they follow the file, so many at a time as asked.
-// Otherwise they hold a budget of tokens, lengths of a kind side by side.
+// Batches do not matter but for batch votes: there they follow the file, so many at a time as
+// asked. Otherwise they hold a budget of tokens, lengths of a kind side by side.
 std::vector<MicroBatch> evaluation_batches(const Session& session,
                                            const std::vector<EncodedExample>& examples,
                                            int64_t batch_tokens) {
@@ -21,14 +22,22 @@ std::vector<MicroBatch> evaluation_batches(const Session& session,
     std::vector<MicroBatch> out;
     for (size_t at = 0; at < order.size(); at += static_cast<size_t>(*size))
       out.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(at),
-                       order.begin() + static_cast<std::ptrdiff_t>(
-                                           std::min(order.size(), at + static_cast<size_t>(*size))));
+                       order.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                           order.size(), at + static_cast<size_t>(*size))));
     return out;
   }
   for (const EncodedExample& e : examples) lengths.push_back(static_cast<int64_t>(e.ids.size()));
   std::stable_sort(order.begin(), order.end(),
                    [&](int64_t a, int64_t b) { return lengths[a] < lengths[b]; });
   return cut_by_tokens(order, lengths, batch_tokens);
+}
+
+double auxiliary_of(const Attachment& attachment, ForwardContext& context) {
+  double sum = 0;
+  for (const AuxiliaryLoss& loss : attachment.losses)
+    if (loss.in_evaluation)
+      sum += loss.weight * loss.formula(context.measures, context.reducer).item<double>();
+  return sum;
 }
 
 }  // namespace
@@ -48,6 +57,9 @@ Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examp
     context.record = options.record;
     const Tensor logits = model.logits(pack_examples(session, examples, batch), context);
     out.index_copy_(0, at::tensor(batch), logits.to(at::kCPU, at::kFloat));
+    if (options.auxiliary)
+      *options.auxiliary += auxiliary_of(*session.attachment, context) *
+                            static_cast<double>(batch.size()) / static_cast<double>(count);
   }
   return out;
 }
@@ -106,11 +118,14 @@ SetEvaluation evaluate_set(Session& session, const EncodedSet& set, const Forwar
   MOLT_CHECK(session.task && set.data, "evaluation without a task");
   const bool is_regression = session.task->is_regression();
   SetEvaluation out;
-  out.logits = predict_logits(session, set.examples, options);
+  double auxiliary = 0;
+  ForwardOptions with_auxiliary = options;
+  with_auxiliary.auxiliary = &auxiliary;
+  out.logits = predict_logits(session, set.examples, with_auxiliary);
   out.predictions = predictions_of(out.logits, is_regression);
   out.report = {.set = set.data->name,
                 .examples = static_cast<int64_t>(set.examples.size()),
-                .loss = task_loss(out.logits, set.examples, is_regression),
+                .loss = task_loss(out.logits, set.examples, is_regression) + auxiliary,
                 .metrics = session.task->metrics(*set.data, out.predictions)};
   return out;
 }

@@ -9,6 +9,9 @@ namespace molt {
 struct ForwardOptions {
   int64_t batch_tokens = 4096;      // an example longer than that is a batch of its own
   RoutingRecord* record = nullptr;  // filled where the method routes
+  // Where set, the mean over examples of what the auxiliary losses that count in an evaluation add
+  // to their batch's loss.
+  double* auxiliary = nullptr;
 };
 
 // Logits on the CPU, in the order of `examples`: [N, C] fp32.

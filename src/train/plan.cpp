@@ -31,7 +31,11 @@ int64_t total_steps(const TrainSettings& train, const BatchPlan& plan) {
 Schedule schedule_of(const TrainSettings& train, int64_t total_steps) {
   return {.kind = schedule_kind(train.schedule),
           .warmup_steps = warmup_steps(train.warmup, total_steps),
-          .total_steps = total_steps};
+          .total_steps = total_steps,
+          .end = train.schedule_end,
+          .cycles = train.schedule_cycles,
+          .power = train.schedule_power,
+          .decay_steps = warmup_steps(train.schedule_decay, total_steps)};
 }
 
 AdamWOptions optimizer_options(const TrainSettings& train, const Attachment& attachment) {

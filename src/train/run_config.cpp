@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "methods/method.h"
 #include "tasks/task.h"
+#include "train/schedule.h"
 
 namespace molt {
 namespace {
@@ -78,8 +79,18 @@ void TrainSettings::fields(FieldVisitor& v) {
   v.field("head_learning_rate", head_learning_rate, "Of the head; null: learning_rate.",
           {.minimum = 0});
   v.field("schedule", schedule, "How the learning rate falls after the warm-up.",
-          {.choices = {"linear", "cosine", "constant"}});
+          {.choices = schedule_names()});
   v.field("warmup", warmup, "Below 1: share of all steps; from 1 on: steps.", {.minimum = 0});
+  v.field("schedule_end", schedule_end,
+          "Share of the rate that is left at the end (linear, cosine, polynomial, "
+          "warmup_stable_decay).",
+          {.minimum = 0, .maximum = 1});
+  v.field("schedule_cycles", schedule_cycles, "How often cosine_with_restarts falls.",
+          {.minimum = 1, .maximum = 100000});
+  v.field("schedule_power", schedule_power, "Exponent of polynomial.", {.above = 0});
+  v.field("schedule_decay", schedule_decay,
+          "Length of the fall of warmup_stable_decay; below 1: share of all steps.",
+          {.minimum = 0});
   v.field("weight_decay", weight_decay, "Decoupled weight decay; not on biases and norms.",
           {.minimum = 0});
   v.field("betas", betas, "Of AdamW: decay of the two moments.", {.minimum = 0, .below = 1});

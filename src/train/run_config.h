@@ -26,6 +26,8 @@ struct TrainSettings final : Config {
   std::optional<double> head_learning_rate;
   std::string schedule = "linear";
   double warmup = 0.06;
+  double schedule_end = 0, schedule_power = 1, schedule_decay = 0.2;
+  int64_t schedule_cycles = 1;
   double weight_decay = 0;
   std::vector<double> betas = {0.9, 0.999};
   double epsilon = 1e-8;

@@ -48,7 +48,7 @@ void report_loading(const Session& session, const SessionOptions& options, Progr
                         std::to_string(adapter.loaded) + " tensors loaded");
   if (!adapter.newly_initialised.empty() && options.adapter_use == AdapterUse::start &&
       session.config.model.adapter)
-    progress.on_message("not taken from the adapter (missing, or another number of labels): " +
+    progress.on_message("not taken from the adapter (not in it, or another number of labels): " +
                         join_names(adapter.newly_initialised));
   for (const std::string& line : adapter.differences) progress.on_warning(line);
 }
@@ -109,10 +109,11 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
 
   std::optional<AdapterContents> adapter;
   std::string adapter_path;
+  MethodMatch match;
   if (config.model.adapter) {
     adapter_path = adapter_folder(*config.model.adapter).string();
     adapter = load_adapter(adapter_path);
-    session->adapter_report.differences = method_differences(*adapter, config.method, adapter_path);
+    match = match_method(*adapter, config.method, options.adapter_use, adapter_path);
   }
 
   session->task = open_task(session->config, options.labels);
@@ -138,10 +139,9 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
                                {.seed = static_cast<RandomKey>(config.train.seed),
                                 .train_pooler = config.model.train_pooler});
   if (adapter) {
-    std::vector<std::string> differences = std::move(session->adapter_report.differences);
     session->adapter_report =
-        place_adapter(*adapter, *session->attachment, options.adapter_use, adapter_path);
-    session->adapter_report.differences = std::move(differences);
+        place_adapter(*adapter, *session->attachment, options.adapter_use, match, adapter_path);
+    session->adapter_report.differences = match.differences;
   }
   report_loading(*session, options, progress);
   if (!session->task) return session;

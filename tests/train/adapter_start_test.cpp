@@ -54,6 +54,32 @@ TEST(StartFromAnAdapter, RefusesWhatDoesNotFit) {
   contains(error({"method=bitfit"}), "was trained with the method lora");
 }
 
+TEST(StartFromAnAdapter, PutsAMethodAroundThatOfTheAdapter) {
+  const TinyWorld world;
+  test::run(world.config("first"));
+  Recorder recorder;
+  const RunConfig config =
+      world.config("second", {"method=molex", "method.over=lora", "method.over.rank=4",
+                              "model.adapter=" + world.path("first").string()});
+  const auto session = open_session(config, {}, recorder);
+  const NamedTensors adapter =
+      read_tensors(world.path("first/adapter") / "adapter_model.safetensors");
+  for (const auto& [name, tensor] : session->attachment->state()) {
+    if (name.starts_with("molex.")) continue;
+    EXPECT_TRUE(at::equal(*find_tensor(adapter, "base_model.model." + name), tensor)) << name;
+  }
+  EXPECT_EQ(session->adapter_report.newly_initialised,
+            (std::vector<std::string>{"molex.gate.weight", "molex.gate.bias"}));
+  contains(recorder.text, "molex.gate.weight");
+  EXPECT_EQ(test::run(config).steps, 10);
+  contains(user_error([&] {
+             open_session(world.config("third", {"method=molex", "method.over=ia3",
+                                                 "model.adapter=" + world.path("first").string()}),
+                          {}, recorder);
+           }),
+           "was trained with the method lora");
+}
+
 class Predictor : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Predictor, OfARunGivesTheMetricsOfItsResult) {
@@ -100,6 +126,28 @@ TEST(Evaluation, DoesNotDependOnBatches) {
   const Tensor together = predict_logits(*opened, examples);
   const Tensor alone = predict_logits(*opened, examples, {.batch_tokens = 1});
   EXPECT_LT((together - alone).abs().max().item<double>(), 1e-5);
+}
+
+// The released MoLEx adds its balance loss to the loss of an evaluation.
+TEST(Evaluation, AddsTheBalanceLossOnlyAsReleased) {
+  const TinyWorld world;
+  const auto loss_of = [&](const std::string& run, const std::string& balance,
+                           const std::string& compat) {
+    test::run(world.config(
+        run, {"method=molex", "method.balance=" + balance, "method.compat=" + compat,
+              "train.steps=1", "train.learning_rate=0", "train.evaluation_batch_size=8"}));
+    Recorder recorder;
+    const auto opened =
+        open_predictor({.source = world.path(run), .evaluation_data = true}, recorder);
+    const EncodedSet& set = opened->evaluation.front();
+    const double task = task_loss(predict_logits(*opened, set.examples), set.examples, false);
+    return evaluate_set(*opened, set).report.loss - task;
+  };
+  EXPECT_EQ(loss_of("ours", "0.5", "none"), 0);
+  const double small = loss_of("small", "0.25", "released"),
+               large = loss_of("large", "0.5", "released");
+  EXPECT_GT(small, 0);
+  EXPECT_NEAR(large, 2 * small, 1e-9);
 }
 
 TEST(OpenPredictor, SaysWhatIsMissing) {

@@ -63,34 +63,32 @@ class Checker {
     return at::tensor(values, at::kDouble).to(type);
   }
 
-  // The number after `key` in a schedule's name, "linear_warmup10".
-  static std::optional<int64_t> warmup_of(const std::string& name, const std::string& kind) {
-    const std::string head = kind + "_warmup";
-    if (!name.starts_with(head)) return std::nullopt;
-    const std::string digits = name.substr(head.size());
-    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos)
-      return std::nullopt;
-    return std::stoll(digits);
+  // The number after `key` in a schedule's name, such as 10 after "_warmup" in "linear_warmup10".
+  static double setting(const std::string& name, const std::string& key, double otherwise) {
+    const size_t at = name.rfind(key);
+    return at == std::string::npos ? otherwise : std::stod(name.substr(at + key.size()));
   }
 
   void schedules() {
     const double rate = json_["base_lr"].get<double>();
     const auto steps = json_["steps"].get<int64_t>();
+    const std::map<std::string, std::string> other_names = {{"constant_with_warmup", "constant"},
+                                                            {"cosine_with_min_lr", "cosine"}};
     for (const auto& [name, expected] : json_["schedules"].items()) {
-      std::optional<Schedule> schedule;
-      for (const auto& [key, kind] :
-           {std::pair<std::string, Schedule::Kind>{"linear", Schedule::Kind::linear},
-            {"cosine", Schedule::Kind::cosine},
-            {"constant", Schedule::Kind::constant},
-            {"constant_with_warmup", Schedule::Kind::constant}})
-        if (const auto warmup = warmup_of(name, key))
-          schedule = Schedule{.kind = kind, .warmup_steps = *warmup, .total_steps = steps};
-      if (!schedule) {
-        leave_out("schedule " + name, "train.schedule is linear, cosine or constant");
-        continue;
-      }
+      std::string kind = name.substr(0, name.find("_warmup"));
+      if (name.starts_with("warmup_stable_decay")) kind = "warmup_stable_decay";
+      if (name.starts_with("constant_with_warmup")) kind = "constant";
+      if (other_names.contains(kind)) kind = other_names.at(kind);
+      const Schedule schedule{
+          .kind = schedule_kind(kind),
+          .warmup_steps = static_cast<int64_t>(setting(name, "_warmup", 0)),
+          .total_steps = steps,
+          .end = setting(name, "_lr_end", 0) / rate + setting(name, "_min_lr_rate", 0),
+          .cycles = static_cast<int64_t>(setting(name, "_num_cycles", 1)),
+          .power = setting(name, "_power", 1),
+          .decay_steps = static_cast<int64_t>(setting(name, "_num_decay_steps", 0))};
       for (size_t k = 0; k < expected.size(); ++k)
-        near(rate * schedule->factor(static_cast<int64_t>(k)), expected[k].get<double>(),
+        near(rate * schedule.factor(static_cast<int64_t>(k)), expected[k].get<double>(),
              name + " step " + std::to_string(k));
     }
   }

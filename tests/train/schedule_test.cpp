@@ -37,5 +37,21 @@ TEST(Schedule, WarmUpOfTheWholeRunDoesNotDivideByZero) {
   EXPECT_EQ(s.factor(3), 0);
 }
 
+TEST(Schedule, LeavesTheShareOfTheEndThatWasAsked) {
+  const auto factor = [](Schedule::Kind kind, int64_t step) {
+    return Schedule{.kind = kind, .total_steps = 10, .end = 0.2, .decay_steps = 4}.factor(step);
+  };
+  EXPECT_DOUBLE_EQ(factor(Schedule::Kind::linear, 5), 0.6);
+  EXPECT_DOUBLE_EQ(factor(Schedule::Kind::cosine, 10), 0.2);
+  EXPECT_DOUBLE_EQ(factor(Schedule::Kind::warmup_stable_decay, 6), 1);
+  EXPECT_DOUBLE_EQ(factor(Schedule::Kind::warmup_stable_decay, 8), 0.6);
+  EXPECT_DOUBLE_EQ(factor(Schedule::Kind::warmup_stable_decay, 10), 0.2);
+}
+
+TEST(Schedule, EveryNameIsAKind) {
+  for (const std::string& name : schedule_names())
+    EXPECT_EQ(schedule_names().at(static_cast<size_t>(schedule_kind(name))), name);
+}
+
 }  // namespace
 }  // namespace molt
