@@ -46,7 +46,11 @@ BertBlock::BertBlock(const ModelConfig& c, const std::string& prefix, int64_t nu
                             c.layer_norm_epsilon, options),
                   Sublayer::feed_forward, number, c.hidden_dropout),
       shape_{c.heads, c.head_width()},
-      attention_dropout_(c.attention_dropout) {}
+      attention_dropout_(c.attention_dropout) {
+  for (ResidualNorm* end : {&attention_norm, &output_norm})
+    end->norms = {{end->norm.name + ".weight", &end->norm.weight},
+                  {end->norm.name + ".bias", &end->norm.bias}};
+}
 
 Tensor BertBlock::forward(const Tensor& z, const Call& call) {
   const Rows& read_rows = call.read ? call.read->rows : call.rows;
@@ -207,8 +211,8 @@ Tensor BertModel::head(const Tensor& first, const Rows& rows, ForwardContext& co
   return classifier_->base(x, classifier_->all());  // [S, C]
 }
 
-std::unique_ptr<Model> make_model(const ModelConfig& config, HeadKind head, int64_t labels,
-                                  const at::TensorOptions& options) {
+std::unique_ptr<Model> make_bert(const ModelConfig& config, HeadKind head, int64_t labels,
+                                 const at::TensorOptions& options) {
   return std::make_unique<BertModel>(config, head, labels, options);
 }
 

@@ -56,4 +56,7 @@ class BertModel final : public Model {
   Sites sites_;
 };
 
+std::unique_ptr<Model> make_bert(const ModelConfig& config, HeadKind head, int64_t labels,
+                                 const at::TensorOptions& options);
+
 }  // namespace molt

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "models/bert.h"
+#include "models/decoder.h"
 #include "tensor/tensor_file.h"
 
 namespace molt {
@@ -21,14 +22,19 @@ std::string modern(std::string name) {
 }
 
 // Files may or may not have the prefix of the base model.
-std::string canonical(const std::string& name, const std::string& model_type) {
-  const std::string prefix = model_type + ".";
+std::string canonical(const std::string& name, const ModelConfig& config) {
+  const std::string prefix = !config.decoder               ? config.model_type + "."
+                             : config.model_type == "gpt2" ? "transformer."
+                                                           : "model.";
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }
 
-// Buffers of old files that carry nothing.
-bool is_ignored(const std::string& name) {
-  return name.ends_with("position_ids");
+// Buffers of old files that carry nothing, and a head that is the embedding.
+bool is_ignored(const std::string& name, const ModelConfig& config) {
+  if (!config.decoder) return name.ends_with("position_ids");
+  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") ||
+         name.ends_with("rotary_emb.inv_freq") ||
+         (config.decoder->tied && name == "lm_head.weight");
 }
 
 std::string shape_of(const std::vector<int64_t>& shape) {
@@ -63,14 +69,27 @@ void initialise(const WeightSlot& slot, double range, RandomKey seed) {
 
 HeadKind head_kind(const ModelConfig& config, const LoadOptions& options) {
   if (options.head) return *options.head;
-  const bool classifies = std::any_of(
-      config.architectures.begin(), config.architectures.end(),
-      [](const std::string& name) { return name.ends_with("ForSequenceClassification"); });
-  if (!options.labels && !classifies) return HeadKind::none;
+  const auto is_for = [&](std::string_view end) {
+    return std::any_of(config.architectures.begin(), config.architectures.end(),
+                       [&](const std::string& name) { return name.ends_with(end); });
+  };
+  const bool classifies = options.labels || is_for("ForSequenceClassification");
+  if (config.decoder) {
+    if (classifies) return HeadKind::last_token;
+    return is_for("ForCausalLM") || is_for("LMHeadModel") ? HeadKind::language : HeadKind::none;
+  }
+  if (!classifies) return HeadKind::none;
   return config.model_type == "roberta" ? HeadKind::dense : HeadKind::pooled;
 }
 
 }  // namespace
+
+std::unique_ptr<Model> make_model(const ModelConfig& config, HeadKind head, int64_t labels,
+                                  const at::TensorOptions& options) {
+  if (!config.decoder) return make_bert(config, head, labels, options);
+  return config.model_type == "gpt2" ? make_gpt2(config, head, labels, options)
+                                     : make_llama(config, head, labels, options);
+}
 
 LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& options) {
   const ModelConfig config = read_model_config(folder);
@@ -83,8 +102,8 @@ LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& o
   const std::string where = folder.string();
   std::map<std::string, std::pair<std::string, Tensor>> file;  // canonical name to name and tensor
   for (auto& [name, tensor] : read_model_tensors(folder)) {
-    if (is_ignored(name)) continue;
-    const std::string today = modern(name), key = canonical(today, config.model_type);
+    if (is_ignored(name, config)) continue;
+    const std::string today = modern(name), key = canonical(today, config);
     if (!file.emplace(key, std::make_pair(today, tensor)).second)
       throw UserError(where, "has " + key + " twice, with and without prefix or under an old name",
                       "Remove one of the two.");
@@ -92,7 +111,7 @@ LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& o
   std::set<std::string> used;
   std::vector<std::string> absent;
   for (const WeightSlot& slot : out.model->sites().weights) {
-    const std::string key = canonical(slot.name, config.model_type);
+    const std::string key = canonical(slot.name, config);
     const auto found = file.find(key);
     const Tensor view = slot.view();
     if (found != file.end()) {

@@ -6,9 +6,10 @@
 
 namespace molt {
 
-// The head on top of the encoder. `pooled`: BERT's pooler (dense, tanh) and a classifier. `dense`:
-// RoBERTa's dense, tanh, out_proj. `none`: a base model. Both heads read the first token.
-enum class HeadKind { none, pooled, dense };
+// The head on top of the stack. `none`: a base model. Of encoders, on the first token: `pooled`,
+// BERT's pooler (dense, tanh) and a classifier; `dense`, RoBERTa's dense, tanh, out_proj. Of
+// decoders: `language`, the next token for every token; `last_token`, a classifier on the last one.
+enum class HeadKind { none, pooled, dense, language, last_token };
 
 class Model {
  public:
@@ -18,14 +19,15 @@ class Model {
   virtual Sites& sites() = 0;
   virtual int64_t labels() const = 0;  // outputs of the head; 0 without one
 
-  // [S, labels]. Only the rows that the head reads are computed in the last block.
+  // [S, labels], or [T, vocabulary] of a language model. Only the rows that the head reads are
+  // computed in the last block.
   virtual Tensor logits(const PackedBatch& batch, ForwardContext& context) = 0;
   virtual Tensor last_hidden_state(const PackedBatch& batch,
                                    ForwardContext& context) = 0;  // [T, D]
   // BERT's pooler on the first token of each sequence: [S, D]; undefined where the model has none.
   virtual Tensor pooled(const Tensor& last_hidden_state, const Rows& rows) = 0;
 
-  // The longest sequence that has position embeddings.
+  // The longest sequence that has positions.
   virtual int64_t max_length() const = 0;
 };
 

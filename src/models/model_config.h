@@ -7,10 +7,29 @@
 #include <string>
 #include <vector>
 
+#include "nn/rotary.h"
+
 namespace molt {
 
+// What tells one decoder from another; blocks read these and never the model type.
+struct DecoderConfig {
+  int64_t key_value_heads = 12, head_width = 64;
+  RotarySettings rotary;
+  std::vector<int64_t> windows;  // by layer, in tokens; 0: all that came before
+  bool tied = false;             // the head is the embedding
+  bool attention_biased = false, output_biased = false, feed_forward_biased = false;
+  bool normalises_heads = false;    // Qwen3: RMS norm of each head of query and key
+  bool normalises_outputs = false;  // Gemma 2: a norm after each sublayer too
+  double norm_offset = 0;           // Gemma: norms multiply by 1 + weight
+  double embedding_scale = 1;
+  double attention_scale = 0;                // of the scores; 0: 1 / sqrt(head_width)
+  bool scales_by_layer = false;              // GPT-2: scores are divided by the number of the layer
+  double attention_cap = 0, logits_cap = 0;  // soft caps; 0: none
+  double embedding_dropout = 0, residual_dropout = 0;
+};
+
 struct ModelConfig {
-  std::string model_type;  // bert, roberta
+  std::string model_type;  // one of supported_model_types()
   std::vector<std::string> architectures;
   int64_t vocab_size = 30522, hidden_size = 768, layers = 12, heads = 12, intermediate_size = 3072;
   int64_t max_positions = 512, type_vocab_size = 2, pad_token_id = 0;
@@ -19,7 +38,8 @@ struct ModelConfig {
   std::optional<double> classifier_dropout;
   double initializer_range = 0.02, layer_norm_epsilon = 1e-12;
   std::optional<std::string> problem_type;
-  std::vector<std::string> labels;  // names in the order of ids; empty: no head is described
+  std::vector<std::string> labels;       // names in the order of ids; empty: no head is described
+  std::optional<DecoderConfig> decoder;  // of causal models
   std::string text;  // the file as it stands, to be written back with what we do not know
 
   double head_dropout() const { return classifier_dropout.value_or(hidden_dropout); }

@@ -1,11 +1,14 @@
 #include "nn/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "tensor/clones.h"
+#include "tensor/exp.h"
 
-// Legend: Tq query rows, T key rows, H heads, d width of a head; nq and n: those of one sequence.
+// Legend: Tq query rows, T key rows, H heads, G key-value heads, d width of a head; nq and n: rows
+// of one sequence.
 
 // BLAS from libtorch's own library where it exports it; one call is a product of one head of one
 // sequence.
@@ -26,14 +29,14 @@ struct Matrix {
 
 enum class Transpose { no, yes };
 
-// c [m, n] = alpha * op(a) op(b), op(a) [m, k], op(b) [k, n].
+// c [m, n] = alpha * op(a) op(b) + beta * c, op(a) [m, k], op(b) [k, n]. With beta 0, c is not
+// read.
 void multiply(Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, int64_t m, int64_t n,
-              int64_t k, float alpha) {
+              int64_t k, float alpha, float beta = 0) {
   if (sgemm_ != nullptr) {
     const int im = static_cast<int>(m), in = static_cast<int>(n), ik = static_cast<int>(k);
     const int lda = static_cast<int>(a.stride), ldb = static_cast<int>(b.stride);
     const int ldc = static_cast<int>(c.stride);
-    const float beta = 0;
     // Column-major BLAS sees every row-major matrix transposed: c^T = op(b)^T op(a)^T.
     sgemm_(tb == Transpose::yes ? "T" : "N", ta == Transpose::yes ? "T" : "N", &in, &im, &ik,
            &alpha, b.data, &ldb, a.data, &lda, &beta, c.data, &ldc);
@@ -45,27 +48,9 @@ void multiply(Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, int64_t 
       for (int64_t l = 0; l < k; ++l)
         sum += (ta == Transpose::yes ? a.data[l * a.stride + i] : a.data[i * a.stride + l]) *
                (tb == Transpose::yes ? b.data[j * b.stride + l] : b.data[l * b.stride + j]);
-      c.data[i * c.stride + j] = alpha * sum;
+      float& out = c.data[i * c.stride + j];
+      out = alpha * sum + (beta == 0 ? 0 : beta * out);
     }
-}
-
-// e^x for x <= 0, to 2 units in the last place: 2^k times a polynomial on [-ln 2 / 2, ln 2 / 2].
-__attribute__((always_inline)) inline float exp_of(float x) {
-  x = x < -87.0f ? -87.0f : x;
-  constexpr float kRound =
-      12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, without a call
-  const float k = (x * 1.44269504f + kRound) - kRound;
-  float r = x - k * 0.693359375f;
-  r = r + k * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const int32_t bits = (static_cast<int32_t>(k) + 127) << 23;
-  return p * __builtin_bit_cast(float, bits);
 }
 
 // Softmax of a row in place; returns its log-sum-exp.
@@ -119,19 +104,32 @@ MOLT_CLONES void softmax_backward_row(float* gradient, float* probability, const
 // Everything about one node that is not a tensor of the graph.
 struct Geometry {
   std::vector<int64_t> query_offsets, offsets;
+  std::vector<int64_t> positions;  // causal: of the query rows in their sequences
   AttentionShape shape;
   DropoutMask mask;  // of the query rows
+
+  // The keys that a query row sees, counted in its sequence of n.
+  std::pair<int64_t, int64_t> seen(int64_t row, int64_t n) const {
+    if (!shape.causal) return {0, n};
+    const int64_t end = positions[row] + 1;
+    return {shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0, end};
+  }
+  float scale() const {
+    return shape.scale != 0 ? static_cast<float>(shape.scale)
+                            : 1.0f / std::sqrt(static_cast<float>(shape.head_width));
+  }
 };
 
 struct Heads {
   Matrix q, k, v;
 };
 
-// Splits the (head, sequence) pairs over threads, heads outermost: lengths differ, heads do not.
-// body(sequence, head, scratch).
+// Splits the (key-value head, sequence) pairs over threads, heads outermost: lengths differ, heads
+// do not. body(sequence, head, scratch) for each head of the group, one after the other.
 template <class Body>
 void for_heads(const Geometry& g, int64_t scratch_rows, const Body& body) {
   const int64_t sequences = static_cast<int64_t>(g.offsets.size()) - 1;
+  const int64_t groups = g.shape.groups(), share = g.shape.heads / groups;
   int64_t largest = 0, widest = 0;
   for (int64_t s = 0; s < sequences; ++s) {
     const int64_t nq = g.query_offsets[s + 1] - g.query_offsets[s];
@@ -139,12 +137,19 @@ void for_heads(const Geometry& g, int64_t scratch_rows, const Body& body) {
     largest = std::max(largest, nq * n);
     widest = std::max(widest, n);
   }
-  at::parallel_for(0, sequences * g.shape.heads, 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, sequences * groups, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> scratch(static_cast<size_t>(scratch_rows * largest + widest));
     for (int64_t i = begin; i < end; ++i)
-      body(i % sequences, i / sequences, scratch.data(), scratch.data() + largest,
-           scratch.data() + scratch_rows * largest);
+      for (int64_t h = i / sequences * share; h < (i / sequences + 1) * share; ++h)
+        body(i % sequences, h, scratch.data(), scratch.data() + largest,
+             scratch.data() + scratch_rows * largest);
   });
+}
+
+// Nothing outside of [begin, end).
+void clear_outside(float* row, int64_t begin, int64_t end, int64_t count) {
+  std::fill_n(row, begin, 0.0f);
+  std::fill_n(row + end, count - end, 0.0f);
 }
 
 void fill_mask_row(float* factors, int64_t count, const DropoutMask& mask, RandomKey key,
@@ -160,11 +165,12 @@ Matrix at_head(const Tensor& t, int64_t row, int64_t column) {
 
 Heads heads_of(const Tensor& query, const Tensor& key_value, const Geometry& g, int64_t s,
                int64_t h) {
-  const int64_t d = g.shape.head_width, width = g.shape.heads * d;
-  const int64_t first = query.defined() ? 0 : width;  // fused: queries stand before the keys
+  const int64_t d = g.shape.head_width, group = h / (g.shape.heads / g.shape.groups());
+  const int64_t first =
+      query.defined() ? 0 : g.shape.query_columns();  // fused: queries stand first
   return {at_head(query.defined() ? query : key_value, g.query_offsets[s], h * d),
-          at_head(key_value, g.offsets[s], first + h * d),
-          at_head(key_value, g.offsets[s], first + width + h * d)};
+          at_head(key_value, g.offsets[s], first + group * d),
+          at_head(key_value, g.offsets[s], first + g.shape.key_columns() + group * d)};
 }
 
 class PackedAttention : public torch::autograd::Function<PackedAttention> {
@@ -178,7 +184,7 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     const int64_t d = g.shape.head_width, rows = g.query_offsets.back();
     const Tensor out = at::empty({rows, g.shape.heads * d}, key_value.options());
     const Tensor log_sums = at::empty({g.shape.heads, rows}, key_value.options());
-    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+    const float scale = g.scale();
     for_heads(g, 1, [&](int64_t s, int64_t h, float* scores, float*, float* factors) {
       const int64_t nq = g.query_offsets[s + 1] - g.query_offsets[s];
       const int64_t n = g.offsets[s + 1] - g.offsets[s], first = g.query_offsets[s];
@@ -188,7 +194,9 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
       float* log_sum = log_sums.data_ptr<float>() + h * rows + first;
       const RandomKey key = derive(g.mask.key, static_cast<uint64_t>(h));
       for (int64_t i = 0; i < nq; ++i) {
-        log_sum[i] = softmax_row(scores + i * n, n);
+        const auto [begin, end] = g.seen(first + i, n);
+        clear_outside(scores + i * n, begin, end, n);
+        log_sum[i] = softmax_row(scores + i * n + begin, end - begin);
         if (!g.mask.active()) continue;
         fill_mask_row(factors, n, g.mask, key, first + i);
         scale_row(scores + i * n, factors, n);
@@ -212,7 +220,8 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
     const Tensor d_key_value = at::empty(key_value.sizes(), key_value.options());
     const Tensor d_query = query.defined() ? at::empty(query.sizes(), query.options()) : Tensor();
     const int64_t d = g.shape.head_width, rows = g.query_offsets.back();
-    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+    const float scale = g.scale();
+    const int64_t share = g.shape.heads / g.shape.groups();
     for_heads(g, 2, [&](int64_t s, int64_t h, float* probability, float* gradient, float* factors) {
       const int64_t nq = g.query_offsets[s + 1] - g.query_offsets[s];
       const int64_t n = g.offsets[s + 1] - g.offsets[s], first = g.query_offsets[s];
@@ -225,13 +234,18 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
       const RandomKey key = derive(g.mask.key, static_cast<uint64_t>(h));
       if (!g.mask.active()) std::fill_n(factors, n, 1.0f);
       for (int64_t i = 0; i < nq; ++i) {
-        probabilities_row(probability + i * n, n, log_sum[i]);
+        const auto [begin, end] = g.seen(first + i, n);
+        clear_outside(probability + i * n, begin, end, n);
+        clear_outside(gradient + i * n, begin, end, n);
+        probabilities_row(probability + i * n + begin, end - begin, log_sum[i]);
         if (g.mask.active()) fill_mask_row(factors, n, g.mask, key, first + i);
-        softmax_backward_row(gradient + i * n, probability + i * n, factors, n, scale);
+        softmax_backward_row(gradient + i * n + begin, probability + i * n + begin, factors + begin,
+                             end - begin, scale);
       }
-      multiply(p, Transpose::yes, go, Transpose::no, d_heads.v, n, d, nq, 1);
+      const float keep = h % share == 0 ? 0.0f : 1.0f;  // the heads of a group add up
+      multiply(p, Transpose::yes, go, Transpose::no, d_heads.v, n, d, nq, 1, keep);
       multiply(dp, Transpose::no, heads.k, Transpose::no, d_heads.q, nq, d, n, 1);
-      multiply(dp, Transpose::yes, heads.q, Transpose::no, d_heads.k, n, d, nq, 1);
+      multiply(dp, Transpose::yes, heads.q, Transpose::no, d_heads.k, n, d, nq, 1, keep);
     });
     variable_list out = {d_key_value};
     if (query.defined()) out.push_back(d_query);
@@ -247,22 +261,44 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
   };
 };
 
-// The same by tensor operations, for other devices and types: one sequence after the other.
+// 0 where query row i of sequence s sees key j, else -inf; [nq, n].
+Tensor hidden_keys(const Geometry& g, int64_t first, int64_t nq, int64_t n) {
+  Tensor out = at::full({nq, n}, -std::numeric_limits<float>::infinity(), at::kFloat);
+  for (int64_t i = 0; i < nq; ++i) {
+    const auto [begin, end] = g.seen(first + i, n);
+    out[i].narrow(0, begin, end - begin).zero_();
+  }
+  return out;
+}
+
+// The same by tensor operations, for other devices and types and for capped scores: one sequence
+// after the other.
 Tensor composed_attention(const Tensor& query, const Tensor& key_value, const Geometry& g) {
-  const int64_t h = g.shape.heads, d = g.shape.head_width, width = h * d;
-  const int64_t first = query.defined() ? 0 : width;
+  const int64_t h = g.shape.heads, d = g.shape.head_width, groups = g.shape.groups();
+  const int64_t first = query.defined() ? 0 : g.shape.query_columns();
   const Tensor& queries = query.defined() ? query : key_value;
   std::vector<Tensor> parts;
   for (size_t s = 0; s + 1 < g.offsets.size(); ++s) {
     const int64_t nq = g.query_offsets[s + 1] - g.query_offsets[s];
     const int64_t n = g.offsets[s + 1] - g.offsets[s];
-    const auto split = [&](const Tensor& t, int64_t row, int64_t count, int64_t column) {
-      return t.narrow(0, row, count).narrow(1, column, width).view({count, h, d}).transpose(0, 1);
+    const auto split = [&](const Tensor& t, int64_t row, int64_t rows, int64_t column,
+                           int64_t heads) {
+      return t.narrow(0, row, rows)
+          .narrow(1, column, heads * d)
+          .view({rows, heads, d})
+          .transpose(0, 1);
     };
-    const Tensor q = split(queries, g.query_offsets[s], nq, 0);         // [H, nq, d]
-    const Tensor k = split(key_value, g.offsets[s], n, first);          // [H, n, d]
-    const Tensor v = split(key_value, g.offsets[s], n, first + width);  // [H, n, d]
-    Tensor p = at::softmax(at::matmul(q, k.transpose(1, 2)) / std::sqrt(double(d)), -1);
+    const auto keys = [&](int64_t column) {  // [H, n, d]
+      const Tensor part = split(key_value, g.offsets[s], n, column, groups);
+      return groups == h ? part : part.repeat_interleave(h / groups, 0);
+    };
+    const Tensor q = split(queries, g.query_offsets[s], nq, 0, h);  // [H, nq, d]
+    const Tensor k = keys(first), v = keys(first + g.shape.key_columns());
+    Tensor scores = at::matmul(q, k.transpose(1, 2)) * static_cast<double>(g.scale());
+    if (g.shape.cap > 0) scores = at::tanh(scores / g.shape.cap) * g.shape.cap;
+    if (g.shape.causal)
+      scores = scores + hidden_keys(g, g.query_offsets[s], nq, n).to(scores.options());
+    Tensor p = at::softmax(scores, -1);  // [H, nq, n]
     if (g.mask.active()) {
       Tensor factors = at::empty({h, nq, n}, at::kFloat);
       DropoutMask host = g.mask;
@@ -274,7 +310,7 @@ Tensor composed_attention(const Tensor& query, const Tensor& key_value, const Ge
                         derive(host.key, static_cast<uint64_t>(head)), g.query_offsets[s] + i);
       p = p * factors.to(p.options());
     }
-    parts.push_back(at::matmul(p, v).transpose(0, 1).reshape({nq, width}));  // [nq, H * d]
+    parts.push_back(at::matmul(p, v).transpose(0, 1).reshape({nq, h * d}));  // [nq, H * d]
   }
   return at::cat(parts, 0);
 }
@@ -283,14 +319,20 @@ Tensor composed_attention(const Tensor& query, const Tensor& key_value, const Ge
 
 Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
                         const Rows& rows, AttentionShape shape, const DropoutMask& mask) {
-  const int64_t width = shape.heads * shape.head_width;
+  const int64_t width = (query.defined() ? 0 : shape.query_columns()) + 2 * shape.key_columns();
   MOLT_CHECK(key_value.size(0) == rows.tokens(), shape_text(key_value));
-  MOLT_CHECK(key_value.size(1) == (query.defined() ? 2 : 3) * width, shape_text(key_value));
+  MOLT_CHECK(key_value.size(1) == width, shape_text(key_value));
+  MOLT_CHECK(shape.heads % shape.groups() == 0, "heads of unequal groups");
   MOLT_CHECK(query_rows.sequences() == rows.sequences(), "query rows of other sequences");
   MOLT_CHECK(!query.defined() || query.size(0) == query_rows.tokens(), shape_text(query));
   auto geometry =
-      std::make_shared<Geometry>(Geometry{query_rows.offsets, rows.offsets, shape, mask});
-  if (key_value.is_cpu() && key_value.scalar_type() == at::kFloat)
+      std::make_shared<Geometry>(Geometry{query_rows.offsets, rows.offsets, {}, shape, mask});
+  if (shape.causal) {
+    const Tensor token = query_rows.token.to(at::kCPU);
+    geometry->positions.assign(token.const_data_ptr<int64_t>(),
+                               token.const_data_ptr<int64_t>() + token.numel());
+  }
+  if (key_value.is_cpu() && key_value.scalar_type() == at::kFloat && shape.cap == 0)
     return query.defined() ? PackedAttention::apply(at::TensorList({key_value, query}), geometry)
                            : PackedAttention::apply(at::TensorList(key_value), geometry);
   return composed_attention(query, key_value, *geometry);

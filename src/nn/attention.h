@@ -10,12 +10,21 @@ namespace molt {
 struct AttentionShape {
   int64_t heads;
   int64_t head_width;
+  int64_t key_value_heads = 0;  // grouped queries: a divisor of `heads`; 0: as many
+  bool causal = false;          // a token sees itself and those before it
+  int64_t window = 0;           // causal: at most so many, itself included; 0: all
+  double scale = 0;             // of the scores; 0: 1 / sqrt(head_width)
+  double cap = 0;               // scores become cap * tanh(score / cap); 0: off
+
+  int64_t groups() const { return key_value_heads ? key_value_heads : heads; }
+  int64_t query_columns() const { return heads * head_width; }
+  int64_t key_columns() const { return groups() * head_width; }
 };
 
-// query [Tq, H * d] and key_value [T, 2 * H * d] (keys, then values), or with `query` undefined
-// key_value is the fused [T, 3 * H * d] (queries, keys, values). query_rows: the rows of the
-// queries; their sequences are those of `rows`. `mask` is of the attention probabilities. Returns
-// [Tq, H * d].
+// query [Tq, H * d] and key_value [T, 2 * G * d] (keys, then values; G key-value heads), or with
+// `query` undefined key_value is the fused [T, (H + 2 G) * d] (queries, keys, values). query_rows:
+// the rows of the queries; their sequences are those of `rows`, which are whole. `mask` is of the
+// attention probabilities. Returns [Tq, H * d].
 Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
                         const Rows& rows, AttentionShape shape, const DropoutMask& mask);
 

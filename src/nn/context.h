@@ -54,11 +54,19 @@ class MeasureTable {
   std::vector<Tensor> sums_;
 };
 
+// Of the router of one linear, over tokens.
+struct ExpertRecord {
+  Tensor load;              // [experts] double: how many tokens used each
+  double entropy = 0;       // normalised Shannon entropies, summed
+  int64_t tokens = 0, everything = 0;  // those that were sent to all experts by an entropy switch
+};
+
 // Counts for pictures: how often each position chose each block, and the entropy of the gate there.
 struct RoutingRecord {
   Tensor choices;               // [positions, blocks] int64
   std::vector<double> entropy;  // per position, summed over tokens, in nats
   std::vector<int64_t> tokens;  // per position, the number of summands
+  std::map<std::string, ExpertRecord> experts;  // by module path
   bool keeps_probabilities = false;
   std::map<int64_t, Tensor> probabilities;  // by position: [T, blocks] of the last pass, where kept
 

@@ -21,8 +21,14 @@ FeedForward::FeedForward(LinearGroup up, LinearGroup down, std::string activatio
     : up(std::move(up)), down(std::move(down)), activation_(std::move(activation)) {}
 
 Tensor FeedForward::base(const Tensor& x, const Call& call) const {
-  const Tensor inner = activate(up.forward(x, call), activation_);  // [T, intermediate]
-  return down.forward(inner, call);                                 // [T, D]
+  return down.forward(activated(up.forward(x, call)), call);  // [T, D]
+}
+
+Tensor FeedForward::activated(const Tensor& y) const {
+  if (!is_gated()) return activate(y, activation_);
+  if (activation_ == "silu" || activation_ == "swish") return swiglu(y);
+  const int64_t width = y.size(1) / 2;
+  return activate(y.narrow(1, 0, width), activation_) * y.narrow(1, width, width);
 }
 
 Tensor FeedForward::forward(const Tensor& x, const Call& call) {

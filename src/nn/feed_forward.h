@@ -14,14 +14,17 @@ class FeedForwardAdapter {
   virtual bool is_random() const = 0;
 };
 
-// down(activation(up(x))), without residual and norm. Activations: gelu (exact), gelu_new (tanh),
-// relu, silu.
+// down(activation(up(x))), or, where `up` is a group of gate and up, down(activation(gate(x)) *
+// up(x)); without residual and norm. Activations: gelu (exact), gelu_new (tanh), relu, silu.
 class FeedForward {
  public:
   FeedForward(LinearGroup up, LinearGroup down, std::string activation);
 
   Tensor forward(const Tensor& x, const Call& call);  // [T, D] to [T, D]
   Tensor base(const Tensor& x, const Call& call) const;
+  // What goes into `down`, from what comes out of `up`: [T, F or 2 F] to [T, F].
+  Tensor activated(const Tensor& y) const;
+  bool is_gated() const { return up.members().size() == 2; }
 
   LinearGroup up, down;
   std::shared_ptr<FeedForwardAdapter> adapter;  // the slot
@@ -32,5 +35,8 @@ class FeedForward {
 
 const std::vector<std::string>& activation_names();
 Tensor activate(const Tensor& x, const std::string& activation);
+
+// silu(gate) * up for y = [gate, up] [T, 2 F]: [T, F]. One node that keeps y alone.
+Tensor swiglu(const Tensor& y);
 
 }  // namespace molt

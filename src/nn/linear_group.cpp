@@ -3,8 +3,9 @@
 namespace molt {
 
 const std::vector<std::string>& role_names() {
-  static const std::vector<std::string> names = {"query",  "key",      "value",  "attention_output",
-                                                 "ffn_up", "ffn_down", "pooler", "classifier"};
+  static const std::vector<std::string> names = {
+      "query",  "key",      "value",  "attention_output", "ffn_gate",
+      "ffn_up", "ffn_down", "pooler", "classifier"};
   return names;
 }
 
@@ -13,23 +14,24 @@ std::string role_name(Role role) {
 }
 
 LinearGroup::LinearGroup(std::vector<Member> members, int64_t in, int64_t block,
-                         const at::TensorOptions& options)
+                         const at::TensorOptions& options, bool biased)
     : members_(std::move(members)), block_(block) {
   MOLT_CHECK(!members_.empty(), "a group without members");
   weight = at::empty({members_.back().end, in}, options);
-  bias = at::empty({members_.back().end}, options);
+  if (biased) bias = at::empty({members_.back().end}, options);
 }
 
 Tensor LinearGroup::weight_of(MemberRange range) const {
   return weight.narrow(0, first_column(range), columns(range));
 }
 
-Tensor LinearGroup::bias_of(MemberRange range) const {
+std::optional<Tensor> LinearGroup::bias_of(MemberRange range) const {
+  if (!bias.defined()) return std::nullopt;
   return bias.narrow(0, first_column(range), columns(range));
 }
 
 Tensor LinearGroup::base(const Tensor& x, MemberRange range) const {
-  return at::addmm(bias_of(range), x, weight_of(range).t());  // [T, columns]
+  return at::linear(x, weight_of(range), bias_of(range));  // [T, columns]
 }
 
 Tensor LinearGroup::forward(const Tensor& x, const Call& call) const {

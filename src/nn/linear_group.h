@@ -6,7 +6,17 @@
 
 namespace molt {
 
-enum class Role { query, key, value, attention_output, ffn_up, ffn_down, pooler, classifier };
+enum class Role {
+  query,
+  key,
+  value,
+  attention_output,
+  ffn_gate,
+  ffn_up,
+  ffn_down,
+  pooler,
+  classifier
+};
 const std::vector<std::string>& role_names();
 std::string role_name(Role role);
 
@@ -40,9 +50,9 @@ class GroupAdapter {
 
 class LinearGroup {
  public:
-  // Weights are left uninitialised: [sum(out), in] and [sum(out)].
+  // Weights are left uninitialised: [sum(out), in] and, unless `biased` is false, [sum(out)].
   LinearGroup(std::vector<Member> members, int64_t in, int64_t block,
-              const at::TensorOptions& options);
+              const at::TensorOptions& options, bool biased = true);
 
   Tensor forward(const Tensor& x, const Call& call) const;  // [T, D] to [T, sum(out)]
   Tensor forward(const Tensor& x, const Call& call, MemberRange range) const;
@@ -54,15 +64,15 @@ class LinearGroup {
   int64_t columns(MemberRange range) const {
     return members_[range.last - 1].end - members_[range.first].begin;
   }
-  Tensor weight_of(MemberRange range) const;  // [columns, in], a view
-  Tensor bias_of(MemberRange range) const;    // [columns], a view
+  Tensor weight_of(MemberRange range) const;               // [columns, in], a view
+  std::optional<Tensor> bias_of(MemberRange range) const;  // [columns], a view
 
   const std::vector<Member>& members() const { return members_; }
   int64_t in() const { return weight.size(1); }
   int64_t block() const { return block_; }  // -1 outside the layer stack
   const std::string& site() const { return members_.front().name; }
 
-  Tensor weight, bias;                    // frozen unless a method trains them
+  Tensor weight, bias;                    // frozen unless a method trains them; no bias: undefined
   std::shared_ptr<GroupAdapter> adapter;  // the slot
 
  private:

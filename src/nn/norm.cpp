@@ -52,11 +52,23 @@ Tensor LayerNorm::forward(const Tensor& x) const {
   return at::layer_norm(x, {x.size(1)}, weight, bias, epsilon);
 }
 
+DropoutMask SublayerEnd::mask(const Call& call) const {
+  return call.context.mask(dropout_, site_, call.path, "sublayer", call.rows);
+}
+
+Tensor SublayerEnd::add(const Tensor& x, const Tensor& residual, const Call& call) const {
+  const Tensor dropped = molt::dropout(x, mask(call));
+  return residual + (adapter ? adapter->forward(dropped, call) : dropped);
+}
+
+ResidualNorm::ResidualNorm(LayerNorm norm, Sublayer sublayer, int64_t block, double dropout)
+    : SublayerEnd(norm.name.substr(0, norm.name.rfind('.')), norm.name, sublayer, block, dropout),
+      norm(std::move(norm)) {}
+
 Tensor ResidualNorm::forward(const Tensor& x, const Tensor& residual, const Call& call) const {
-  const DropoutMask mask = call.context.mask(dropout_, norm.name, call.path, "sublayer", call.rows);
   if (!adapter)
-    return DropoutAddNorm::apply(x, residual, norm.weight, norm.bias, norm.epsilon, mask);
-  const Tensor adapted = adapter->forward(molt::dropout(x, mask), call);  // [T, D]
+    return DropoutAddNorm::apply(x, residual, norm.weight, norm.bias, norm.epsilon, mask(call));
+  const Tensor adapted = adapter->forward(molt::dropout(x, mask(call)), call);  // [T, D]
   return DropoutAddNorm::apply(adapted, residual, norm.weight, norm.bias, norm.epsilon,
                                DropoutMask{});
 }

@@ -24,26 +24,47 @@ class OutputAdapter {
 
 enum class Sublayer { attention, feed_forward };
 
-// The end of a post-norm sublayer, with the third kind of slot.
-class ResidualNorm {
+// The end of a sublayer, residual + dropout(x), with the third kind of slot. Blocks stay where they
+// are made, so that `norms` may point into them.
+class SublayerEnd {
  public:
-  ResidualNorm(LayerNorm norm, Sublayer sublayer, int64_t block, double dropout)
-      : norm(std::move(norm)), sublayer_(sublayer), block_(block), dropout_(dropout) {}
+  // `path`: the module whose output this is; `site` names the random stream of the dropout.
+  SublayerEnd(std::string path, std::string site, Sublayer sublayer, int64_t block, double dropout)
+      : path_(std::move(path)),
+        site_(std::move(site)),
+        sublayer_(sublayer),
+        block_(block),
+        dropout_(dropout) {}
 
   // `call.rows` are the rows of x. [T, D]
-  Tensor forward(const Tensor& x, const Tensor& residual, const Call& call) const;
+  Tensor add(const Tensor& x, const Tensor& residual, const Call& call) const;
 
+  const std::string& path() const { return path_; }
   Sublayer sublayer() const { return sublayer_; }
   int64_t block() const { return block_; }
   double dropout() const { return dropout_; }
 
-  LayerNorm norm;
-  std::shared_ptr<OutputAdapter> adapter;  // the slot
+  std::shared_ptr<OutputAdapter> adapter;              // the slot
+  std::vector<std::pair<std::string, Tensor*>> norms;  // weights of the norm of this sublayer
+
+ protected:
+  DropoutMask mask(const Call& call) const;
 
  private:
+  std::string path_, site_;
   Sublayer sublayer_;
   int64_t block_;
   double dropout_;
+};
+
+// The end of a post-norm sublayer: LN(residual + dropout(x)).
+class ResidualNorm : public SublayerEnd {
+ public:
+  ResidualNorm(LayerNorm norm, Sublayer sublayer, int64_t block, double dropout);
+  // `call.rows` are the rows of x. [T, D]
+  Tensor forward(const Tensor& x, const Tensor& residual, const Call& call) const;
+
+  LayerNorm norm;
 };
 
 }  // namespace molt

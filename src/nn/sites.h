@@ -19,14 +19,20 @@ struct WeightSlot {
   int64_t begin, end;  // rows of dimension 0
   WeightKind kind;
   WeightPart part;
+  bool transposed = false;  // files hold [in, out] (GPT-2)
 
-  Tensor view() const { return storage->narrow(0, begin, end - begin); }
+  // Of the storage, or of a tensor of its shape, such as its gradient: as files hold it.
+  Tensor view_of(const Tensor& whole) const {
+    const Tensor rows = whole.narrow(0, begin, end - begin);
+    return transposed ? rows.t() : rows;
+  }
+  Tensor view() const { return view_of(*storage); }
 };
 
 struct Sites {
   std::vector<LinearGroup*> groups;  // those of the blocks, in the order of a forward pass
   std::vector<FeedForward*> feed_forwards;
-  std::vector<ResidualNorm*> outputs;
+  std::vector<SublayerEnd*> outputs;
   LayerStack* stack = nullptr;
   std::vector<WeightSlot> weights;
   int64_t width = 0;

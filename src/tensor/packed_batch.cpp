@@ -25,15 +25,18 @@ SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequ
   return out;
 }
 
-SelectedRows first_rows(const Rows& rows) {
+SelectedRows select_rows(const Rows& rows, const std::vector<int64_t>& chosen) {
+  MOLT_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(), "one row of each sequence");
   SelectedRows out;
-  Tensor index = at::empty({rows.sequences()}, at::kLong);
-  for (int64_t s = 0; s < rows.sequences(); ++s) index.data_ptr<int64_t>()[s] = rows.offsets[s];
   for (int64_t s = 0; s <= rows.sequences(); ++s) out.rows.offsets.push_back(s);
-  out.index = index.to(rows.example.device());
+  out.index = at::tensor(chosen, at::kLong).to(rows.example.device());
   out.rows.example = rows.example.index_select(0, out.index);
   out.rows.token = rows.token.index_select(0, out.index);
   return out;
+}
+
+SelectedRows first_rows(const Rows& rows) {
+  return select_rows(rows, {rows.offsets.begin(), rows.offsets.end() - 1});
 }
 
 PackedBatch pack(const std::vector<SequenceView>& sequences, const at::Device& device) {

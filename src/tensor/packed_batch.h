@@ -27,7 +27,8 @@ struct SelectedRows {
 };
 SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequences);
 
-// The first row of each sequence: what a classification head reads. As many rows as sequences.
+// One row of each sequence, given by its number among all rows: what a classification head reads.
+SelectedRows select_rows(const Rows& rows, const std::vector<int64_t>& chosen);
 SelectedRows first_rows(const Rows& rows);
 
 struct PackedBatch {

@@ -34,8 +34,8 @@ struct MaskKernels {
                        const MaskRow& row);
 };
 
-// A product and a sum round twice on every machine: fused where there is an instruction for it, they
-// would differ from one processor to the next.
+// A product and a sum round twice on every machine: fused where there is an instruction for it,
+// they would differ from one processor to the next.
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
 

@@ -56,8 +56,9 @@ Tensor dropout(const Tensor& x, const DropoutMask& mask);
 void mask_row(float* factors, int64_t count, RandomKey key, uint32_t token, uint32_t example,
               uint32_t step, uint32_t threshold, float scale);
 
-// The instruction sets that the mask kernels can use on this processor, the one in use first. All of
-// them give the same bits. `use_mask_kernels` takes another one, for tests; not while others draw.
+// The instruction sets that the mask kernels can use on this processor, the one in use first. All
+// of them give the same bits. `use_mask_kernels` takes another one, for tests; not while others
+// draw.
 std::vector<std::string> mask_kernel_names();
 void use_mask_kernels(const std::string& name);
 

@@ -69,6 +69,9 @@ NamedTensors read_tensors(const std::filesystem::path& file) {
 }
 
 NamedTensors read_model_tensors(const std::filesystem::path& folder) {
+  const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
+  if (has("pytorch_model.bin") && !has("model.safetensors") && !has("model.safetensors.index.json"))
+    return read_pickled_tensors(folder / "pytorch_model.bin");
   NamedTensors out;
   const TensorFiles model = open_model(folder);
   for (const SafetensorsFile& file : model.files()) append(file, out);

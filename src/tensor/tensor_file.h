@@ -18,6 +18,10 @@ NamedTensors read_tensors(const std::filesystem::path& file);
 // The model of a folder: model.safetensors, or the shards of model.safetensors.index.json.
 NamedTensors read_model_tensors(const std::filesystem::path& folder);
 
+// A pytorch_model.bin: the zip of torch.save with a dictionary of tensors. libtorch's reader knows
+// tensors and containers and runs nothing. UserError for anything else.
+NamedTensors read_pickled_tensors(const std::filesystem::path& file);
+
 // Writes atomically; tensors are made contiguous on the CPU. Equal tensors give byte-equal files.
 void write_tensors(const std::filesystem::path& file, const NamedTensors& tensors,
                    const std::map<std::string, std::string>& metadata = {});

@@ -33,9 +33,26 @@ TEST(PackedAttention, IsTheWeightedMeanOfTheValuesOfOneSequence) {
   EXPECT_NEAR(out[2][0].item<float>(), 1.5, 1e-6);
 }
 
+// A causal token sees itself and those before it, inside its window: with equal scores the means of
+// 1, (1, 2), (1, 2, 3) and, for a window of two, (2, 3).
+TEST(PackedAttention, HidesWhatComesLaterAndWhatIsOutsideOfTheWindow) {
+  const Rows rows = rows_of({3});
+  const Tensor qkv = at::zeros({3, 3});
+  for (int64_t t = 0; t < 3; ++t) qkv[t][2] = t + 1;
+  AttentionShape shape{.heads = 1, .head_width = 1, .causal = true};
+  EXPECT_TRUE(at::allclose(packed_attention(Tensor(), qkv, rows, rows, shape, {}),
+                           at::tensor({1.f, 1.5f, 2.f}).view({3, 1})));
+  shape.window = 2;
+  EXPECT_TRUE(at::allclose(packed_attention(Tensor(), qkv, rows, rows, shape, {}),
+                           at::tensor({1.f, 1.5f, 2.5f}).view({3, 1})));
+}
+
 struct Case {
   double probability;
   bool read_only_first;
+  int64_t key_value_heads = 0;
+  bool causal = false;
+  int64_t window = 0;
 };
 
 // The kernel against the composition of tensor operations in double precision: values and
@@ -43,13 +60,17 @@ struct Case {
 class PackedAttentionKernel : public testing::TestWithParam<Case> {};
 
 TEST_P(PackedAttentionKernel, EqualsTheCompositionOfTensorOperations) {
-  const AttentionShape shape{3, 8};
-  const int64_t width = 24;
+  AttentionShape shape{.heads = 6, .head_width = 8};
+  shape.key_value_heads = GetParam().key_value_heads;
+  shape.causal = GetParam().causal;
+  shape.window = GetParam().window;
+  const int64_t width = shape.query_columns(), keys = 2 * shape.key_columns();
   const Rows rows = rows_of({1, 70, 13, 129});
-  const SelectedRows first = first_rows(rows);
+  // The rows that a head would read: somewhere inside.
+  const SelectedRows first = select_rows(rows, {0, 41, 83, 84});
   const bool part = GetParam().read_only_first;
   const Rows& query_rows = part ? first.rows : rows;
-  const Tensor fused = at::randn({rows.tokens(), part ? 2 * width : 3 * width});
+  const Tensor fused = at::randn({rows.tokens(), part ? keys : width + keys});
   const Tensor separate = part ? at::randn({rows.sequences(), width}) : Tensor();
   const DropoutMask mask = mask_of(query_rows, GetParam().probability);
   const Tensor weights = at::randn({query_rows.tokens(), width});
@@ -67,7 +88,10 @@ TEST_P(PackedAttentionKernel, EqualsTheCompositionOfTensorOperations) {
 
 INSTANTIATE_TEST_SUITE_P(All, PackedAttentionKernel,
                          testing::Values(Case{0, false}, Case{0, true}, Case{0.2, false},
-                                         Case{0.2, true}));
+                                         Case{0.2, true}, Case{0, false, 2, true},
+                                         Case{0.2, false, 3, true}, Case{0, true, 2, true},
+                                         Case{0, false, 0, true, 5}, Case{0.2, true, 1, true, 20},
+                                         Case{0, false, 2}));
 
 }  // namespace
 }  // namespace molt

@@ -27,7 +27,7 @@ TEST(LinearGroup, ComputesARangeOfMembersAlone) {
   EXPECT_EQ(made.group.columns({1, 3}), 3);
   EXPECT_EQ(made.group.first_column({1, 3}), 2);
   EXPECT_SAME(made.group.weight_of({1, 2}), matrix({{1, 1}}));
-  EXPECT_SAME(made.group.bias_of({2, 3}), matrix({{20, 30}})[0]);
+  EXPECT_SAME(*made.group.bias_of({2, 3}), matrix({{20, 30}})[0]);
 }
 
 TEST(LinearGroup, RefusesAnInputOfAnotherWidth) {

@@ -14,6 +14,29 @@ namespace molt::test {
 // Tiny tensors gain nothing from threads, and ctest runs many programs at once.
 inline const bool kSingleThread = (at::set_num_threads(1), true);
 
+// A decoder with what its model type is known for, and with biases everywhere, so that every method
+// finds something.
+inline DecoderConfig tiny_decoder(const std::string& type, int64_t layers) {
+  DecoderConfig d;
+  d.head_width = 8;
+  d.key_value_heads = type == "gpt2" ? 2 : 1;
+  d.rotary.width = 8;
+  d.tied = type != "llama";
+  d.attention_biased = d.output_biased = d.feed_forward_biased = true;
+  d.windows.assign(static_cast<size_t>(layers), type == "mistral" ? 4 : 0);
+  d.normalises_heads = type == "qwen3";
+  if (type.starts_with("gemma")) {
+    d.norm_offset = 1;
+    d.embedding_scale = 4;
+  }
+  if (type == "gemma2") {
+    d.normalises_outputs = true;
+    d.attention_cap = d.logits_cap = 5;
+    d.windows[0] = 3;
+  }
+  return d;
+}
+
 inline ModelConfig tiny_config(const std::string& type, int64_t layers = 4) {
   ModelConfig c;
   c.model_type = type;
@@ -26,10 +49,17 @@ inline ModelConfig tiny_config(const std::string& type, int64_t layers = 4) {
   c.type_vocab_size = type == "roberta" ? 1 : 2;
   c.pad_token_id = type == "roberta" ? 1 : 0;
   c.hidden_dropout = c.attention_dropout = 0;
+  if (type == "bert" || type == "roberta") return c;
+  c.decoder = tiny_decoder(type, layers);
+  c.pad_token_id = -1;
+  c.type_vocab_size = 1;
+  c.layer_norm_epsilon = 1e-6;
+  if (type != "gpt2") c.hidden_act = type.starts_with("gemma") ? "gelu_pytorch_tanh" : "silu";
   return c;
 }
 
 inline HeadKind head_of(const ModelConfig& c) {
+  if (c.decoder) return HeadKind::last_token;
   return c.model_type == "roberta" ? HeadKind::dense : HeadKind::pooled;
 }
 

@@ -21,12 +21,15 @@ void BaseWeightBank::attach(const Sentence&, Sites& sites, Attachment& attachmen
   for (const WeightSlot& slot : sites.weights) {
     if (!is_chosen(slot, which)) continue;
     if (leaves.find(slot.storage) == leaves.end()) order.push_back(slot.storage);
-    const Tensor view = slot.view();
+    const Tensor view = slot.storage->narrow(0, slot.begin, slot.end - slot.begin);
     leaves[slot.storage].push_back(
         {slot.name, "base", view.sizes().vec(),
          slot.kind == WeightKind::matrix || slot.kind == WeightKind::embedding});
     attachment.note(slot.name, "trained", view.numel());
   }
+  if (order.empty())
+    throw UserError("method", "bitfit trains biases; this model has none",
+                    "Choose another method, such as lora.");
   for (Tensor* storage : order) attachment.trainables.add(storage, leaves[storage]);
 }
 

@@ -29,35 +29,34 @@ class BottleneckAdapter final : public OutputAdapter {
   std::string activation_;
 };
 
-// "....attention.output.LayerNorm" to "....attention.output".
-std::string parent(const std::string& path) {
-  return path.substr(0, path.rfind('.'));
-}
-
 }  // namespace
 
 void BottleneckBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
-  for (ResidualNorm* end : sites.outputs) {
+  const at::TensorOptions options = sites.weights.empty()
+                                        ? at::TensorOptions(at::kFloat)
+                                        : sites.weights.front().storage->options();
+  for (SublayerEnd* end : sites.outputs) {
     if (end->sublayer() == Sublayer::attention ? !after_attention : !after_feed_forward) continue;
     const auto& layers = sentence.sites.layers;
     if (layers && std::find(layers->begin(), layers->end(), end->block()) == layers->end())
       continue;
-    MOLT_CHECK(!end->adapter, "two adapters at " + end->norm.name);
-    const std::string name = parent(end->norm.name) + ".bottleneck.";
-    auto adapter = std::make_shared<BottleneckAdapter>(
-        sites.width, width, initial_deviation, activation,
-        derive(attachment.seed, name + "down.weight"), end->norm.weight.options());
+    MOLT_CHECK(!end->adapter, "two adapters at " + end->path());
+    const std::string name = end->path() + ".bottleneck.";
+    auto adapter =
+        std::make_shared<BottleneckAdapter>(sites.width, width, initial_deviation, activation,
+                                            derive(attachment.seed, name + "down.weight"), options);
     attachment.train(&adapter->down_weight, name + "down.weight", "adapter", true);
     attachment.train(&adapter->down_bias, name + "down.bias", "adapter", false);
     attachment.train(&adapter->up_weight, name + "up.weight", "adapter", true);
     attachment.train(&adapter->up_bias, name + "up.bias", "adapter", false);
     int64_t count = width * (2 * sites.width + 1) + sites.width;
     if (train_norms) {
-      attachment.train(&end->norm.weight, end->norm.name + ".weight", "adapter", false);
-      attachment.train(&end->norm.bias, end->norm.name + ".bias", "adapter", false);
-      count += 2 * sites.width;
+      for (const auto& [weight, tensor] : end->norms) {
+        attachment.train(tensor, weight, "adapter", false);
+        count += tensor->numel();
+      }
     }
-    attachment.note(parent(end->norm.name), "bottleneck " + std::to_string(width), count);
+    attachment.note(end->path(), "bottleneck " + std::to_string(width), count);
     end->adapter = adapter;
   }
 }

@@ -23,9 +23,9 @@ struct Plan : torch::CustomClassHolder {
 class LowRankLinear : public torch::autograd::Function<LowRankLinear> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
-                        const Tensor& bias, const Tensor& down, at::TensorList up,
+                        const std::optional<Tensor>& bias, const Tensor& down, at::TensorList up,
                         const c10::intrusive_ptr<Plan>& plan) {
-    Tensor y = at::addmm(bias, x, weight.t());                        // [T, O]
+    Tensor y = at::linear(x, weight, bias);                           // [T, O]
     const Tensor thin = at::mm(apply_mask(x, plan->mask), down.t());  // [T, R]
     for (size_t i = 0; i < plan->slices.size(); ++i) {
       const Slice& s = plan->slices[i];
@@ -36,6 +36,7 @@ class LowRankLinear : public torch::autograd::Function<LowRankLinear> {
     saved.insert(saved.end(), up.begin(), up.end());
     ctx->save_for_backward(std::move(saved));
     ctx->saved_data["plan"] = c10::IValue::make_capsule(plan);
+    ctx->saved_data["biased"] = bias.has_value();
     return y;
   }
 
@@ -62,7 +63,7 @@ class LowRankLinear : public torch::autograd::Function<LowRankLinear> {
         out[0].addmm_(d_thin, down);
     }
     if (ctx->needs_input_grad(1)) out[1] = at::mm(dy.t(), x);
-    if (ctx->needs_input_grad(2)) out[2] = dy.sum(0);
+    if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(2)) out[2] = dy.sum(0);
     out[3] = at::mm(d_thin.t(), apply_mask(x, plan.mask));  // [R, D]
     out.insert(out.end(), d_up.begin(), d_up.end());
     out.emplace_back();  // the plan

@@ -1,0 +1,98 @@
+// Legend: T tokens, S sequences, D hidden size, V vocabulary, C labels.
+#include "models/decoder.h"
+
+namespace molt {
+namespace {
+
+int64_t outputs_of(const ModelConfig& config, HeadKind head, int64_t labels) {
+  return head == HeadKind::none ? 0 : head == HeadKind::language ? config.vocab_size : labels;
+}
+
+// The last token of each sequence that is not padding; the last one where all are.
+SelectedRows last_rows(const PackedBatch& batch, int64_t pad_token_id) {
+  std::vector<int64_t> chosen;
+  const Tensor ids = batch.ids.to(at::kCPU);
+  const int64_t* id = ids.const_data_ptr<int64_t>();
+  for (int64_t s = 0; s < batch.rows.sequences(); ++s) {
+    const int64_t first = batch.rows.offsets[s], last = batch.rows.offsets[s + 1] - 1;
+    int64_t row = last;
+    while (row > first && id[row] == pad_token_id) --row;
+    chosen.push_back(id[row] == pad_token_id ? last : row);
+  }
+  return select_rows(batch.rows, chosen);
+}
+
+}  // namespace
+
+DecoderModel::DecoderModel(const ModelConfig& config, HeadKind head, int64_t labels,
+                           const std::string& base, const at::TensorOptions& options)
+    : config_(config),
+      prefix_(head == HeadKind::none ? "" : base),
+      words_(at::empty({config.vocab_size, config.hidden_size}, options)),
+      head_(head),
+      outputs_(outputs_of(config, head, labels)) {
+  MOLT_CHECK(config.decoder.has_value(), "a decoder without its settings");
+  MOLT_CHECK(head == HeadKind::none || head == HeadKind::language || head == HeadKind::last_token,
+             "a head of encoders");
+  const bool has_own_head = head == HeadKind::last_token || !config.decoder->tied;
+  if (head != HeadKind::none && has_own_head)
+    classifier_.emplace(LinearGroup(
+        {{Role::classifier, head == HeadKind::language ? "lm_head" : "score", 0, outputs_}},
+        config.hidden_size, -1, options, false));
+  sites_.stack = &stack_;
+  sites_.width = config.hidden_size;
+  sites_.initializer_range = config.initializer_range;
+}
+
+void DecoderModel::add_weight(const std::string& name, Tensor& storage, WeightKind kind) {
+  sites_.weights.push_back({name, &storage, 0, storage.size(0), kind, WeightPart::backbone});
+}
+
+void DecoderModel::add_group(LinearGroup& group) {
+  sites_.groups.push_back(&group);
+  for (const Member& m : group.members())
+    sites_.weights.push_back({m.name + ".weight", &group.weight, m.begin, m.end, WeightKind::matrix,
+                              WeightPart::backbone});
+  if (!group.bias.defined()) return;
+  for (const Member& m : group.members())
+    sites_.weights.push_back(
+        {m.name + ".bias", &group.bias, m.begin, m.end, WeightKind::bias, WeightPart::backbone});
+}
+
+void DecoderModel::add_head() {
+  if (!classifier_) return;
+  sites_.weights.push_back({classifier_->site() + ".weight", &classifier_->weight, 0, outputs_,
+                            WeightKind::matrix,
+                            head_ == HeadKind::language ? WeightPart::backbone : WeightPart::head});
+}
+
+int64_t DecoderModel::max_length() const {
+  // A base that grows with the length has no end.
+  const bool grows = decoder().rotary.kind == RotarySettings::Kind::dynamic;
+  return grows ? int64_t{1} << 24 : config_.max_positions;
+}
+
+Tensor DecoderModel::through_head(const Tensor& z) const {
+  const Tensor out = classifier_ ? classifier_->base(z, classifier_->all()) : at::linear(z, words_);
+  const double cap = decoder().logits_cap;
+  if (cap == 0 || head_ != HeadKind::language) return out;
+  return at::tanh(out / cap) * cap;
+}
+
+Tensor DecoderModel::logits(const PackedBatch& batch, ForwardContext& context) {
+  MOLT_CHECK(head_ != HeadKind::none, "logits of a base model");
+  const Tensor z = embed(batch, context);
+  if (head_ == HeadKind::language)
+    return through_head(final_norm(stack_.forward(z, batch.rows, context, nullptr)));  // [T, V]
+  const SelectedRows last = last_rows(batch, config_.pad_token_id);
+  return through_head(final_norm(stack_.forward(z, batch.rows, context, &last)));  // [S, C]
+}
+
+Tensor DecoderModel::last_hidden_state(const PackedBatch& batch, ForwardContext& context) {
+  const Tensor z =
+      final_norm(stack_.forward(embed(batch, context), batch.rows, context, nullptr));  // [T, D]
+  if (stack_.hidden_states) stack_.hidden_states->back() = z.detach();
+  return z;
+}
+
+}  // namespace molt

@@ -1,0 +1,52 @@
+// What causal models share: embeddings, the stack, the final norm and the heads. GPT-2 and the
+// LLaMA family fill the stack and say what stands around it.
+#pragma once
+
+#include "models/model.h"
+#include "nn/attention.h"
+
+namespace molt {
+
+class DecoderModel : public Model {
+ public:
+  const ModelConfig& config() const override { return config_; }
+  Sites& sites() override { return sites_; }
+  int64_t labels() const override { return outputs_; }
+  Tensor logits(const PackedBatch& batch, ForwardContext& context) override;
+  Tensor last_hidden_state(const PackedBatch& batch, ForwardContext& context) override;
+  Tensor pooled(const Tensor&, const Rows&) override { return {}; }
+  int64_t max_length() const override;
+
+ protected:
+  // `base`: the prefix of the names under a head ("model.", "transformer.").
+  DecoderModel(const ModelConfig& config, HeadKind head, int64_t labels, const std::string& base,
+               const at::TensorOptions& options);
+
+  virtual Tensor embed(const PackedBatch& batch, ForwardContext& context) const = 0;  // [T, D]
+  virtual Tensor final_norm(const Tensor& z) const = 0;
+
+  const DecoderConfig& decoder() const { return *config_.decoder; }
+  void add_weight(const std::string& name, Tensor& storage, WeightKind kind);
+  void add_group(LinearGroup& group);
+  void add_head();  // after everything else: files list it last
+
+  ModelConfig config_;
+  std::string prefix_;  // of the weights below the head
+  Tensor words_;        // [vocabulary, D]
+  LayerStack stack_;
+  Sites sites_;
+
+ private:
+  Tensor through_head(const Tensor& z) const;
+
+  HeadKind head_;
+  int64_t outputs_;
+  std::optional<LinearGroup> classifier_;  // lm_head where it is not the embedding, or score
+};
+
+std::unique_ptr<Model> make_gpt2(const ModelConfig& config, HeadKind head, int64_t labels,
+                                 const at::TensorOptions& options);
+std::unique_ptr<Model> make_llama(const ModelConfig& config, HeadKind head, int64_t labels,
+                                  const at::TensorOptions& options);
+
+}  // namespace molt

@@ -1,0 +1,21 @@
+// Root-mean-square normalisation (Zhang and Sennrich 2019): x / sqrt(mean(x^2) + epsilon) * (offset
+// + weight), over groups of `width` columns.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace molt {
+
+struct RmsNorm {
+  // offset: 1 where files hold the difference from one (Gemma).
+  RmsNorm(std::string name, int64_t width, double epsilon, double offset,
+          const at::TensorOptions& options);
+  // [T, G * width] to the same; each of the G groups by itself (norms of heads).
+  Tensor forward(const Tensor& x) const;
+
+  std::string name;  // the Hugging Face module path
+  Tensor weight;     // [width]
+  double epsilon, offset;
+};
+
+}  // namespace molt

@@ -1,0 +1,78 @@
+#include "nn/rotary.h"
+
+#include <cmath>
+
+#include "support/tiny_model.h"
+
+namespace molt::test {
+namespace {
+
+// One head of two columns at position p turns by p radians.
+TEST(Rotary, TurnsAPairByItsPosition) {
+  Rotary rotary(RotarySettings{.width = 2});
+  const Rows rows = rows_of({3});
+  const Tensor x = at::tensor({1.f, 0.f, 1.f, 0.f, 1.f, 0.f}).view({3, 2});
+  const Tensor y = rotary.forward(x, 1, rows, rows);
+  for (int64_t p = 0; p < 3; ++p) {
+    EXPECT_NEAR(y[p][0].item<float>(), std::cos(p), 1e-6);
+    EXPECT_NEAR(y[p][1].item<float>(), std::sin(p), 1e-6);
+  }
+}
+
+TEST(Rotary, LeavesTheColumnsAfterItsHeads) {
+  Rotary rotary(RotarySettings{.width = 4});
+  const Rows rows = rows_of({2, 3});
+  const Tensor x = draw({5, 12}, 1, "x");
+  const Tensor y = rotary.forward(x, 2, rows, rows);
+  EXPECT_SAME(y.narrow(1, 8, 4), x.narrow(1, 8, 4));
+  EXPECT_FALSE(at::equal(y.narrow(1, 0, 8), x.narrow(1, 0, 8)));
+}
+
+// The kernel of floats and the tensor operations of doubles, gradients included.
+TEST(Rotary, EqualsItsCompositionGradientsIncluded) {
+  for (const int64_t positions : {2, 64}) {  // dynamic: beyond its length and within
+    const RotarySettings settings{
+        .width = 4, .kind = RotarySettings::Kind::dynamic, .factor = 2, .positions = positions};
+    const Rows rows = rows_of({3, 5});
+    const auto run = [&](at::ScalarType type) {
+      Rotary rotary(settings);
+      const Tensor x = draw({8, 12}, 1, "x").to(type).requires_grad_(true);
+      const Tensor y = rotary.forward(x, 2, rows, rows);
+      (y * draw({8, 12}, 1, "weights").to(type)).sum().backward();
+      return std::pair(y.detach().to(at::kFloat), x.grad().to(at::kFloat));
+    };
+    const auto [y, dx] = run(at::kFloat);
+    const auto [expected, expected_dx] = run(at::kDouble);
+    EXPECT_CLOSE(y, expected, 1e-5);
+    EXPECT_CLOSE(dx, expected_dx, 1e-5);
+  }
+}
+
+// theta = 100, d = 4: plain frequencies 1 and 0.1.
+TEST(Rotary, FrequenciesFollowTheirRules) {
+  RotarySettings s{.width = 4, .base = 100};
+  const auto frequencies = [&](int64_t length) { return rotary_frequencies(s, length); };
+  EXPECT_CLOSE(frequencies(8), at::tensor({1.f, 0.1f}), 1e-6);
+  s.factor = 4;
+  s.kind = RotarySettings::Kind::linear;
+  EXPECT_CLOSE(frequencies(8), at::tensor({0.25f, 0.025f}), 1e-6);
+  // Twice the length: base 100 (4 * 2 - 3)^2 = 2500, so 1 / sqrt(2500).
+  s.kind = RotarySettings::Kind::dynamic;
+  s.positions = 8;
+  EXPECT_CLOSE(frequencies(8), at::tensor({1.f, 0.1f}), 1e-6);
+  EXPECT_CLOSE(frequencies(16), at::tensor({1.f, 0.02f}), 1e-6);
+  // Wave lengths 6.28 and 62.8 for 40 positions, factors 1 and 4: fast below 10, slow above 40.
+  s.kind = RotarySettings::Kind::llama3;
+  s.original_positions = 40;
+  EXPECT_CLOSE(frequencies(8), at::tensor({1.f, 0.025f}), 1e-6);
+  // YaRN: the ramp of 40 positions is below column 1 for 32 turns and above it for one.
+  s.kind = RotarySettings::Kind::yarn;
+  EXPECT_NEAR(rotary_amplitude(s), 0.1 * std::log(4) + 1, 1e-9);
+  EXPECT_NEAR(frequencies(8)[0].item<double>(), 1, 1e-6);
+  s.mscale = 2;
+  s.mscale_all = 1;
+  EXPECT_NEAR(rotary_amplitude(s), (0.2 * std::log(4) + 1) / (0.1 * std::log(4) + 1), 1e-9);
+}
+
+}  // namespace
+}  // namespace molt::test
