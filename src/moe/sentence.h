@@ -3,6 +3,7 @@
 #pragma once
 
 #include "moe/attachment.h"
+#include "moe/routing.h"
 
 namespace molt {
 
@@ -57,6 +58,8 @@ struct Sentence {
   SiteChoice sites;
   std::shared_ptr<const Bank> bank;
   std::optional<RouterSpec> router = std::nullopt;
+  std::optional<Routing> routing = std::nullopt;  // of tokens to experts
+  std::vector<Choice> losses = {};                // of that routing: parts of src/moe/loss
   std::optional<Blend> blend = std::nullopt;
   double balance = 0;  // weight of the load-balancing loss; 0: off
   bool evaluate_twice =

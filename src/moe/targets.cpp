@@ -22,6 +22,8 @@ bool expression_matches(const std::string& expression, const std::string& path) 
 
 bool target_selects(const std::string& target, const Member& member) {
   if (target == "all-linear") return true;
+  if (target == "feed-forward") return role_name(member.role).starts_with("ffn_");
+  if (target == "attention") return !role_name(member.role).starts_with("ffn_");
   const auto& roles = role_names();
   if (std::find(roles.begin(), roles.end(), target) != roles.end())
     return role_name(member.role) == target;
@@ -72,6 +74,7 @@ void check_choice(const SiteChoice& choice, const Sites& sites, const std::strin
     });
     if (matches) continue;
     std::vector<std::string> known = role_names();
+    known.insert(known.end(), {"all-linear", "attention", "feed-forward"});
     for (const LinearGroup* group : sites.groups)
       if (group->block() == 0)
         for (const Member& member : group->members()) known.push_back(member.name);

@@ -5,6 +5,9 @@
 
 namespace molt {
 
+// A target is a role, "all-linear", "attention" or "feed-forward" (the linears of that part of a
+// block), or a pattern of module paths.
+
 // Whether a module path is meant by a pattern: equal, ending with "." + pattern, or, where the
 // pattern has characters of a regular expression, a match of the whole path. UserError for a
 // malformed expression.

@@ -16,6 +16,23 @@ struct LowRankBank final : Bank {
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 };
 
+// Low-rank experts of linears, mixed by token: y = W x + sum_i g_i scaling B_i A_i dropout_i(x),
+// with a router for each linear (LoRA experts: LoRAMoE, MoLA, DynMoLE). The sentence says how they
+// route.
+struct ExpertBank final : Bank {
+  std::vector<int64_t> experts = {6};  // one number, or one for each layer
+  std::vector<int64_t> ranks = {8};    // one number, or one for each layer
+  double alpha = 16, dropout = 0;
+  bool rank_stabilised = false;
+  bool mask_for_each_expert = false;  // of the dropout; else one for each linear group
+  // Of the router: U(-b, b) with b = sqrt(6 / ((1 + router_range) in)), or, where it is set, N(0,
+  // router_deviation).
+  double router_range = 5;
+  std::optional<double> router_deviation;
+  std::string method = "mixture";  // for messages
+  void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
+};
+
 // Learned scales (IA3): of a linear's output, or of the input of an ffn_down.
 struct ScaleBank final : Bank {
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;

@@ -1,0 +1,32 @@
+#include "moe/entropy.h"
+
+#include <cmath>
+
+namespace molt {
+
+double Entropy::largest(int64_t experts) const {
+  const auto n = static_cast<double>(experts);
+  if (kind != Kind::tsallis || index == 1) return std::log(n);
+  return (1 - std::pow(n, 1 - index)) / (index - 1);
+}
+
+Tensor Entropy::of(const Tensor& probabilities) const {
+  const Tensor p = probabilities + eps;
+  Tensor out;
+  if (kind == Kind::shannon || index == 1)
+    out = -(p * p.log()).sum(1);
+  else if (kind == Kind::tsallis)
+    out = (1 - p.pow(index).sum(1)) / (index - 1);
+  else
+    out = (p.pow(index).sum(1) + 1e-10).log() / (1 - index);
+  return normalised ? out / largest(probabilities.size(1)) : out;
+}
+
+Entropy::Kind entropy_kind(const std::string& name) {
+  if (name == "tsallis") return Entropy::Kind::tsallis;
+  if (name == "renyi") return Entropy::Kind::renyi;
+  MOLT_CHECK(name == "shannon", "entropy " + name);
+  return Entropy::Kind::shannon;
+}
+
+}  // namespace molt

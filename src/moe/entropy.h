@@ -1,0 +1,24 @@
+// How undecided a router is. Legend: T tokens, E experts.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace molt {
+
+// Of probabilities p with eps added to each (not normalised again, as in the released DynMoLE):
+// tsallis: (1 - sum p^q) / (q - 1), for q = 1 the Shannon entropy; renyi: ln(sum p^q + 1e-10) / (1
+// - q); shannon: -sum p ln p. Normalised: divided by the value of equal probabilities, so 0 to 1
+// but for eps.
+struct Entropy {
+  enum class Kind { tsallis, renyi, shannon } kind = Kind::tsallis;
+  double index = 1.1;  // q
+  double eps = 1e-5;
+  bool normalised = true;
+
+  Tensor of(const Tensor& probabilities) const;  // [T, E] to [T], in the graph
+  double largest(int64_t experts) const;         // of equal probabilities, eps aside
+};
+
+Entropy::Kind entropy_kind(const std::string& name);
+
+}  // namespace molt

@@ -1,0 +1,51 @@
+// The mean entropy of the routers' probabilities: makes decisions sharper (DynMoLE, arXiv
+// 2504.00661).
+#include "moe/loss/objective.h"
+
+namespace molt {
+namespace {
+
+struct EntropyConfig final : ObjectiveConfig {
+  std::string kind = "tsallis";
+  double index = 1.1, eps = 1e-5;
+  bool normalised = true;
+
+  EntropyConfig() { weight = 0.01; }
+  void fields(FieldVisitor& v) override {
+    ObjectiveConfig::fields(v);
+    v.field("kind", kind, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
+    v.field("index", index, "Of tsallis and renyi.", {.maximum = 2, .above = 0});
+    v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
+    v.field("normalised", normalised, "Divide by the largest value.");
+  }
+};
+
+// Columns: the sum of entropies, the number of tokens.
+class EntropyObjective final : public Objective {
+ public:
+  explicit EntropyObjective(const Entropy& entropy) : entropy_(entropy) {}
+  int64_t columns(int64_t) const override { return 2; }
+  Tensor measure(const Routed& routed) const override {
+    const Tensor values = entropy_.of(routed.probabilities);  // [T]
+    return at::stack(
+        {values.sum(), at::full({}, static_cast<double>(values.numel()), values.options())});
+  }
+  Tensor formula(const Tensor& sums, int64_t) const override { return sums[0] / sums[1]; }
+
+ private:
+  Entropy entropy_;
+};
+
+}  // namespace
+
+void register_entropy(Registry<ObjectiveEntry>& registry) {
+  registry.add({"entropy", "Mean entropy of the routers' probabilities.",
+                [] { return std::make_unique<EntropyConfig>(); },
+                [](const Config& config) {
+                  const auto& c = dynamic_cast<const EntropyConfig&>(config);
+                  return std::make_unique<EntropyObjective>(
+                      Entropy{entropy_kind(c.kind), c.index, c.eps, c.normalised});
+                }});
+}
+
+}  // namespace molt

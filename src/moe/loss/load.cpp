@@ -1,0 +1,55 @@
+// Load balancing of token routers: E sum_i f_i P_i, with P_i the mean probability of expert i and
+// f_i its share of the load. `count` says what load is: selected, the share of tokens that chose it
+// (over all slots: k in balance; MoE-PEFT's MoLA and MixLoRA); share, the same divided by the mean
+// number of experts of a token (1 in balance; the original MoLA, Switch Transformer); weight, its
+// mean weight, through which gradients flow too (DynMoLE as released).
+#include "moe/loss/objective.h"
+
+namespace molt {
+namespace {
+
+struct LoadConfig final : ObjectiveConfig {
+  std::string count = "selected";
+
+  LoadConfig() { weight = 0.001; }
+  void fields(FieldVisitor& v) override {
+    ObjectiveConfig::fields(v);
+    v.field("count", count,
+            "The load of an expert: tokens that selected it, their share, or weight.",
+            {.choices = {"selected", "share", "weight"}});
+  }
+};
+
+// Columns: E loads, E probabilities, the number of tokens.
+class LoadObjective final : public Objective {
+ public:
+  explicit LoadObjective(std::string count) : count_(std::move(count)) {}
+  int64_t columns(int64_t experts) const override { return 2 * experts + 1; }
+  Tensor measure(const Routed& routed) const override {
+    const Tensor load = (count_ == "weight" ? routed.weights : routed.mask).sum(0);
+    return at::cat({load, routed.probabilities.sum(0),
+                    at::full({1}, static_cast<double>(routed.mask.size(0)), load.options())});
+  }
+  Tensor formula(const Tensor& sums, int64_t experts) const override {
+    const Tensor load = sums.narrow(0, 0, experts), tokens = sums[2 * experts];
+    const Tensor mean = sums.narrow(0, experts, experts) / tokens;
+    const Tensor total = count_ == "share" ? load.sum() : tokens;
+    return static_cast<double>(experts) * (load / total * mean).sum();
+  }
+
+ private:
+  std::string count_;
+};
+
+}  // namespace
+
+void register_load(Registry<ObjectiveEntry>& registry) {
+  registry.add({"load", "Evens out how much each expert is used.",
+                [] { return std::make_unique<LoadConfig>(); },
+                [](const Config& config) {
+                  return std::make_unique<LoadObjective>(
+                      dynamic_cast<const LoadConfig&>(config).count);
+                }});
+}
+
+}  // namespace molt

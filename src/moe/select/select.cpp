@@ -1,0 +1,38 @@
+#include "moe/select/select.h"
+
+namespace molt {
+namespace {
+
+class SelectChoices final : public ChoiceTable {
+ public:
+  std::vector<std::string> names() const override { return selects().names(); }
+  std::unique_ptr<Config> make(const std::string& name) const override {
+    return selects().get(name, "select.name", "selection").config();
+  }
+};
+
+}  // namespace
+
+const ChoiceTable& select_choices() {
+  static const SelectChoices choices;
+  return choices;
+}
+
+std::unique_ptr<Select> make_select(const Choice& choice) {
+  return selects().get(choice.name, "select.name", "selection").make(*choice.config);
+}
+
+Ranked ranked(const Tensor& probabilities) {
+  auto [values, experts] = at::sort(probabilities.detach(), true, 1, true);
+  return {experts, values};
+}
+
+Tensor Ranked::back(const Tensor& by_rank) const {
+  return at::zeros_like(by_rank).scatter_(1, experts, by_rank);
+}
+
+Tensor first_ranks(int64_t experts, int64_t count, const at::TensorOptions& options) {
+  return (at::arange(experts, options.dtype(at::kLong)) < count).to(options);
+}
+
+}  // namespace molt

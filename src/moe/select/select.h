@@ -1,0 +1,44 @@
+// Which experts a token uses, from the router's probabilities. A selection is a constant of the
+// graph: gradients reach the router through the weights of the chosen experts alone. Legend: T
+// tokens, E experts.
+#pragma once
+
+#include "base/fields.h"
+#include "base/registry.h"
+#include "tensor/tensor.h"
+
+namespace molt {
+
+class Select {
+ public:
+  virtual ~Select() = default;
+  // probabilities [T, E] to a mask of zeros and ones [T, E]. Equal probabilities: the lowest number
+  // first.
+  virtual Tensor mask(const Tensor& probabilities) const = 0;
+  // UserError where so many experts are too few for it.
+  virtual void check(int64_t experts, const std::string& where) const {}
+};
+
+struct SelectEntry {
+  std::string name, summary;
+  std::function<std::unique_ptr<Config>()> config;
+  std::function<std::unique_ptr<Select>(const Config&)> make;
+};
+
+// Every part of this folder, by file name. The table is generated.
+const Registry<SelectEntry>& selects();
+const ChoiceTable& select_choices();
+std::unique_ptr<Select> make_select(const Choice& choice);
+
+// Experts in falling order of probability: numbers and values, [T, E] each, and the mask of ranks
+// back in the order of experts.
+struct Ranked {
+  Tensor experts, probabilities;
+  Tensor back(const Tensor& by_rank) const;
+};
+Ranked ranked(const Tensor& probabilities);
+
+// The first `count` ranks of every token, [E] zeros and ones.
+Tensor first_ranks(int64_t experts, int64_t count, const at::TensorOptions& options);
+
+}  // namespace molt
