@@ -14,6 +14,7 @@ SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequ
   for (const int64_t s : sequences) {
     MOLT_CHECK(s >= 0 && s < rows.sequences(), "sequence " + std::to_string(s));
     out.rows.offsets.push_back(out.rows.offsets.back() + rows.length(s));
+    if (!rows.prompt.empty()) out.rows.prompt.push_back(rows.prompt[s]);
   }
   Tensor index = at::empty({out.rows.tokens()}, at::kLong);
   int64_t* next = index.data_ptr<int64_t>();
@@ -42,12 +43,16 @@ SelectedRows first_rows(const Rows& rows) {
 PackedBatch pack(const std::vector<SequenceView>& sequences, const at::Device& device) {
   PackedBatch batch;
   batch.rows.offsets.push_back(0);
-  bool typed = false;
+  bool typed = false, prompted = false;
   for (const SequenceView& sequence : sequences) {
     MOLT_CHECK(sequence.length > 0, "an empty sequence");
     batch.rows.offsets.push_back(batch.rows.offsets.back() + sequence.length);
     typed = typed || sequence.type_ids != nullptr;
+    prompted = prompted || sequence.prompt > 0;
+    MOLT_CHECK(sequence.prompt >= 0 && sequence.prompt <= sequence.length, "a prompt's length");
   }
+  if (prompted)
+    for (const SequenceView& sequence : sequences) batch.rows.prompt.push_back(sequence.prompt);
   const int64_t tokens = batch.rows.tokens();
   const Tensor ids = at::empty({tokens}, at::kLong), positions = at::empty({tokens}, at::kLong);
   const Tensor types = at::zeros({tokens}, at::kLong), example = at::empty({tokens}, at::kLong);

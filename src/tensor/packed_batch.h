@@ -11,6 +11,9 @@ struct Rows {
       offsets;     // [S + 1] on the host: sequence s is rows offsets[s] to offsets[s + 1]
   Tensor example;  // [T] int64: the example's number in its data set
   Tensor token;    // [T] int64: the token's number in its example
+  // [S] tokens at the start of each sequence that are its prompt: they may vote and carry no loss.
+  // Empty: no sequence has one.
+  std::vector<int64_t> prompt = {};
 
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t tokens() const { return offsets.back(); }
@@ -28,6 +31,7 @@ struct SelectedRows {
 SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequences);
 
 // One row of each sequence, given by its number among all rows: what a classification head reads.
+// Prompts are left behind: they are counted in rows of whole sequences.
 SelectedRows select_rows(const Rows& rows, const std::vector<int64_t>& chosen);
 SelectedRows first_rows(const Rows& rows);
 
@@ -44,6 +48,7 @@ struct SequenceView {
   const int32_t* type_ids;
   int64_t length;
   int64_t example;
+  int64_t prompt = 0;  // tokens at the start that are the prompt
 };
 
 // Packs sequences (each at least one token) into tensors on `device`.

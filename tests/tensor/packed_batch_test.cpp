@@ -33,6 +33,16 @@ TEST(SelectSequences, KeepsTheGivenOrderAndSaysWhereRowsCameFrom) {
   EXPECT_EQ(numbers(some.rows.example), (std::vector<int64_t>{12, 10, 10}));
 }
 
+TEST(SelectSequences, KeepsPromptsWhichRowsOfAHeadDoNot) {
+  static const std::vector<int32_t> ids = {5, 6, 7};
+  const PackedBatch batch =
+      pack({{ids.data(), nullptr, 3, 0, 2}, {ids.data(), nullptr, 2, 1, 0}}, at::kCPU);
+  EXPECT_EQ(batch.rows.prompt, (std::vector<int64_t>{2, 0}));
+  EXPECT_EQ(select_sequences(batch.rows, {1, 0}).rows.prompt, (std::vector<int64_t>{0, 2}));
+  EXPECT_TRUE(first_rows(batch.rows).rows.prompt.empty());
+  EXPECT_TRUE(three_sequences().rows.prompt.empty());
+}
+
 TEST(FirstRows, AreTheStartsOfTheSequences) {
   const SelectedRows first = first_rows(three_sequences().rows);
   EXPECT_EQ(numbers(first.index), (std::vector<int64_t>{0, 2, 5}));
