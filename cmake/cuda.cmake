@@ -15,9 +15,11 @@ if(MOLT_CUDA_KERNELS AND TORCH_CUDA_LIBRARIES)
   endif()
 endif()
 
+# Links the kernels to a target whose `sources` launch them. The definition stays with these files: all
+# others share a precompiled header that does not know it.
 function(molt_use_cuda target)
   if(MOLT_CUDA_FOUND)
     target_link_libraries(${target} PUBLIC molt_cuda)
-    target_compile_definitions(${target} PRIVATE MOLT_CUDA_KERNELS)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_DEFINITIONS MOLT_CUDA_KERNELS)
   endif()
 endfunction()

@@ -10,6 +10,10 @@ if(MOLD_PROGRAM)
   add_link_options(-fuse-ld=mold)
 endif()
 
+# The C++ library before libtorch, whose own copy of std::filesystem would otherwise stand in for the one that
+# our code was compiled for: with g++ 13 that ended in a crash when a folder was removed.
+add_link_options(-Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state)
+
 # -fPIC everywhere, so that programs can use the precompiled header of the libraries.
 function(molt_cxx_options)
   foreach(option ${ARGV})
