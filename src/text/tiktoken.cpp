@@ -1,12 +1,12 @@
 #include "text/tiktoken.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "base/scalars.h"
 #include "text/base64.h"
 #include "text/byte_level.h"
+#include "text/string_table.h"
 #include "text/unicode.h"
 #include "text/vocabulary.h"
 
@@ -17,7 +17,10 @@ namespace {
 constexpr const char* kPattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-using Ranks = std::unordered_map<std::string, int32_t>;  // by bytes
+struct Ranks {
+  std::vector<std::string> tokens;  // their bytes, in the order of the file; they stay in place
+  StringTable table;                // rank by bytes
+};
 
 [[noreturn]] void fail(const std::string& file, size_t line, const std::string& found) {
   throw UserError(file + ':' + std::to_string(line), found,
@@ -25,7 +28,9 @@ using Ranks = std::unordered_map<std::string, int32_t>;  // by bytes
 }
 
 Ranks read_ranks(std::string_view content, const std::string& file) {
-  Ranks ranks;
+  const auto lines = static_cast<size_t>(std::count(content.begin(), content.end(), '\n')) + 1;
+  Ranks ranks{.tokens = {}, .table = StringTable(lines)};
+  ranks.tokens.reserve(lines);  // the table points into the tokens
   size_t number = 0;
   for (size_t begin = 0; begin < content.size();) {
     const size_t end = std::min(content.find('\n', begin), content.size());
@@ -36,16 +41,17 @@ Ranks read_ranks(std::string_view content, const std::string& file) {
     if (line.empty()) continue;
     const size_t space = line.find(' ');
     const auto bytes = from_base64(line.substr(0, space));
-    const auto rank = space == std::string_view::npos
-                          ? std::nullopt
-                          : parse_integer(std::string(line.substr(space + 1)));
+    const auto rank =
+        space == std::string_view::npos ? std::nullopt : parse_integer(line.substr(space + 1));
     if (!bytes || bytes->empty() || !rank || *rank < 0 || *rank > kLargestTokenId)
       fail(file, number, "is not the base64 of a token and its rank");
-    if (!ranks.emplace(*bytes, static_cast<int32_t>(*rank)).second)
+    if (ranks.table.find(*bytes) >= 0)
       fail(file, number, "gives a rank to a token that an earlier line has");
+    ranks.tokens.push_back(*bytes);
+    ranks.table.add(ranks.tokens.back(), static_cast<int32_t>(*rank));
   }
   for (int byte = 0; byte < 256; ++byte)
-    if (!ranks.contains(std::string(1, static_cast<char>(byte))))
+    if (ranks.table.find(std::string(1, static_cast<char>(byte))) < 0)
       fail(file, number, "ends without a token for the byte " + std::to_string(byte));
   return ranks;
 }
@@ -58,29 +64,28 @@ std::string letters_of(std::string_view bytes) {
 
 // All ways to make each token of two others, the tokens in the order of their ranks.
 Json merges_of(const Ranks& ranks) {
-  std::vector<std::pair<int32_t, const std::string*>> tokens;
-  for (const auto& [bytes, rank] : ranks) tokens.emplace_back(rank, &bytes);
-  std::sort(tokens.begin(), tokens.end());
   Json merges = Json::array();
   struct Halves {
     int32_t left_rank, right_rank;
     size_t left_size;
   };
   std::vector<Halves> halves;
+  std::vector<std::pair<int32_t, std::string_view>> tokens;
+  for (const std::string& bytes : ranks.tokens) tokens.emplace_back(ranks.table.find(bytes), bytes);
+  std::sort(tokens.begin(), tokens.end());
   for (const auto& [rank, bytes] : tokens) {
     halves.clear();
-    for (size_t size = 1; size < bytes->size(); ++size) {
-      const auto left = ranks.find(bytes->substr(0, size));
-      const auto right = ranks.find(bytes->substr(size));
-      if (left != ranks.end() && right != ranks.end())
-        halves.push_back({left->second, right->second, size});
+    for (size_t size = 1; size < bytes.size(); ++size) {
+      const int32_t left = ranks.table.find(bytes.substr(0, size));
+      const int32_t right = left < 0 ? -1 : ranks.table.find(bytes.substr(size));
+      if (right >= 0) halves.push_back({left, right, size});
     }
     std::sort(halves.begin(), halves.end(), [](const Halves& a, const Halves& b) {
       return std::pair(a.left_rank, a.right_rank) < std::pair(b.left_rank, b.right_rank);
     });
     for (const Halves& half : halves)
-      merges.push_back(letters_of(std::string_view(*bytes).substr(0, half.left_size)) + ' ' +
-                       letters_of(std::string_view(*bytes).substr(half.left_size)));
+      merges.push_back(letters_of(bytes.substr(0, half.left_size)) + ' ' +
+                       letters_of(bytes.substr(half.left_size)));
   }
   return merges;
 }
@@ -114,7 +119,8 @@ Json tiktoken_tokenizer(const std::string& content, const std::string& file, Jso
   const Ranks ranks = read_ranks(content, file);
   Json vocabulary = Json::object();
   int64_t size = 0;
-  for (const auto& [bytes, rank] : ranks) {
+  for (const std::string& bytes : ranks.tokens) {
+    const int32_t rank = ranks.table.find(bytes);
     vocabulary[letters_of(bytes)] = rank;
     size = std::max<int64_t>(size, rank + 1);
   }
