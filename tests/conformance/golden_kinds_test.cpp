@@ -11,8 +11,8 @@ namespace {
 
 // The kinds that a test of this tree checks.
 const std::set<std::string>& checked_kinds() {
-  static const std::set<std::string> kinds = {"metrics", "minilm",       "model",
-                                              "molex",   "optimisation", "tokenizer"};
+  static const std::set<std::string> kinds = {"bpe_training", "metrics",      "minilm",   "model",
+                                              "molex",        "optimisation", "tokenizer"};
   return kinds;
 }
 
