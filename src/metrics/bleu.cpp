@@ -1,7 +1,6 @@
 #include "metrics/bleu.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdlib>
 
@@ -10,35 +9,17 @@
 namespace molt {
 namespace {
 
-constexpr size_t kLongest = 4;
+constexpr size_t kLongest = BleuCounts::kLongest;
 
-struct BleuCounts {
-  std::array<int64_t, kLongest> matches = {}, candidates = {};
-  int64_t length = 0, reference_length = 0;
-};
-
-// `references`: how many the segment counts as having.
-void add_segment(const Segment& segment, size_t references, BleuCounts& counts) {
-  WordSymbols symbols;
-  const SymbolSegment words = symbols_of(segment, symbols);
-  const auto length = static_cast<int64_t>(words.output.size());
-  const NgramCounts largest = largest_counts(words.references, kLongest);
-  for (const auto& [ngram, count] : count_ngrams(words.output, kLongest))
-    if (const auto found = largest.find(ngram); found != largest.end())
-      counts.matches[ngram.size() - 1] += std::min(count, found->second);
-  for (size_t n = 0; n < kLongest; ++n)
-    counts.candidates[n] += std::max<int64_t>(length - static_cast<int64_t>(n), 0);
-  counts.length += length;
-
-  std::vector<int64_t> lengths;
-  for (const Symbols& reference : words.references)
-    lengths.push_back(static_cast<int64_t>(reference.size()));
-  if (lengths.size() < references || lengths.empty()) lengths.push_back(0);
-  counts.reference_length +=
-      *std::min_element(lengths.begin(), lengths.end(), [&](int64_t a, int64_t b) {
-        const int64_t off_a = std::abs(a - length), off_b = std::abs(b - length);
-        return off_a < off_b || (off_a == off_b && a < b);
-      });
+int64_t closest_length(const std::vector<Symbols>& references, int64_t length) {
+  int64_t best = 0;
+  for (const Symbols& reference : references) {
+    const auto next = static_cast<int64_t>(reference.size());
+    if (next == 0) continue;
+    const int64_t off = std::abs(next - length), best_off = std::abs(best - length);
+    if (best == 0 || off < best_off || (off == best_off && next < best)) best = next;
+  }
+  return best;
 }
 
 double ratio(int64_t a, int64_t b) {
@@ -52,16 +33,35 @@ double brevity(const BleuCounts& counts) {
 
 }  // namespace
 
-double bleu(std::span<const Segment> segments) {
-  size_t references = 0;
-  for (const Segment& segment : segments)
-    references = std::max(references, segment.references.size());
-  BleuCounts counts;
-  for (const Segment& segment : segments) add_segment(segment, references, counts);
+void BleuCounts::add(const BleuCounts& other) {
+  for (size_t n = 0; n < kLongest; ++n) {
+    matches[n] += other.matches[n];
+    candidates[n] += other.candidates[n];
+  }
+  length += other.length;
+  reference_length += other.reference_length;
+}
+
+BleuCounts bleu_counts(const Segment& segment) {
+  WordSymbols symbols;
+  const SymbolSegment words = symbols_of(segment, symbols);
+  BleuCounts out;
+  out.length = static_cast<int64_t>(words.output.size());
+  out.reference_length = closest_length(words.references, out.length);
+  for (size_t n = 0; n < kLongest; ++n)
+    out.candidates[n] = std::max<int64_t>(out.length - static_cast<int64_t>(n), 0);
+  const NgramCounts largest = largest_counts(words.references, kLongest);
+  for (const auto& [ngram, count] : count_ngrams(words.output, kLongest))
+    if (const auto found = largest.find(ngram); found != largest.end())
+      out.matches[ngram.size() - 1] += std::min(count, found->second);
+  return out;
+}
+
+double bleu(const BleuCounts& counts) {
   double sum = 0;
   int64_t smoothing = 1;
   for (size_t n = 0; n < kLongest; ++n) {
-    if (counts.candidates[n] == 0) continue;  // too short for such n-grams: counts as 1
+    if (counts.candidates[n] == 0) continue;
     if (counts.matches[n] == 0)
       sum -= std::log(static_cast<double>((smoothing *= 2) * counts.candidates[n]));
     else
@@ -70,10 +70,14 @@ double bleu(std::span<const Segment> segments) {
   return std::exp(sum / kLongest) * brevity(counts);
 }
 
-double segment_bleu(const Segment& segment, double added) {
-  constexpr double kSmallestMatches = 1e-15, kSmallestCandidates = 1e-9;  // those of e2e-metrics
+double bleu(std::span<const Segment> segments) {
   BleuCounts counts;
-  add_segment(segment, segment.references.size(), counts);
+  for (const Segment& segment : segments) counts.add(bleu_counts(segment));
+  return bleu(counts);
+}
+
+double segment_bleu(const BleuCounts& counts, double added) {
+  constexpr double kSmallestMatches = 1e-15, kSmallestCandidates = 1e-9;  // those of e2e-metrics
   if (counts.length == 0) return 0;
   double sum = 0;
   for (size_t n = 0; n < kLongest; ++n)

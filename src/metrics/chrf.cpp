@@ -1,3 +1,6 @@
+// Characters have many n-grams: instead of a table of them, each text has its positions in the
+// order of the characters that follow. Equal n-grams of any length are neighbours there, and two
+// texts are compared by one walk along both.
 #include "metrics/chrf.h"
 
 #include <algorithm>
@@ -33,35 +36,69 @@ double f_score(const ChrfCounts& counts) {
   return 100 * (1 + kBeta2) * precision * recall / (kBeta2 * precision + recall);
 }
 
-Symbols without_spaces(const std::string& text) {
-  Symbols out = code_points(text);
-  std::erase_if(out, is_space);
-  return out;
+class Characters {
+ public:
+  explicit Characters(const std::string& text) : characters_(code_points(text)) {
+    std::erase_if(characters_, is_space);
+    const Ngram all = characters_;
+    for (size_t i = 0; i < all.size(); ++i) sorted_.push_back(all.substr(i, kLongest));
+    std::sort(sorted_.begin(), sorted_.end());
+  }
+  Characters(const Characters&) = delete;
+  Characters& operator=(const Characters&) = delete;
+
+  int64_t ngrams(size_t n) const {
+    return std::max<int64_t>(static_cast<int64_t>(sorted_.size() + 1) - static_cast<int64_t>(n), 0);
+  }
+
+  // The sorted n-grams of length n that are equal to the one at `at`, which moves behind them.
+  // False at the end; positions too near to the end of the text have no such n-gram and are passed
+  // over.
+  bool next(size_t n, size_t& at, Ngram& ngram, int64_t& count) const {
+    while (at < sorted_.size() && sorted_[at].size() < n) ++at;
+    if (at == sorted_.size()) return false;
+    ngram = sorted_[at].substr(0, n);
+    for (count = 0; at < sorted_.size() && sorted_[at].substr(0, n) == ngram; ++at) ++count;
+    return true;
+  }
+
+ private:
+  Symbols characters_;
+  std::vector<Ngram> sorted_;
+};
+
+int64_t count_matches(const Characters& a, const Characters& b, size_t n) {
+  size_t at_a = 0, at_b = 0;
+  Ngram from_a, from_b;
+  int64_t count_a = 0, count_b = 0, matches = 0;
+  bool more = a.next(n, at_a, from_a, count_a) && b.next(n, at_b, from_b, count_b);
+  while (more) {
+    const int order = from_a.compare(from_b);
+    if (order == 0) matches += std::min(count_a, count_b);
+    more = (order > 0 || a.next(n, at_a, from_a, count_a)) &&
+           (order < 0 || b.next(n, at_b, from_b, count_b));
+  }
+  return matches;
 }
 
-ChrfCounts compare(const NgramCounts& output, const NgramCounts& reference) {
+ChrfCounts compare(const Characters& output, const Characters& reference) {
   ChrfCounts counts;
-  for (const auto& [ngram, count] : reference) counts[ngram.size() - 1].reference += count;
-  for (const auto& [ngram, count] : output) {
-    LengthCounts& n = counts[ngram.size() - 1];
-    n.output += count;
-    if (const auto found = reference.find(ngram); found != reference.end())
-      n.matches += std::min(count, found->second);
+  for (size_t n = 1; n <= kLongest; ++n) {
+    const int64_t references = reference.ngrams(n);
+    // An output's n-grams are not held against it where the reference is too short to have any.
+    counts[n - 1] = {.output = references == 0 ? 0 : output.ngrams(n),
+                     .reference = references,
+                     .matches = count_matches(output, reference, n)};
   }
-  // An output's n-grams are not held against it where the reference is too short to have any.
-  for (LengthCounts& n : counts)
-    if (n.reference == 0) n.output = 0;
   return counts;
 }
 
 ChrfCounts best_counts(const TextSegment& segment) {
-  const Symbols output = without_spaces(segment.output);
-  const NgramCounts output_ngrams = count_ngrams(output, kLongest);
+  const Characters output(segment.output);
   ChrfCounts best;
   double best_score = -1;
-  for (const std::string& text : segment.references) {
-    const Symbols reference = without_spaces(text);
-    const ChrfCounts counts = compare(output_ngrams, count_ngrams(reference, kLongest));
+  for (const std::string& reference : segment.references) {
+    const ChrfCounts counts = compare(output, Characters(reference));
     const double score = f_score(counts);
     if (score > best_score) {
       best_score = score;
@@ -73,8 +110,9 @@ ChrfCounts best_counts(const TextSegment& segment) {
 
 }  // namespace
 
-double chrf(std::span<const TextSegment> segments) {
+ChrfScores chrf(std::span<const TextSegment> segments) {
   ChrfCounts sums;
+  ChrfScores out;
   for (const TextSegment& segment : segments) {
     const ChrfCounts counts = best_counts(segment);
     for (size_t n = 0; n < kLongest; ++n) {
@@ -82,12 +120,10 @@ double chrf(std::span<const TextSegment> segments) {
       sums[n].reference += counts[n].reference;
       sums[n].matches += counts[n].matches;
     }
+    out.segments.push_back(f_score(counts));
   }
-  return f_score(sums);
-}
-
-double chrf(const TextSegment& segment) {
-  return chrf({&segment, 1});
+  out.system = f_score(sums);
+  return out;
 }
 
 }  // namespace molt

@@ -13,8 +13,10 @@ struct TextSegment {
   std::vector<std::string> references;
 };
 
-// Of a whole system: counts summed over segments, each against the reference that scores best.
-double chrf(std::span<const TextSegment> segments);
-double chrf(const TextSegment& segment);
+struct ChrfScores {
+  double system = 0;  // of counts summed over segments, each against the reference that scores best
+  std::vector<double> segments;
+};
+ChrfScores chrf(std::span<const TextSegment> segments);
 
 }  // namespace molt

@@ -20,42 +20,52 @@ NgramCounts document_frequency(const std::vector<SymbolSegment>& segments) {
   return out;
 }
 
+// How much an n-gram says: the log of the share of segments whose references have it, negated.
+class Weights {
+ public:
+  explicit Weights(const std::vector<SymbolSegment>& segments)
+      : frequency_(document_frequency(segments)),
+        log_segments_(std::log(static_cast<double>(segments.size()))) {}
+
+  double operator()(Ngram ngram) const {
+    const auto found = frequency_.find(ngram);
+    return log_segments_ -
+           (found == frequency_.end() ? 0 : std::log(static_cast<double>(found->second)));
+  }
+
+ private:
+  NgramCounts frequency_;
+  double log_segments_;
+};
+
+// A text as a vector with an entry for each n-gram: its count times its weight.
 struct Vector {
-  std::unordered_map<Ngram, double> weights;
+  NgramCounts counts;
   std::array<double, kLongest> norms = {};
   double length = 0;  // in bigrams, as coco-caption counts it
 };
 
-class Vectors {
- public:
-  Vectors(const NgramCounts& frequency, size_t segments)
-      : frequency_(frequency), log_segments_(std::log(static_cast<double>(segments))) {}
-
-  Vector operator()(const Symbols& words) const {
-    Vector out;
-    for (const auto& [ngram, count] : count_ngrams(words, kLongest)) {
-      const auto found = frequency_.find(ngram);
-      const double documents = found == frequency_.end() ? 1 : static_cast<double>(found->second);
-      const double weight = static_cast<double>(count) * (log_segments_ - std::log(documents));
-      out.weights.emplace(ngram, weight);
-      out.norms[ngram.size() - 1] += weight * weight;
-    }
-    for (double& norm : out.norms) norm = std::sqrt(norm);
-    out.length = words.empty() ? 0 : static_cast<double>(words.size() - 1);
-    return out;
+Vector vector_of(const Symbols& words, const Weights& weights) {
+  Vector out;
+  out.counts = count_ngrams(words, kLongest);
+  for (const auto& [ngram, count] : out.counts) {
+    const double entry = static_cast<double>(count) * weights(ngram);
+    out.norms[ngram.size() - 1] += entry * entry;
   }
+  for (double& norm : out.norms) norm = std::sqrt(norm);
+  out.length = words.empty() ? 0 : static_cast<double>(words.size() - 1);
+  return out;
+}
 
- private:
-  const NgramCounts& frequency_;
-  double log_segments_;
-};
-
-// The mean over n-gram lengths of the cosine, with the output's weights clipped to the reference's.
-double similarity(const Vector& output, const Vector& reference) {
+// The mean over n-gram lengths of the cosine, with the output's entries clipped to the reference's.
+double similarity(const Vector& output, const Vector& reference, const Weights& weights) {
   std::array<double, kLongest> products = {};
-  for (const auto& [ngram, weight] : output.weights)
-    if (const auto found = reference.weights.find(ngram); found != reference.weights.end())
-      products[ngram.size() - 1] += std::min(weight, found->second) * found->second;
+  for (const auto& [ngram, count] : output.counts)
+    if (const auto found = reference.counts.find(ngram); found != reference.counts.end()) {
+      const double weight = weights(ngram);
+      products[ngram.size() - 1] +=
+          static_cast<double>(std::min(count, found->second) * found->second) * weight * weight;
+    }
   double sum = 0;
   for (size_t n = 0; n < kLongest; ++n) {
     const double norms = output.norms[n] * reference.norms[n];
@@ -71,14 +81,13 @@ std::vector<double> cider(std::span<const Segment> segments) {
   WordSymbols symbols;
   std::vector<SymbolSegment> all;
   for (const Segment& segment : segments) all.push_back(symbols_of(segment, symbols));
-  const NgramCounts frequency = document_frequency(all);
-  const Vectors vector(frequency, all.size());
+  const Weights weights(all);
   std::vector<double> out;
   for (const SymbolSegment& segment : all) {
-    const Vector output = vector(segment.output);
+    const Vector output = vector_of(segment.output, weights);
     double sum = 0;
     for (const Symbols& reference : segment.references)
-      sum += similarity(output, vector(reference));
+      sum += similarity(output, vector_of(reference, weights), weights);
     out.push_back(
         segment.references.empty() ? 0 : 10 * sum / static_cast<double>(segment.references.size()));
   }

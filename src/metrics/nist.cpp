@@ -26,10 +26,12 @@ class Information {
       for (const Symbols& reference : segment.references) {
         count_ngrams(reference, kLongest, counts_);
         words_ += static_cast<int64_t>(reference.size());
+        references_ += !reference.empty();
       }
   }
 
   int64_t words() const { return words_; }
+  int64_t references() const { return references_; }
 
   // In bits; of an n-gram that occurs in a reference.
   double operator()(Ngram ngram) const {
@@ -43,14 +45,13 @@ class Information {
 
  private:
   NgramCounts counts_;
-  int64_t words_ = 0;
+  int64_t words_ = 0, references_ = 0;
   Ngram word_zero_;
 };
 
 enum class ZeroIs { a_word, false_in_perl };
 
-// `references`: how many each segment counts as having in the mean length of a reference.
-double nist_of(std::span<const Segment> segments, size_t references, ZeroIs zero) {
+double nist_of(std::span<const Segment> segments, ZeroIs zero) {
   WordSymbols symbols;
   const Symbols word_zero = zero == ZeroIs::a_word ? Symbols() : symbols({"0"});
   std::vector<SymbolSegment> all;
@@ -72,22 +73,20 @@ double nist_of(std::span<const Segment> segments, size_t references, ZeroIs zero
   double sum = 0;
   for (size_t n = 0; n < kLongest; ++n)
     sum += matched[n] / static_cast<double>(std::max<int64_t>(candidates[n], 1));
-  const double mean_length =
-      static_cast<double>(information.words()) / static_cast<double>(references);
+  const double references =
+      static_cast<double>(information.references()) / static_cast<double>(segments.size());
+  const double mean_length = static_cast<double>(information.words()) / references;
   return sum * length_penalty(static_cast<double>(candidates[0]) / mean_length);
 }
 
 }  // namespace
 
 double nist(std::span<const Segment> segments) {
-  size_t references = 0;
-  for (const Segment& segment : segments)
-    references = std::max(references, segment.references.size());
-  return nist_of(segments, references, ZeroIs::false_in_perl);
+  return nist_of(segments, ZeroIs::false_in_perl);
 }
 
 double segment_nist(const Segment& segment) {
-  return nist_of({&segment, 1}, segment.references.size(), ZeroIs::a_word);
+  return nist_of({&segment, 1}, ZeroIs::a_word);
 }
 
 }  // namespace molt
