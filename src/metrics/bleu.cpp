@@ -50,10 +50,10 @@ BleuCounts bleu_counts(const Segment& segment) {
   out.reference_length = closest_length(words.references, out.length);
   for (size_t n = 0; n < kLongest; ++n)
     out.candidates[n] = std::max<int64_t>(out.length - static_cast<int64_t>(n), 0);
-  const NgramCounts largest = largest_counts(words.references, kLongest);
+  const LargestCounts largest = largest_counts(words.references, kLongest);
   for (const auto& [ngram, count] : count_ngrams(words.output, kLongest))
     if (const auto found = largest.find(ngram); found != largest.end())
-      out.matches[ngram.size() - 1] += std::min(count, found->second);
+      out.matches[ngram.size() - 1] += std::min(count, found->second.largest);
   return out;
 }
 

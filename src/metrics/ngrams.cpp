@@ -34,13 +34,19 @@ SymbolSegment symbols_of(const Segment& segment, WordSymbols& symbols) {
   return out;
 }
 
-NgramCounts largest_counts(const std::vector<Symbols>& references, size_t longest) {
-  NgramCounts out;
-  for (const Symbols& reference : references)
-    for (const auto& [ngram, count] : count_ngrams(reference, longest)) {
-      int64_t& largest = out[ngram];
-      largest = std::max(largest, count);
-    }
+// One table for all references: most of their n-grams are the same.
+LargestCounts largest_counts(const std::vector<Symbols>& references, size_t longest) {
+  LargestCounts out;
+  for (size_t r = 0; r < references.size(); ++r) {
+    const Ngram whole = references[r];
+    for (size_t begin = 0; begin < whole.size(); ++begin)
+      for (size_t n = 1; n <= longest && begin + n <= whole.size(); ++n) {
+        LargestCount& count = out[whole.substr(begin, n)];
+        count.in_last = count.last == r ? count.in_last + 1 : 1;
+        count.last = r;
+        count.largest = std::max(count.largest, count.in_last);
+      }
+  }
   return out;
 }
 

@@ -35,6 +35,12 @@ struct SymbolSegment {
 SymbolSegment symbols_of(const Segment& segment, WordSymbols& symbols);
 
 // For each n-gram of the references the largest count in any one of them.
-NgramCounts largest_counts(const std::vector<Symbols>& references, size_t longest);
+struct LargestCount {
+  int64_t largest = 0;
+  int64_t in_last = 0;  // in the last reference that has it,
+  size_t last = 0;      // which is this one
+};
+using LargestCounts = std::unordered_map<Ngram, LargestCount>;
+LargestCounts largest_counts(const std::vector<Symbols>& references, size_t longest);
 
 }  // namespace molt

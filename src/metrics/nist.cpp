@@ -62,11 +62,11 @@ double nist_of(std::span<const Segment> segments, ZeroIs zero) {
   std::array<double, kLongest> matched = {};  // bits
   std::array<int64_t, kLongest> candidates = {};
   for (const SymbolSegment& segment : all) {
-    const NgramCounts largest = largest_counts(segment.references, kLongest);
+    const LargestCounts largest = largest_counts(segment.references, kLongest);
     for (const auto& [ngram, count] : count_ngrams(segment.output, kLongest))
       if (const auto found = largest.find(ngram); found != largest.end())
         matched[ngram.size() - 1] +=
-            information(ngram) * static_cast<double>(std::min(count, found->second));
+            information(ngram) * static_cast<double>(std::min(count, found->second.largest));
     for (size_t n = 0; n < std::min(kLongest, segment.output.size()); ++n)
       candidates[n] += static_cast<int64_t>(segment.output.size() - n);
   }

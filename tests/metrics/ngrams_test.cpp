@@ -20,10 +20,11 @@ TEST(Ngrams, AreCountedUpToTheLongest) {
 
 TEST(Ngrams, CountMostInOneReference) {
   WordSymbols symbols;
-  const std::vector<Symbols> references = {symbols({"a", "a"}), symbols({"a", "b"})};
-  const NgramCounts counts = largest_counts(references, 1);
-  EXPECT_EQ(counts.at(Ngram(references[0]).substr(0, 1)), 2);
-  EXPECT_EQ(counts.at(Ngram(references[1]).substr(1, 1)), 1);
+  const std::vector<Symbols> references = {symbols({"a", "a"}), symbols({"a", "b"}),
+                                           symbols({"a"})};
+  const LargestCounts counts = largest_counts(references, 1);
+  EXPECT_EQ(counts.at(Ngram(references[0]).substr(0, 1)).largest, 2);
+  EXPECT_EQ(counts.at(Ngram(references[1]).substr(1, 1)).largest, 1);
 }
 
 TEST(WhiteSpace, IsThatOfUnicode) {
