@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
-#include "metrics/ngrams.h"
 #include "metrics/white_space.h"
 
 namespace molt {
@@ -36,16 +36,32 @@ double f_score(const ChrfCounts& counts) {
   return 100 * (1 + kBeta2) * precision * recall / (kBeta2 * precision + recall);
 }
 
+// Up to six characters as one number, the first in the highest bits; it compares as they do. A
+// character is its code point + 1, so that 0 is none.
+using Key = unsigned __int128;
+constexpr int kBits = 21;
+
+Key first_of(Key key, size_t n) {
+  const int dropped = kBits * static_cast<int>(kLongest - n);
+  return key >> dropped << dropped;
+}
+
+bool has_length(Key key, size_t n) {
+  return (key >> (kBits * static_cast<int>(kLongest - n)) & ((1u << kBits) - 1)) != 0;
+}
+
 class Characters {
  public:
-  explicit Characters(const std::string& text) : characters_(code_points(text)) {
-    std::erase_if(characters_, is_space);
-    const Ngram all = characters_;
-    for (size_t i = 0; i < all.size(); ++i) sorted_.push_back(all.substr(i, kLongest));
+  explicit Characters(const std::string& text) {
+    Key next = 0;
+    std::u32string characters = code_points(text);
+    std::erase_if(characters, is_space);
+    for (size_t i = characters.size(); i-- > 0;) {
+      next = next >> kBits | static_cast<Key>(characters[i] + 1) << (kBits * (kLongest - 1));
+      sorted_.push_back(next);
+    }
     std::sort(sorted_.begin(), sorted_.end());
   }
-  Characters(const Characters&) = delete;
-  Characters& operator=(const Characters&) = delete;
 
   int64_t ngrams(size_t n) const {
     return std::max<int64_t>(static_cast<int64_t>(sorted_.size() + 1) - static_cast<int64_t>(n), 0);
@@ -54,29 +70,28 @@ class Characters {
   // The sorted n-grams of length n that are equal to the one at `at`, which moves behind them.
   // False at the end; positions too near to the end of the text have no such n-gram and are passed
   // over.
-  bool next(size_t n, size_t& at, Ngram& ngram, int64_t& count) const {
-    while (at < sorted_.size() && sorted_[at].size() < n) ++at;
+  bool next(size_t n, size_t& at, Key& ngram, int64_t& count) const {
+    while (at < sorted_.size() && !has_length(sorted_[at], n)) ++at;
     if (at == sorted_.size()) return false;
-    ngram = sorted_[at].substr(0, n);
-    for (count = 0; at < sorted_.size() && sorted_[at].substr(0, n) == ngram; ++at) ++count;
+    ngram = first_of(sorted_[at], n);
+    for (count = 0; at < sorted_.size() && first_of(sorted_[at], n) == ngram; ++at) ++count;
     return true;
   }
 
  private:
-  Symbols characters_;
-  std::vector<Ngram> sorted_;
+  std::vector<Key> sorted_;  // what begins at each position
 };
 
 int64_t count_matches(const Characters& a, const Characters& b, size_t n) {
   size_t at_a = 0, at_b = 0;
-  Ngram from_a, from_b;
+  Key from_a = 0, from_b = 0;
   int64_t count_a = 0, count_b = 0, matches = 0;
   bool more = a.next(n, at_a, from_a, count_a) && b.next(n, at_b, from_b, count_b);
   while (more) {
-    const int order = from_a.compare(from_b);
-    if (order == 0) matches += std::min(count_a, count_b);
-    more = (order > 0 || a.next(n, at_a, from_a, count_a)) &&
-           (order < 0 || b.next(n, at_b, from_b, count_b));
+    if (from_a == from_b) matches += std::min(count_a, count_b);
+    const bool moves_a = from_a <= from_b, moves_b = from_b <= from_a;
+    more = (!moves_a || a.next(n, at_a, from_a, count_a)) &&
+           (!moves_b || b.next(n, at_b, from_b, count_b));
   }
   return matches;
 }
