@@ -11,8 +11,9 @@ namespace {
 
 // The kinds that a test of this tree checks.
 const std::set<std::string>& checked_kinds() {
-  static const std::set<std::string> kinds = {"metrics", "minilm",       "model",
-                                              "molex",   "optimisation", "tokenizer"};
+  static const std::set<std::string> kinds = {
+      "initialisation", "llama_training", "lora_expert_linear", "metrics", "minilm",
+      "model",          "molex",          "optimisation",       "router",  "tokenizer"};
   return kinds;
 }
 
