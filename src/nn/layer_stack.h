@@ -41,6 +41,9 @@ class LayerStack {
 
   std::vector<std::unique_ptr<Block>> blocks;
   std::shared_ptr<StackAdapter> adapter;  // the slot
+  // Something in the last block counts every row (the measure of an auxiliary loss): all are
+  // computed there, whatever is read.
+  bool counts_every_row = false;
   // Where set, every forward pass leaves the input of each position here, detached, and the output
   // last.
   std::vector<Tensor>* hidden_states = nullptr;
