@@ -11,8 +11,9 @@ namespace {
 
 // The kinds that a test of this tree checks.
 const std::set<std::string>& checked_kinds() {
-  static const std::set<std::string> kinds = {"metrics", "minilm",       "model",
-                                              "molex",   "optimisation", "tokenizer"};
+  static const std::set<std::string> kinds = {"ffn_experts",  "metrics",  "minilm",
+                                              "model",        "molex",    "optimisation",
+                                              "peft_adapter", "tokenizer"};
   return kinds;
 }
 
