@@ -28,6 +28,7 @@ struct Routed {
   Tensor probabilities, weights;  // [T, E], in the graph
   Tensor mask;                    // [T, E] zeros and ones
   Tensor everything;              // [T] bool: tokens that the switch sent to all; undefined without
+  Tensor logits = {};             // [T, E] of the router; undefined where a loss needs none
 };
 
 // From the router's probabilities, in fp32.

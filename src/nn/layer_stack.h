@@ -41,9 +41,16 @@ class LayerStack {
 
   std::vector<std::unique_ptr<Block>> blocks;
   std::shared_ptr<StackAdapter> adapter;  // the slot
+  // In training the last position computes every row too, since measures count them or experts
+  // compete over them. Whoever attaches such a part says so.
+  bool trains_every_row = false;
   // Where set, every forward pass leaves the input of each position here, detached, and the output
   // last.
   std::vector<Tensor>* hidden_states = nullptr;
+
+ private:
+  Tensor forward_reading(const Tensor& z, const Rows& rows, ForwardContext& context,
+                         const SelectedRows* read);
 };
 
 }  // namespace molt

@@ -99,8 +99,10 @@ TEST(Lora, LayersLimitsTheBlocks) {
 TEST(Lora, PlusGivesBARateOfItsOwn) {
   Attached run(tiny_config("bert", 1), "lora", "plus: 16");
   for (const Segment& s : run.trainables().segments()) {
-    if (s.name.ends_with(".lora_A.weight")) EXPECT_EQ(s.group, "adapter");
-    if (s.name.ends_with(".lora_B.weight")) EXPECT_EQ(s.group, "adapter-up");
+    const bool is_down = s.name.ends_with(".lora_A.weight");
+    if (is_down || s.name.ends_with(".lora_B.weight")) {
+      EXPECT_EQ(s.group, is_down ? "adapter" : "adapter-up");
+    }
   }
   EXPECT_EQ(run.attachment->groups.at("adapter-up").learning_rate_ratio, 16);
   EXPECT_TRUE(Attached(tiny_config("bert", 1), "lora", "").attachment->groups.empty());

@@ -170,9 +170,10 @@ class ExpertAdapter final : public GroupAdapter {
       const Member& member = group.members()[entry->member];
       plan->slices.push_back({member.begin - group.first_column(range), member.end - member.begin,
                               entry->row - first.row, entry->experts, entry->rank, entry->scaling});
-      const Tensor probabilities =
-          at::softmax(scores.narrow(1, entry->router_row - routers_begin, entry->experts), 1);
-      const Routed routed = route(probabilities, routing_);
+      const Tensor logits =
+          scores.narrow(1, entry->router_row - routers_begin, entry->experts);  // [T, E]
+      Routed routed = route(at::softmax(logits, 1), routing_);
+      routed.logits = logits;
       for (SiteObjective& objective : *objectives_)
         objective.measure(entry->site, routed, call.context.measures);
       if (call.context.record) record(member.name, routed, *call.context.record);
