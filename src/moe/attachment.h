@@ -10,6 +10,7 @@ namespace molt {
 // Settings of a learning-rate group that differ from those of the run.
 struct GroupSettings {
   std::optional<double> learning_rate, weight_decay;
+  double learning_rate_ratio = 1;  // times the rate that holds without it (LoRA+)
 };
 
 struct AuxiliaryLoss {

@@ -12,6 +12,7 @@ namespace molt {
 struct SiteChoice {
   std::vector<std::string> targets;
   std::optional<std::vector<int64_t>> layers;
+  std::vector<std::string> exclude = {};  // module paths or expressions that win over targets
 };
 
 // What a router pools before one decision is made, and over which unit it holds.

@@ -119,4 +119,20 @@ Tensor SiteObjective::formula(const MeasureTable& table, Reducer& reducer) const
   return over_.ends_with("mean") ? total / static_cast<double>(terms) : total;
 }
 
+SiteObjectives site_objectives(const std::vector<Choice>& losses, const std::string& where) {
+  SiteObjectives out;
+  for (const Choice& loss : losses)
+    if (dynamic_cast<const ObjectiveConfig&>(*loss.config).weight > 0)
+      out.push_back(std::make_shared<SiteObjective>(loss, where));
+  return out;
+}
+
+void add_losses(const SiteObjectives& objectives, Attachment& attachment) {
+  for (const auto& objective : objectives)
+    attachment.losses.push_back({objective->name(), objective->weight(),
+                                 [objective](const MeasureTable& table, Reducer& reducer) {
+                                   return objective->formula(table, reducer);
+                                 }});
+}
+
 }  // namespace molt

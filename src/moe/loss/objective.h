@@ -80,4 +80,9 @@ class SiteObjective {
   std::vector<Group> groups_;
 };
 
+// Those of a sentence's losses that have a weight, and their entries in the attachment's losses.
+using SiteObjectives = std::vector<std::shared_ptr<SiteObjective>>;
+SiteObjectives site_objectives(const std::vector<Choice>& losses, const std::string& where);
+void add_losses(const SiteObjectives& objectives, Attachment& attachment);
+
 }  // namespace molt
