@@ -1,11 +1,12 @@
 // Kind `llama_training`, the cases of MixLoRA: a LLaMA of two layers trained by the published code.
 // `nopad` is the padded batch without its padding, `equal` a batch of equal lengths: losses,
-// gradients, five AdamW steps and the tensors after them.
+// gradients, five AdamW steps and the tensors after them. And of kind `initialisation` what it
+// measured of MixLoRA's first weights.
 #include <fstream>
 
 #include "support/golden_tensors.h"
+#include "support/hand_made_feed_forward.h"
 #include "support/paths.h"
-#include "support/tiny_model.h"
 
 namespace molt::test {
 namespace {
@@ -182,6 +183,54 @@ TEST(MixLoraGolden, ItsCasesOfKind_golden_llama_training) {
     f.check("nopad", "padded");
     f.check("equal", "equal");
     tally.checked(one, f.tensors.values());
+  }
+}
+
+// The measured spread of a tensor, and its largest entry where it is bounded. Returns how many
+// numbers were compared.
+int check_spread(const Json& tolerances, const Json& measured, const Tensor& tensor,
+                 bool is_bounded) {
+  const double deviation = measured.at("std"), largest = measured.at("max");
+  EXPECT_NEAR(tensor.std().item<double>(), deviation,
+              tolerances.at("std_rel").get<double>() * deviation);
+  if (is_bounded) {
+    EXPECT_NEAR(tensor.max().item<double>(), largest,
+                tolerances.at("bound_rel").get<double>() * largest);
+  }
+  return is_bounded ? 2 : 1;
+}
+
+// A feed-forward of d_in to d_out stands for the linear that was measured. Left out: lora_init
+// gaussian, an option that we do not have.
+TEST(MixLoraGolden, ItsMeasurementsOfKind_golden_initialisation) {
+  const auto cases = golden_cases("initialisation");
+  MOLT_NEEDS_GOLDEN(cases, "initialisation");
+  GoldenTally tally("initialisation (mixlora)");
+  for (const GoldenCase& one : cases) {
+    int compared = 0;
+    for (const Json& m : one.json.at("measurements")) {
+      const std::string method = m.at("method");
+      if (!method.starts_with("mixlora") || !m.contains("d_in")) continue;
+      SCOPED_TRACE(m.dump());
+      HandMadeFeedForward made({.width = m.at("d_in"), .inner = m.at("d_out"), .gated = false},
+                               at::kFloat);
+      const std::string routing = method == "mixlora-switch"    ? "switch"
+                                  : method == "mixlora-dynamic" ? "dynamic"
+                                                                : "top_k";
+      made.attach_method("mixlora", "attention_targets: []\nrouting: " + routing + "\nexperts: " +
+                                        m.at("experts").dump() + "\nrank: " + m.at("r").dump());
+      const Json& tolerances = one.json.at("tolerances");
+      compared += check_spread(tolerances, m.at("router"), made.value("mlp.router.weight"), false);
+      std::vector<Tensor> downs;
+      for (int64_t e = 0; e < m.at("experts").get<int64_t>(); ++e) {
+        const std::string name = "mlp.up_proj.experts." + std::to_string(e) + ".lora_";
+        downs.push_back(made.value(name + "A.weight"));
+        EXPECT_EQ(made.value(name + "B.weight").abs().max().item<double>(), 0);
+        ++compared;
+      }
+      compared += check_spread(tolerances, m.at("lora_A"), at::cat(downs), true);
+    }
+    if (compared > 0) tally.checked(one, compared);
   }
 }
 
