@@ -12,6 +12,8 @@ struct MethodEntry {
   std::function<std::unique_ptr<Config>()> config;
   // The method in the grammar, for a stack of `layers` blocks.
   std::function<std::vector<Sentence>(const Config&, int64_t layers)> sentences;
+  // The config of `mixture` that says the same; unset where the method is no such mixture.
+  std::function<std::unique_ptr<Config>(const Config&)> as_mixture = nullptr;
 };
 
 // Every method, by file name. The table is generated.

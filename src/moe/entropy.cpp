@@ -11,7 +11,8 @@ double Entropy::largest(int64_t experts) const {
 }
 
 Tensor Entropy::of(const Tensor& probabilities) const {
-  const Tensor p = probabilities + eps;
+  // Without eps a probability that underflowed to zero would have no logarithm.
+  const Tensor p = eps > 0 ? probabilities + eps : probabilities.clamp_min(1e-30);
   Tensor out;
   if (kind == Kind::shannon || index == 1)
     out = -(p * p.log()).sum(1);

@@ -15,6 +15,8 @@ struct Entropy {
   double eps = 1e-5;
   bool normalised = true;
 
+  bool operator==(const Entropy&) const = default;
+
   Tensor of(const Tensor& probabilities) const;  // [T, E] to [T], in the graph
   double largest(int64_t experts) const;         // of equal probabilities, eps aside
 };

@@ -8,7 +8,8 @@
 namespace molt {
 
 // Where the entropy of a token's probabilities is above the threshold, it uses every expert
-// (DynMoLE, arXiv 2504.00661). A threshold of 1 or more switches it off.
+// (DynMoLE, arXiv 2504.00661). A threshold of 1 or more switches it off, but for entropies that are
+// not normalised: of those none is above `largest`.
 struct Broadcast {
   Entropy entropy;
   double threshold = 0.9;
@@ -16,7 +17,7 @@ struct Broadcast {
 
 struct Routing {
   std::shared_ptr<const Select> select;
-  std::optional<Broadcast> broadcast;
+  std::optional<Broadcast> broadcast = std::nullopt;
   bool renormalises = false;  // the weights of a token's experts sum to one
 
   // UserError, with `where` as the key, for a number of experts that it cannot route to.
@@ -29,6 +30,15 @@ struct Routed {
   Tensor mask;                    // [T, E] zeros and ones
   Tensor everything;              // [T] bool: tokens that the switch sent to all; undefined without
   Tensor logits = {};             // [T, E] of the router; undefined where a loss needs none
+
+  // The entropies of the switch, in the graph, and which they are: pow is dear, so a loss of the
+  // same entropy takes them from here.
+  Tensor entropies = {};
+  std::optional<Entropy> entropy_kind = std::nullopt;
+  Tensor entropy(const Entropy& entropy) const;  // [T]
+
+  // Some of the tokens, by number [T'].
+  Routed of_tokens(const Tensor& index) const;
 };
 
 // From the router's probabilities, in fp32.

@@ -10,6 +10,11 @@ int64_t Segment::count() const {
   return product;
 }
 
+Tensor Segment::view_of(const Tensor& flat) const {
+  const Tensor part = flat.narrow(0, offset, count());
+  return transposed ? part.view({shape[1], shape[0]}).t() : part.view(shape);
+}
+
 void Trainables::add(Tensor* tensor, std::vector<Segment> segments) {
   MOLT_CHECK(!values.defined(), "a leaf after build()");
   MOLT_CHECK(!contains(tensor), "a leaf twice: " + segments.front().name);
@@ -61,11 +66,11 @@ int64_t Trainables::count() const {
 }
 
 Tensor Trainables::value_of(const Segment& segment) const {
-  return values.narrow(0, segment.offset, segment.count()).view(segment.shape);
+  return segment.view_of(values);
 }
 
 Tensor Trainables::gradient_of(const Segment& segment) const {
-  return gradients.narrow(0, segment.offset, segment.count()).view(segment.shape);
+  return segment.view_of(gradients);
 }
 
 void Trainables::zero_gradients() {

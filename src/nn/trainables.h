@@ -12,8 +12,10 @@ struct Segment {
   std::vector<int64_t> shape;
   bool decays = true;  // whether weight decay applies
   int64_t offset = 0;  // in elements, set by build()
+  bool transposed = false;  // a matrix whose columns are the rows of the leaf
 
   int64_t count() const;
+  Tensor view_of(const Tensor& flat) const;  // its part of the buffer, in `shape`
 };
 
 class Trainables {

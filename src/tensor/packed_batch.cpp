@@ -15,6 +15,7 @@ SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequ
     MOLT_CHECK(s >= 0 && s < rows.sequences(), "sequence " + std::to_string(s));
     out.rows.offsets.push_back(out.rows.offsets.back() + rows.length(s));
     if (!rows.prompt.empty()) out.rows.prompt.push_back(rows.prompt[s]);
+    if (!rows.kind.empty()) out.rows.kind.push_back(rows.kind[s]);
   }
   Tensor index = at::empty({out.rows.tokens()}, at::kLong);
   int64_t* next = index.data_ptr<int64_t>();
@@ -30,6 +31,7 @@ SelectedRows select_rows(const Rows& rows, const std::vector<int64_t>& chosen) {
   MOLT_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(), "one row of each sequence");
   SelectedRows out;
   for (int64_t s = 0; s <= rows.sequences(); ++s) out.rows.offsets.push_back(s);
+  out.rows.kind = rows.kind;
   out.index = at::tensor(chosen, at::kLong).to(rows.example.device());
   out.rows.example = rows.example.index_select(0, out.index);
   out.rows.token = rows.token.index_select(0, out.index);
@@ -43,16 +45,19 @@ SelectedRows first_rows(const Rows& rows) {
 PackedBatch pack(const std::vector<SequenceView>& sequences, const at::Device& device) {
   PackedBatch batch;
   batch.rows.offsets.push_back(0);
-  bool typed = false, prompted = false;
+  bool typed = false, prompted = false, has_kinds = false;
   for (const SequenceView& sequence : sequences) {
     MOLT_CHECK(sequence.length > 0, "an empty sequence");
     batch.rows.offsets.push_back(batch.rows.offsets.back() + sequence.length);
     typed = typed || sequence.type_ids != nullptr;
     prompted = prompted || sequence.prompt > 0;
+    has_kinds = has_kinds || sequence.kind >= 0;
     MOLT_CHECK(sequence.prompt >= 0 && sequence.prompt <= sequence.length, "a prompt's length");
   }
   if (prompted)
     for (const SequenceView& sequence : sequences) batch.rows.prompt.push_back(sequence.prompt);
+  if (has_kinds)
+    for (const SequenceView& sequence : sequences) batch.rows.kind.push_back(sequence.kind);
   const int64_t tokens = batch.rows.tokens();
   const Tensor ids = at::empty({tokens}, at::kLong), positions = at::empty({tokens}, at::kLong);
   const Tensor types = at::zeros({tokens}, at::kLong), example = at::empty({tokens}, at::kLong);

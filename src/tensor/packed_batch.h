@@ -14,6 +14,8 @@ struct Rows {
   // [S] tokens at the start of each sequence that are its prompt: they may vote and carry no loss.
   // Empty: no sequence has one.
   std::vector<int64_t> prompt = {};
+  // [S] what kind of example each sequence is (a field of the data), -1: of none. Empty: all of none.
+  std::vector<int64_t> kind = {};
 
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t tokens() const { return offsets.back(); }
@@ -49,6 +51,7 @@ struct SequenceView {
   int64_t length;
   int64_t example;
   int64_t prompt = 0;  // tokens at the start that are the prompt
+  int64_t kind = -1;   // of the example; -1: none
 };
 
 // Packs sequences (each at least one token) into tensors on `device`.

@@ -110,8 +110,7 @@ void discard(const fs::path& folder) {
 void append_moments(const Trainables& trainables, const Tensor& flat, const char* suffix,
                     NamedTensors& out) {
   for (const Segment& segment : trainables.segments())
-    out.emplace_back(segment.name + suffix,
-                     flat.narrow(0, segment.offset, segment.count()).view(segment.shape));
+    out.emplace_back(segment.name + suffix, segment.view_of(flat));
 }
 
 void copy_in(const NamedTensors& from, const std::string& name, const Tensor& to,
@@ -205,11 +204,8 @@ void Checkpoints::restore(int64_t step, Attachment& attachment, AdamW& optimizer
   const NamedTensors saved = read_tensors(weights), state = read_tensors(moments);
   for (const auto& [name, tensor] : attachment.state()) copy_in(saved, name, tensor, weights);
   for (const Segment& segment : attachment.trainables.segments()) {
-    const auto part = [&](const Tensor& flat) {
-      return flat.narrow(0, segment.offset, segment.count()).view(segment.shape);
-    };
-    copy_in(state, segment.name + kFirst, part(optimizer.first), moments);
-    copy_in(state, segment.name + kSecond, part(optimizer.second), moments);
+    copy_in(state, segment.name + kFirst, segment.view_of(optimizer.first), moments);
+    copy_in(state, segment.name + kSecond, segment.view_of(optimizer.second), moments);
   }
   optimizer.set_steps_done(step);
 }

@@ -11,9 +11,10 @@ namespace {
 
 // The kinds that a test of this tree checks.
 const std::set<std::string>& checked_kinds() {
-  static const std::set<std::string> kinds = {"ffn_experts",  "metrics",  "minilm",
-                                              "model",        "molex",    "optimisation",
-                                              "peft_adapter", "tokenizer"};
+  static const std::set<std::string> kinds = {
+      "bpe_training", "ffn_experts", "initialisation", "llama_training", "lora_expert_linear",
+      "metrics",      "minilm",      "model",          "molex",          "optimisation",
+      "peft_adapter", "router",      "tokenizer"};
   return kinds;
 }
 

@@ -151,6 +151,74 @@ TEST(ParameterCounts, OfMolexOnGlueAreThoseOfTheReleasedCode) {
   }
 }
 
+struct Llama {
+  int64_t layers, width, inner, heads, key_value_heads, vocabulary;
+};
+constexpr Llama kLlama2{32, 4096, 11008, 32, 32, 32000}, kLlama3{32, 4096, 14336, 32, 8, 128256},
+    kTinyLlama{22, 2048, 5632, 32, 4, 32000}, kQwen15{28, 1536, 8960, 12, 2, 151936},
+    kQwen05{24, 896, 4864, 14, 2, 151936};
+
+// Trained by a method alone, on a decoder of a real size without memory.
+Counts counts_on(const Llama& size, const std::string& method, const std::string& yaml) {
+  ModelConfig c;
+  c.model_type = "llama";
+  c.vocab_size = size.vocabulary;
+  c.hidden_size = size.width;
+  c.layers = size.layers;
+  c.heads = size.heads;
+  c.intermediate_size = size.inner;
+  c.max_positions = 2048;
+  c.hidden_act = "silu";
+  c.layer_norm_epsilon = 1e-6;
+  DecoderConfig d;
+  d.head_width = size.width / size.heads;
+  d.key_value_heads = size.key_value_heads;
+  d.rotary.width = d.head_width;
+  d.windows.assign(static_cast<size_t>(size.layers), 0);
+  c.decoder = d;
+  const auto model = make_model(c, HeadKind::language, size.vocabulary,
+                                at::TensorOptions(at::kFloat).device(at::kMeta));
+  const auto attachment = attach_method(model->sites(), method, yaml, {.train_head = false});
+  EXPECT_TRUE(attachment->trainables.values.is_meta());
+  Counts out;
+  for (const Segment& s : attachment->trainables.segments()) out.trained[s.group] += s.count();
+  int64_t table = 0;
+  for (const AttachedSite& site : attachment->table) table += site.parameters;
+  EXPECT_EQ(table, out.all());
+  return out;
+}
+
+// specs of the methods' authors: DynMoLE's template at its defaults, 3.15 % of LLaMA-2-7B.
+TEST(ParameterCounts, OfDynmoleAreThoseOfItsTemplate) {
+  const std::tuple<Llama, int64_t, int64_t> known[] = {{kLlama2, 208797696, 3686400},
+                                                       {kLlama3, 254803968, 4325376},
+                                                       {kTinyLlama, 72990720, 1284096},
+                                                       {kQwen15, 126959616, 2021376},
+                                                       {kQwen05, 59719680, 958464}};
+  for (const auto& [size, experts, routers] : known) {
+    const Counts found = counts_on(size, "dynmole", "");
+    EXPECT_EQ(found.of("adapter"), experts);
+    EXPECT_EQ(found.of("router"), routers);
+  }
+  EXPECT_EQ(counts_on(kLlama2, "dynmole", "").all(), 212484096);
+}
+
+TEST(ParameterCounts, OfItsComparisonMethodsOnLlama2) {
+  const std::string matched = "experts: 6\nrank: 24\nalpha: 48\n";
+  EXPECT_EQ(counts_on(kLlama2, "loramoe", matched).all(), 212484096);
+  EXPECT_EQ(counts_on(kLlama2, "mola", matched + "targets: [feed-forward]\n").all(), 212484096);
+  EXPECT_EQ(counts_on(kLlama2, "lora", "rank: 80\ntargets: [all-linear]\n").all(), 199884800);
+  const Counts framework = counts_on(kLlama2, "mola", "experts: 8\nrank: 10\n");
+  EXPECT_EQ(framework.of("adapter"), 199884800);
+  EXPECT_EQ(framework.of("router"), 9109504);
+  const Counts original = counts_on(kLlama2, "mola", "");
+  EXPECT_EQ(original.of("adapter"), 99942400);
+  EXPECT_EQ(original.of("router"), 5693440);
+  // MoE-PEFT issue 26 prints 17,432,576: seven experts of rank 4 on gate_proj alone.
+  EXPECT_EQ(counts_on(kLlama3, "mola", "experts: 7\nrank: 4\ntargets: [gate_proj]\n").all(),
+            17432576);
+}
+
 // "Sparse upcycling" adds no expert: with the gate and alpha away, what trains is LoRA's.
 TEST(ParameterCounts, OfMolexHaveNoExpertWeights) {
   const Counts molex = counts(base(), 2, "molex", "control: uniform");

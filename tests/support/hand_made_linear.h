@@ -45,15 +45,23 @@ class HandMadeLinear {
     const at::NoGradGuard no_grad;
     value(name).copy_(numbers.view(value(name).sizes()));
   }
-  Tensor forward(const Tensor& x, Phase phase = Phase::evaluate, int64_t step = 0) {
+  ForwardContext context(Phase phase = Phase::evaluate, int64_t step = 0) {
+    ForwardContext out(phase, 7, step, alone_);
+    out.measures = attachment->measures;
+    return out;
+  }
+  Tensor forward(const Tensor& x, ForwardContext& context) {
     const Rows rows = rows_of({x.size(0)});
-    ForwardContext context(phase, 7, step, alone_);
     return group.forward(x, Call{rows, {}, context});
+  }
+  Tensor forward(const Tensor& x, Phase phase = Phase::evaluate, int64_t step = 0) {
+    ForwardContext c = context(phase, step);
+    return forward(x, c);
   }
   Tensor forward(const Tensor& x, MemberRange range) {
     const Rows rows = rows_of({x.size(0)});
-    ForwardContext context(Phase::evaluate, 7, 0, alone_);
-    return group.forward(x, Call{rows, {}, context}, range);
+    ForwardContext c = context();
+    return group.forward(x, Call{rows, {}, c}, range);
   }
 
   LinearGroup group;

@@ -102,7 +102,8 @@ inline std::unique_ptr<Attachment> attach_method(Sites& sites, const std::string
 inline void perturb(Trainables& trainables, double deviation = 0.2, RandomKey seed = 2) {
   const at::NoGradGuard no_grad;
   for (const Segment& s : trainables.segments())
-    trainables.value_of(s).add_(draw(s.shape, deviation, s.name, seed));
+    trainables.value_of(s).add_(
+        draw(s.shape, deviation, s.name, seed).to(trainables.values.device()));
 }
 
 // Packs texts given by ids; `examples` are their numbers, by default 0, 1, ...

@@ -25,15 +25,16 @@ struct LowRankBank final : Bank {
 // with a router for each linear (LoRA experts: LoRAMoE, MoLA, DynMoLE). The sentence says how they
 // route.
 struct ExpertBank final : Bank {
-  std::vector<int64_t> experts = {6};  // one number, or one for each layer
-  std::vector<int64_t> ranks = {8};    // one number, or one for each layer
+  std::vector<int64_t> experts, ranks;  // one for each layer of the model
   double alpha = 16, dropout = 0;
-  bool rank_stabilised = false;
+  bool rank_stabilised = false;       // scaling alpha / sqrt(rank) in place of alpha / rank
   bool mask_for_each_expert = false;  // of the dropout; else one for each linear group
+  bool starts_gaussian = false;       // A from N(0, 1 / rank) in place of U(-1/sqrt(in), 1/sqrt(in))
   // Of the router: U(-b, b) with b = sqrt(6 / ((1 + router_range) in)), or, where it is set, N(0,
   // router_deviation).
   double router_range = 5;
   std::optional<double> router_deviation;
+  GroupSettings router_settings;
   std::string method = "mixture";  // for messages
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 };

@@ -25,8 +25,8 @@ class ExpertFeedForward final : public FeedForwardAdapter {
     const Tensor logits = at::linear(read, router);  // [T, E]
     Routed routed = route(at::softmax(logits, 1), routing);
     routed.logits = logits;
-    for (SiteObjective& objective : *objectives)
-      objective.measure(site, routed, call.context.measures);
+    for (const auto& [objective, handle] : objectives)
+      objective->measure(handle, routed, call.rows, call.context.measures);
     if (call.context.record) record_routing(name, routed, *call.context.record);
     Tensor mask = routed.mask;
     // A limit is a device of training: at inference no token goes without its expert.
@@ -51,8 +51,7 @@ class ExpertFeedForward final : public FeedForwardAdapter {
   Routing routing;
   Tensor router;  // [E, D] in fp32
   FeedForwardExperts experts;
-  std::shared_ptr<std::vector<SiteObjective>> objectives;
-  size_t site = 0;
+  std::vector<std::pair<std::shared_ptr<SiteObjective>, size_t>> objectives;
 
  private:
   // The rows of a mask; a probability of zero draws nothing.
@@ -109,11 +108,7 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
                         "names layer " + std::to_string(layer) + "; the model has layers 0 to " +
                             std::to_string(sites.stack->size() - 1),
                         "Correct the list.");
-  auto objectives = std::make_shared<std::vector<SiteObjective>>();
-  for (const Choice& loss : sentence.losses)
-    if (dynamic_cast<const ObjectiveConfig&>(*loss.config).weight > 0)
-      objectives->emplace_back(loss);
-  size_t site = 0;
+  const SiteObjectives objectives = site_objectives(sentence.losses, method);
   for (FeedForward* base : sites.feed_forwards) {
     if (!is_selected(sentence, base->up.block())) continue;
     MOLT_CHECK(!base->adapter, "two adapters at " + base->up.site());
@@ -128,9 +123,9 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
     adapter->name = module_of(*base);
     adapter->bank = *this;
     adapter->routing = *sentence.routing;
-    adapter->objectives = objectives;
-    adapter->site = site++;
-    for (SiteObjective& objective : *objectives) objective.add_site(experts, attachment.measures);
+    for (const auto& objective : objectives)
+      adapter->objectives.emplace_back(
+          objective, objective->add_sites(1, experts, base->up.block(), attachment.measures));
 
     std::vector<Tensor> in_downs, out_downs;
     std::vector<Segment> in_segments, out_segments;
@@ -165,12 +160,8 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
     base->adapter = adapter;
   }
   // Losses count every token, and experts with a limit compete over them.
-  if (sites.stack && (!objectives->empty() || capacity)) sites.stack->trains_every_row = true;
-  for (size_t i = 0; i < objectives->size(); ++i)
-    attachment.losses.push_back({(*objectives)[i].name(), (*objectives)[i].weight(),
-                                 [objectives, i](const MeasureTable& table, Reducer& reducer) {
-                                   return (*objectives)[i].formula(table, reducer);
-                                 }});
+  if (sites.stack && (!objectives.empty() || capacity)) sites.stack->trains_every_row = true;
+  add_losses(objectives, attachment);
 }
 
 }  // namespace molt

@@ -25,12 +25,18 @@ class EntropyObjective final : public Objective {
  public:
   explicit EntropyObjective(const Entropy& entropy) : entropy_(entropy) {}
   int64_t columns(int64_t) const override { return 2; }
-  Tensor measure(const Routed& routed) const override {
-    const Tensor values = entropy_.of(routed.probabilities);  // [T]
+  Tensor measure(const Routed& routed, const Counted&) const override {
+    const Tensor values = routed.entropy(entropy_);  // [T]
     return at::stack(
         {values.sum(), at::full({}, static_cast<double>(values.numel()), values.options())});
   }
   Tensor formula(const Tensor& sums, int64_t) const override { return sums[0] / sums[1]; }
+  void check(int64_t experts, const std::string& where) const override {
+    if (experts >= 2) return;
+    throw UserError(where + ".experts",
+                    "is " + std::to_string(experts) + "; an entropy needs at least 2 experts",
+                    "Take more experts, or no entropy loss.");
+  }
 
  private:
   Entropy entropy_;

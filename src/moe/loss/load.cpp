@@ -25,7 +25,7 @@ class LoadObjective final : public Objective {
  public:
   explicit LoadObjective(std::string count) : count_(std::move(count)) {}
   int64_t columns(int64_t experts) const override { return 2 * experts + 1; }
-  Tensor measure(const Routed& routed) const override {
+  Tensor measure(const Routed& routed, const Counted&) const override {
     const Tensor load = (count_ == "weight" ? routed.weights : routed.mask).sum(0);
     return at::cat({load, routed.probabilities.sum(0),
                     at::full({1}, static_cast<double>(routed.mask.size(0)), load.options())});

@@ -1,6 +1,6 @@
 // Auxiliary losses of token routers in two halves: `measure` adds sums of one site, in the graph,
 // to the table; `formula` reads the table once the sums of all processes are there. Legend: T
-// tokens, E experts.
+// tokens, M sites that read the same tokens, E experts.
 #pragma once
 
 #include "base/fields.h"
@@ -10,14 +10,24 @@
 
 namespace molt {
 
+// Whose decisions are measured: those of the tokens `index` [T'] of `rows` (undefined: all of
+// them), each with `sites` decisions that follow one another.
+struct Counted {
+  const Rows& rows;
+  Tensor index;
+  int64_t sites = 1;
+};
+
 class Objective {
  public:
   virtual ~Objective() = default;
   virtual int64_t columns(int64_t experts) const = 0;
-  // The sums over the tokens of a site: [columns].
-  virtual Tensor measure(const Routed& routed) const = 0;
+  // The sums over decisions: [columns].
+  virtual Tensor measure(const Routed& routed, const Counted& counted) const = 0;
   // A scalar from the sums of one site, or of several sites with equally many experts added up.
   virtual Tensor formula(const Tensor& sums, int64_t experts) const = 0;
+  // UserError where it makes no sense of so many experts.
+  virtual void check(int64_t experts, const std::string& where) const {}
 };
 
 struct ObjectiveEntry {
@@ -33,29 +43,46 @@ const ChoiceTable& objective_choices();
 // What every objective's config has.
 struct ObjectiveConfig : Config {
   double weight = 0;
-  // pooled: one loss of all sites together; sum, mean: of the sites' own losses.
-  std::string over = "pooled";
+  std::string over = "pooled", tokens = "all";
   void fields(FieldVisitor& v) override;
 };
 
-// One objective over the sites of a sentence.
+// The rows of a language task that carry a loss: those after the prompt. [T'] int64; undefined
+// where no sequence has a prompt, which means all.
+Tensor supervised_rows(const Rows& rows);
+
+// One objective over the sites of a sentence. Sites that read the same tokens are added and
+// measured together.
 class SiteObjective {
  public:
-  SiteObjective(const Choice& choice);
-  void add_site(int64_t experts, MeasureTable& layout);
-  void measure(size_t site, const Routed& routed, MeasureTable& table) const;
+  // `where` is the sentence, for messages.
+  SiteObjective(const Choice& choice, std::string where);
+  // `count` sites of one layer that read the same tokens; returns their handle.
+  size_t add_sites(int64_t count, int64_t experts, int64_t layer, MeasureTable& layout);
+  // The decisions [T * count, E] of `add_sites`, those of a token one after the other.
+  void measure(size_t handle, const Routed& routed, const Rows& rows, MeasureTable& table) const;
   Tensor formula(const MeasureTable& table, Reducer& reducer) const;
   const std::string& name() const { return name_; }
   double weight() const { return weight_; }
 
  private:
-  struct Site {
-    int64_t row, experts;
+  struct Group {
+    std::vector<int64_t> rows;  // of the table: one for each site, or one for all of them
+    int64_t count, experts, layer;
   };
-  std::string name_, over_;
+  bool pools_sites() const { return over_ != "sum" && over_ != "mean"; }
+  void check_equal(const Group& a, const Group& b) const;
+
+  std::string name_, where_, over_;
+  bool supervised_;
   double weight_;
   std::unique_ptr<Objective> objective_;
-  std::vector<Site> sites_;
+  std::vector<Group> groups_;
 };
+
+// Those of a sentence's losses that have a weight, and their entries in the attachment's losses.
+using SiteObjectives = std::vector<std::shared_ptr<SiteObjective>>;
+SiteObjectives site_objectives(const std::vector<Choice>& losses, const std::string& where);
+void add_losses(const SiteObjectives& objectives, Attachment& attachment);
 
 }  // namespace molt

@@ -13,7 +13,7 @@ struct ZConfig final : ObjectiveConfig {
 class ZObjective final : public Objective {
  public:
   int64_t columns(int64_t) const override { return 2; }
-  Tensor measure(const Routed& routed) const override {
+  Tensor measure(const Routed& routed, const Counted&) const override {
     MOLT_CHECK(routed.logits.defined(), "the z-loss needs logits");
     const Tensor square = at::logsumexp(routed.logits, 1).square().sum();
     return at::stack({square, at::full_like(square, static_cast<double>(routed.logits.size(0)))});

@@ -1,0 +1,114 @@
+// DynMoLE (Li et al. 2025, arXiv 2504.00661): LoRA experts on linears, a router for each. A token
+// uses the most probable experts within a budget of probability, always some of them; where the
+// normalised Tsallis entropy of its probabilities is above a threshold it uses all. Losses: the
+// mean entropy, and soft load balance. Defaults are those of the first author's code
+// (mikecovlee/DynMoLE@2f428d3, template for LLaMA). Differs from it: dropout has one mask for the
+// linears that read the same x (`dropout_mask: expert` goes back), is off in evaluations, and
+// padding, which does not exist here, counts nowhere.
+#include "methods/mixture.h"
+#include "moe/by_layer.h"
+#include "moe/loss/objective.h"
+
+namespace molt {
+namespace {
+
+struct DynmoleConfig final : ExpertsConfig {
+  double top_p = 0.75, threshold = 0.9, index = 1.1, eps = 1e-5;
+  int64_t keep_top_k = 2;
+  std::string rule = "prefix", entropy = "tsallis", load = "weight", over = "pooled",
+              tokens = "all";
+  bool normalised = true, renormalise = false;
+  double entropy_loss = 0.01, balance = 0.001;
+
+  DynmoleConfig() {
+    experts = "6";
+    rank = "24";
+    alpha = 48;
+    dropout = 0.05;
+  }
+
+  void fields(FieldVisitor& v) override {
+    ExpertsConfig::fields(v);
+    v.field("top_p", top_p, "Budget of probability of a token's experts; 1: all.",
+            {.maximum = 1, .above = 0});
+    v.field("keep_top_k", keep_top_k, "So many of the most probable experts are always used.",
+            {.minimum = 1, .maximum = 4096});
+    v.field("rule", rule,
+            "prefix: the expert that crosses top_p is out (released); nucleus: it is in.",
+            {.choices = {"prefix", "nucleus"}});
+    v.field("threshold", threshold,
+            "A token whose entropy is above it uses all experts; 1 with normalised entropies: off.",
+            {.maximum = 100, .above = 0});
+    v.field("entropy", entropy, "Of the switch and of the loss.",
+            {.choices = {"tsallis", "renyi", "shannon"}});
+    v.field("index", index, "Of tsallis (q) and renyi.", {.maximum = 2, .above = 0});
+    v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
+    v.field("normalised", normalised, "Entropies are divided by their largest value.");
+    v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
+    v.field("entropy_loss", entropy_loss, "Weight of the mean entropy; 0: off.", {.minimum = 0});
+    v.field("balance", balance, "Weight of the load balance; 0: off.", {.minimum = 0});
+    v.field("load", load,
+            "What an expert's load is: weight, its mean weight (released); selected, the share of "
+            "tokens that use it; share, the same divided by a token's mean number of experts.",
+            {.choices = {"weight", "selected", "share"}});
+    v.field("over", over,
+            "Losses of all routers pooled (released), or the mean of those of each layer or site.",
+            {.choices = {"pooled", "layer_mean", "mean"}});
+    v.field("tokens", tokens, "Which tokens the losses count: all, or those after the prompt.",
+            {.choices = {"all", "supervised"}});
+  }
+
+  std::optional<FieldProblem> check() const override {
+    const bool needs_entropy = threshold < 1 || !normalised || entropy_loss > 0;
+    if (needs_entropy && smallest_by_layer(experts) < 2)
+      return FieldProblem{"experts", "2 or more (an entropy needs them)", "Take more experts."};
+    if (normalised && threshold > 1)
+      return FieldProblem{"threshold", "above 0 and at most 1 (entropies are normalised)",
+                          "Lower it; 1 switches it off."};
+    return too_few_experts("keep_top_k", keep_top_k, *this);
+  }
+};
+
+std::unique_ptr<MixtureConfig> mixture_of(const Config& config) {
+  const auto& c = dynamic_cast<const DynmoleConfig&>(config);
+  auto out = std::make_unique<MixtureConfig>(c);
+  out->select = part(select_choices(), c.rule);
+  set(out->select, "p", c.top_p);
+  set(out->select, "keep", std::to_string(c.keep_top_k));
+  out->broadcast.threshold = c.threshold;
+  out->broadcast.entropy = c.entropy;
+  out->broadcast.index = c.index;
+  out->broadcast.eps = c.eps;
+  out->broadcast.normalised = c.normalised;
+  out->renormalise = c.renormalise;
+  const auto add = [&](const std::string& name, double weight) -> Choice& {
+    Choice& loss = out->losses.emplace_back(part(objective_choices(), name));
+    set(loss, "weight", weight);
+    set(loss, "over", c.over);
+    set(loss, "tokens", c.tokens);
+    return loss;
+  };
+  if (c.entropy_loss > 0) {
+    Choice& loss = add("entropy", c.entropy_loss);
+    set(loss, "kind", c.entropy);
+    set(loss, "index", c.index);
+    set(loss, "eps", c.eps);
+    set(loss, "normalised", c.normalised ? "true" : "false");
+  }
+  if (c.balance > 0) set(add("load", c.balance), "count", c.load);
+  return out;
+}
+
+}  // namespace
+
+void register_dynmole(Registry<MethodEntry>& registry) {
+  registry.add({"dynmole", "arXiv 2504.00661",
+                "LoRA experts: few for a token whose router is sure, all for one where it is not.",
+                [] { return std::make_unique<DynmoleConfig>(); },
+                [](const Config& config, int64_t layers) {
+                  return mixture_of(config)->sentences(layers, "dynmole");
+                },
+                mixture_of});
+}
+
+}  // namespace molt

@@ -1,0 +1,56 @@
+// LoRAMoE (Dou et al. 2023, arXiv 2312.09979): LoRA experts on the linears of feed-forwards, all of
+// them mixed by the router's probabilities; localised balancing lets one half of the experts serve
+// each of two kinds of examples. Defaults are those of the published script
+// (Ablustrund/LoRAMoE@1177288), where that constraint is off. Differs from it: dropout has one mask
+// for the linears that read the same x (`dropout_mask: expert` goes back).
+#include "methods/mixture.h"
+#include "moe/loss/objective.h"
+
+namespace molt {
+namespace {
+
+struct LoramoeConfig final : ExpertsConfig {
+  double balance = 0, delta = 0;
+
+  LoramoeConfig() {
+    experts = "8";
+    rank = "4";
+    alpha = 32;
+    dropout = 0.05;
+  }
+
+  void fields(FieldVisitor& v) override {
+    ExpertsConfig::fields(v);
+    v.field("balance", balance,
+            "Weight of localised balancing, for examples that carry a kind; 0: off.",
+            {.minimum = 0});
+    v.field("delta", delta, "How far the experts of the two kinds are pulled apart.",
+            {.minimum = 0, .below = 1});
+  }
+};
+
+std::unique_ptr<MixtureConfig> mixture_of(const Config& config) {
+  const auto& c = dynamic_cast<const LoramoeConfig&>(config);
+  auto out = std::make_unique<MixtureConfig>(c);
+  out->select = part(select_choices(), "all");
+  if (c.balance > 0) {
+    Choice& loss = out->losses.emplace_back(part(objective_choices(), "variation"));
+    set(loss, "weight", c.balance);
+    set(loss, "delta", c.delta);
+  }
+  return out;
+}
+
+}  // namespace
+
+void register_loramoe(Registry<MethodEntry>& registry) {
+  registry.add({"loramoe", "arXiv 2312.09979",
+                "LoRA experts, all of them mixed; halves of them serve kinds of examples.",
+                [] { return std::make_unique<LoramoeConfig>(); },
+                [](const Config& config, int64_t layers) {
+                  return mixture_of(config)->sentences(layers, "loramoe");
+                },
+                mixture_of});
+}
+
+}  // namespace molt

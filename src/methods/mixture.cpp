@@ -1,0 +1,128 @@
+// Any mixture of low-rank experts on linears, said in the grammar: y = W x + sum_i g_i (alpha /
+// rank) B_i A_i x, with one router for each linear, g from softmax(R x) by a selection, an entropy
+// switch that sends undecided tokens to all experts, and auxiliary losses of the routers. DynMoLE,
+// MoLA and LoRAMoE are sentences of this kind; a new one is a recipe.
+#include "methods/mixture.h"
+
+#include "base/config.h"
+#include "base/scalars.h"
+#include "moe/bank/banks.h"
+#include "moe/by_layer.h"
+#include "moe/loss/objective.h"
+
+namespace molt {
+
+void RouterConfig::fields(FieldVisitor& v) {
+  v.field("init", init,
+          "uniform: U(-b, b), b = sqrt(6 / ((1 + range) in)); normal: N(0, deviation).",
+          {.choices = {"uniform", "normal"}});
+  v.field("range", range, "Of uniform; 5 gives 1 / sqrt(in).", {.minimum = 0, .maximum = 1e6});
+  v.field("deviation", deviation, "Of normal.", {.maximum = 100, .above = 0});
+  v.field("learning_rate", learning_rate, "Of the routers; null: that of the run.", {.minimum = 0});
+  v.field("weight_decay", weight_decay, "Of the routers; null: that of the run.", {.minimum = 0});
+}
+
+void BroadcastConfig::fields(FieldVisitor& v) {
+  v.field("threshold", threshold,
+          "A token whose entropy is above it uses all experts; 1 with normalised entropies: off.",
+          {.maximum = 100, .above = 0});
+  v.field("entropy", entropy, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
+  v.field("index", index, "Of tsallis and renyi.", {.maximum = 2, .above = 0});
+  v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
+  v.field("normalised", normalised, "Divide by the largest value.");
+}
+
+void ExpertsConfig::fields(FieldVisitor& v) {
+  v.field("targets", targets,
+          "Linears with experts: roles (query, ffn_up, ...), attention, feed-forward, all-linear, "
+          "ends of module names or regular expressions.");
+  v.field("layers", layers, "Block numbers with experts; null: all.");
+  v.field("experts", experts,
+          "For each linear: a number, a list of one for each layer, or triangle, "
+          "inverted_triangle, hourglass, rectangle.",
+          {.check = experts_expected});
+  v.field("rank", rank, "Of an expert: a number, or a list of one for each layer.",
+          {.check = ranks_expected});
+  v.field("alpha", alpha, "An expert is scaled by alpha / rank.", {.above = 0});
+  v.field("rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
+  v.field("dropout", dropout, "Dropout on the input of the experts; routers see it without.",
+          {.minimum = 0, .below = 1});
+  v.field("dropout_mask", dropout_mask,
+          "group: one mask for the linears that read the same input; expert: one for each expert "
+          "(as released, dearer).",
+          {.choices = {"group", "expert"}});
+  v.field("init", init,
+          "Of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: N(0, 1/rank). B is 0.",
+          {.choices = {"uniform", "gaussian"}});
+  v.nested("router", router, "The routers' weights.");
+}
+
+MixtureConfig::MixtureConfig() : select(part(select_choices(), "top_k")) {}
+
+MixtureConfig::MixtureConfig(const ExpertsConfig& shared)
+    : ExpertsConfig(shared), select(part(select_choices(), "top_k")) {}
+
+void MixtureConfig::fields(FieldVisitor& v) {
+  ExpertsConfig::fields(v);
+  v.choice("select", select, select_choices(), "Which experts a token uses.");
+  v.nested("broadcast", broadcast, "The entropy switch.");
+  v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
+  v.choices("losses", losses, objective_choices(), "Auxiliary losses of the routers.");
+}
+
+std::vector<Sentence> MixtureConfig::sentences(int64_t layers, const std::string& method) const {
+  auto bank = std::make_shared<ExpertBank>();
+  bank->experts = by_layer(experts, std::max<int64_t>(layers, 1), method + ".experts");
+  bank->ranks = by_layer(rank, std::max<int64_t>(layers, 1), method + ".rank");
+  bank->alpha = alpha;
+  bank->dropout = dropout;
+  bank->rank_stabilised = rslora;
+  bank->mask_for_each_expert = dropout_mask == "expert";
+  bank->starts_gaussian = init == "gaussian";
+  bank->router_range = router.range;
+  if (router.init == "normal") bank->router_deviation = router.deviation;
+  bank->router_settings = {router.learning_rate, router.weight_decay};
+  bank->method = method;
+  Routing routing{
+      .select = make_select(select), .broadcast = std::nullopt, .renormalises = renormalise};
+  routing.broadcast = Broadcast{
+      {entropy_kind(broadcast.entropy), broadcast.index, broadcast.eps, broadcast.normalised},
+      broadcast.threshold};
+  return {{.sites = {targets, this->layers},
+           .bank = bank,
+           .router = std::nullopt,
+           .routing = routing,
+           .losses = losses}};
+}
+
+void set(Choice& part, const std::string& option, const std::string& value) {
+  ConfigLayers layers;
+  layers.add_text(option + ": " + value, part.name);
+  layers.apply(*part.config);
+}
+
+void set(Choice& part, const std::string& option, double value) {
+  set(part, option, print_number(value));
+}
+
+std::optional<FieldProblem> too_few_experts(const std::string& field, int64_t kept,
+                                            const ExpertsConfig& config) {
+  const int64_t fewest = smallest_by_layer(config.experts);
+  if (kept <= fewest) return std::nullopt;
+  return FieldProblem{field, "1 to " + std::to_string(fewest) + " (the fewest experts of a layer)",
+                      "Lower it, or take more experts."};
+}
+
+void register_mixture(Registry<MethodEntry>& registry) {
+  registry.add({"mixture", "", "Low-rank experts on linears, routed by token, every part named.",
+                [] { return std::make_unique<MixtureConfig>(); },
+                [](const Config& config, int64_t layers) {
+                  return dynamic_cast<const MixtureConfig&>(config).sentences(layers, "mixture");
+                },
+                [](const Config& config) {
+                  return std::make_unique<MixtureConfig>(
+                      dynamic_cast<const MixtureConfig&>(config));
+                }});
+}
+
+}  // namespace molt

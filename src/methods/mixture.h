@@ -1,0 +1,62 @@
+// The grammar as a config: a mixture of low-rank experts with every part named. The named methods
+// of this kind are this config with other defaults and fewer options.
+#pragma once
+
+#include "methods/method.h"
+
+namespace molt {
+
+struct RouterConfig final : Config {
+  std::string init = "uniform";
+  double range = 5, deviation = 0.02;
+  std::optional<double> learning_rate, weight_decay;
+  void fields(FieldVisitor& v) override;
+};
+
+struct BroadcastConfig final : Config {
+  double threshold = 1;
+  std::string entropy = "tsallis";
+  double index = 1.1, eps = 1e-5;
+  bool normalised = true;
+  void fields(FieldVisitor& v) override;
+};
+
+// What all mixtures of low-rank experts share: where, how many, how large, how they start.
+struct ExpertsConfig : Config {
+  std::vector<std::string> targets = {"feed-forward"};
+  std::optional<std::vector<int64_t>> layers;
+  std::string experts = "6", rank = "8";
+  double alpha = 16, dropout = 0;
+  bool rslora = false;
+  std::string dropout_mask = "group", init = "uniform";
+  RouterConfig router;
+  void fields(FieldVisitor& v) override;
+};
+
+struct MixtureConfig final : ExpertsConfig {
+  Choice select;  // top_k
+  BroadcastConfig broadcast;
+  bool renormalise = false;
+  std::vector<Choice> losses;
+
+  MixtureConfig();
+  explicit MixtureConfig(const ExpertsConfig& shared);
+  void fields(FieldVisitor& v) override;
+  std::vector<Sentence> sentences(int64_t layers, const std::string& method) const;
+};
+
+// A part of src/moe/select or src/moe/loss with its config, to be set by a named method.
+template <class Table>
+Choice part(const Table& table, const std::string& name) {
+  return {name, table.make(name)};
+}
+
+// Sets an option of a part by name, as a recipe does: set(select, "k", "2").
+void set(Choice& part, const std::string& option, const std::string& value);
+void set(Choice& part, const std::string& option, double value);
+
+// The problem of a method that always keeps `kept` experts and has too few.
+std::optional<FieldProblem> too_few_experts(const std::string& field, int64_t kept,
+                                            const ExpertsConfig& config);
+
+}  // namespace molt

@@ -1,0 +1,71 @@
+// MoLA (Gao et al. 2024, arXiv 2402.08562): LoRA experts on linears, a router for each, top-k with
+// weights that sum to one; the number of experts differs by layer. Defaults are those of the
+// published code (GCYZSL/MoLA@01785c8): 2, 4, 6, 8 experts of rank 8 from the lowest to the highest
+// quarter of the layers, on all linears, without balance loss. Differs from it: dropout has one
+// mask for the linears that read the same x (`dropout_mask: expert` goes back), and its balance
+// loss counts no padding.
+#include "methods/mixture.h"
+#include "moe/loss/objective.h"
+
+namespace molt {
+namespace {
+
+struct MolaConfig final : ExpertsConfig {
+  int64_t top_k = 2;
+  bool renormalise = true;
+  double balance = 0;
+  std::string form = "original", tokens = "all";
+
+  MolaConfig() {
+    targets = {"all-linear"};
+    experts = "inverted_triangle";
+    dropout = 0.05;
+  }
+
+  void fields(FieldVisitor& v) override {
+    ExpertsConfig::fields(v);
+    v.field("top_k", top_k, "Experts for each token.", {.minimum = 1, .maximum = 4096});
+    v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
+    v.field("balance", balance, "Weight of the balance loss (published: 0.001 where on); 0: off.",
+            {.minimum = 0});
+    v.field("form", form,
+            "original: sum over layers of E sum f_i P_i, f summing to one (1 in balance); pooled: "
+            "all layers together, f the share of tokens that chose i (top_k in balance; MoE-PEFT).",
+            {.choices = {"original", "pooled"}});
+    v.field("tokens", tokens, "Which tokens the loss counts: all, or those after the prompt.",
+            {.choices = {"all", "supervised"}});
+  }
+
+  std::optional<FieldProblem> check() const override {
+    return too_few_experts("top_k", top_k, *this);
+  }
+};
+
+std::unique_ptr<MixtureConfig> mixture_of(const Config& config) {
+  const auto& c = dynamic_cast<const MolaConfig&>(config);
+  auto out = std::make_unique<MixtureConfig>(c);
+  set(out->select, "k", std::to_string(c.top_k));
+  out->renormalise = c.renormalise;
+  if (c.balance > 0) {
+    Choice& loss = out->losses.emplace_back(part(objective_choices(), "load"));
+    set(loss, "weight", c.balance);
+    set(loss, "count", c.form == "original" ? "share" : "selected");
+    set(loss, "over", c.form == "original" ? "layer_sum" : "pooled");
+    set(loss, "tokens", c.tokens);
+  }
+  return out;
+}
+
+}  // namespace
+
+void register_mola(Registry<MethodEntry>& registry) {
+  registry.add({"mola", "arXiv 2402.08562",
+                "LoRA experts whose number differs by layer; each token uses the top k.",
+                [] { return std::make_unique<MolaConfig>(); },
+                [](const Config& config, int64_t layers) {
+                  return mixture_of(config)->sentences(layers, "mola");
+                },
+                mixture_of});
+}
+
+}  // namespace molt

@@ -1,0 +1,43 @@
+// The stacked-expert operator: the thin product of a linear group, and the wide one that adds to
+// the base product, two autograd nodes that share the gradient of x. Legend: T tokens, D width of
+// x, O columns, M members, E experts, r rank.
+#pragma once
+
+#include "tensor/random.h"
+
+namespace molt {
+
+// Rows of a matrix, or columns: the first and how many.
+struct Span {
+  int64_t begin, count;
+};
+
+struct ExpertPlan : torch::CustomClassHolder {
+  int64_t experts = 1, rank = 1;
+  double scaling = 1;
+  Span down, routers;              // rows of `thin`
+  std::vector<Span> columns;       // of each member in the output
+  DropoutMask mask;                // of the group
+  std::vector<DropoutMask> masks;  // by member and expert, in place of it
+
+  // The gradient of x through the base product: the backward pass of the wide product leaves it
+  // here for that of the thin one, which adds its own in place.
+  Tensor dx;
+  bool wants_dx = false;
+};
+
+struct Thin {
+  Tensor narrow;  // [T, M E r], of x's type
+  Tensor scores;  // [T, M E], of the weights' type; dropout does not touch them
+};
+
+// x [T, D]; thin [rows, D].
+Thin thin_product(const Tensor& x, const Tensor& thin, const c10::intrusive_ptr<ExpertPlan>& plan);
+
+// x W^T + bias, and to the columns of each member scaling * (gates * narrow) up. gates [T, M, E];
+// up, of each member [E r, out]; to [T, O].
+Tensor wide_product(const Tensor& x, const Tensor& narrow, const Tensor& gates,
+                    const Tensor& weight, const std::optional<Tensor>& bias,
+                    const std::vector<Tensor>& up, const c10::intrusive_ptr<ExpertPlan>& plan);
+
+}  // namespace molt

@@ -1,0 +1,80 @@
+// The grammar is real only if every method that is a mixture, printed as a sentence and read back
+// as `mixture`, is the same function: equal logits, losses and gradients, whatever its options.
+#include "base/config.h"
+#include "methods/mixture.h"
+#include "support/tiny_model.h"
+
+namespace molt::test {
+namespace {
+
+// Options beside the defaults that reach every part of a sentence.
+const std::map<std::string, std::vector<std::string>>& variants() {
+  static const std::map<std::string, std::vector<std::string>> all = {
+      {"dynmole",
+       {"", "rule: nucleus\nrenormalise: true\nentropy: renyi\nindex: 0.5\neps: 0\nover: mean\n",
+        "threshold: 1\nentropy: shannon\nload: share\ntokens: supervised\nlayers: [1]\n",
+        "normalised: false\nthreshold: 1.2\nentropy_loss: 0\nload: selected\nrslora: true\n"}},
+      {"mola",
+       {"", "balance: 0.1\nrank: [1, 2, 3]\n",
+        "experts: 4\nbalance: 0.1\nform: pooled\ntop_k: 3\nrenormalise: false\ninit: gaussian\n",
+        "experts: [2, 3, 4]\nrouter: {init: normal, deviation: 0.3}\ntargets: [query, "
+        "ffn_down]\n"}},
+      {"loramoe", {"", "balance: 1\ndelta: 0.25\ndropout: 0.3\ndropout_mask: expert\n"}}};
+  return all;
+}
+
+struct Outcome {
+  Tensor logits, loss, gradients;
+};
+
+Outcome outcome(Attached& run) {
+  perturb(run.trainables());
+  PackedBatch batch = pack_examples({0, 1, 2, 3});
+  batch.rows.kind = {1, 0, 0, 1};
+  batch.rows.prompt = {1, 2, 1, 2};
+  ForwardContext context = run.context(Phase::train, 3);
+  Outcome out;
+  out.logits = run.model->logits(batch, context);
+  out.loss = out.logits.square().sum();
+  const Tensor auxiliary = run.attachment->auxiliary_sum(context);
+  if (auxiliary.defined()) out.loss = out.loss + auxiliary;
+  out.loss.backward();
+  out.gradients = run.trainables().gradients;
+  return out;
+}
+
+TEST(ConformanceOfMixtures, TheSentenceThatIsPrintedIsTheMethod) {
+  int count = 0;
+  for (const MethodEntry& method : methods().entries()) {
+    if (!method.as_mixture || method.name == "mixture") continue;
+    ++count;
+    const auto known = variants().find(method.name);
+    ASSERT_NE(known, variants().end()) << "say which options of " << method.name << " to try";
+    for (const std::string& yaml : known->second)
+      for (const std::string model : {"bert", "llama"}) {
+        SCOPED_TRACE(method.name + " on " + model + ":\n" + yaml);
+        const auto config = method.config();
+        ConfigLayers layers;
+        if (!yaml.empty()) layers.add_text(yaml, "test");
+        layers.apply(*config);
+        const std::string sentence = to_yaml(*method.as_mixture(*config));
+        Attached named(tiny_config(model, 3), method.name, yaml),
+            rebuilt(tiny_config(model, 3), "mixture", sentence);
+        EXPECT_SAME(named.trainables().values, rebuilt.trainables().values);
+        const Outcome a = outcome(named), b = outcome(rebuilt);
+        EXPECT_SAME(a.logits, b.logits);
+        EXPECT_SAME(a.loss, b.loss);
+        EXPECT_SAME(a.gradients, b.gradients);
+        // Printed again it is the same text.
+        MixtureConfig again;
+        ConfigLayers read;
+        read.add_text(sentence, "sentence");
+        read.apply(again);
+        EXPECT_EQ(to_yaml(again), sentence);
+      }
+  }
+  EXPECT_GE(count, 3);
+}
+
+}  // namespace
+}  // namespace molt::test

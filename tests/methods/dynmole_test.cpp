@@ -1,0 +1,133 @@
+// DynMoLE by hand (6.4 of its sheet), its limits, and mistakes in its options.
+#include "support/hand_made_linear.h"
+
+namespace molt::test {
+namespace {
+
+// x = (1, 2), W = 0, three experts of rank 1 with scaling 2, A rows (1, 0), (0, 1), (1, 1), B = 1,
+// 2, -1, logits (1, 0, -1): expert outputs 2, 8, -6.
+struct ByHand {
+  explicit ByHand(const std::string& yaml, const std::string& method = "dynmole")
+      : made({{Role::ffn_up, "up", 1}}, 2) {
+    made.group.weight.zero_();
+    made.group.bias.zero_();
+    made.attach_method(method, "experts: 3\nrank: 1\nalpha: 2\ndropout: 0\n" + yaml);
+    const double a[3][2] = {{1, 0}, {0, 1}, {1, 1}}, b[3] = {1, 2, -1};
+    for (int e = 0; e < 3; ++e) {
+      const std::string name = "up.experts." + std::to_string(e);
+      made.set(name + ".lora_A.weight", matrix({{a[e][0], a[e][1]}}));
+      made.set(name + ".lora_B.weight", matrix({{b[e]}}));
+    }
+    // Router rows are multiples of (1, 2) / 5, so that scores are 1, 0, -1.
+    made.set("up.router.weight", matrix({{.2, .4}, {0, 0}, {-.2, -.4}}));
+  }
+
+  double y() { return made.forward(matrix({{1, 2}})).item<double>(); }
+  // dy / dz, from the router's gradient: its rows are dz times x.
+  Tensor dz() {
+    made.attachment->trainables.zero_gradients();
+    made.forward(matrix({{1, 2}})).sum().backward();
+    return made.gradient("up.router.weight").select(1, 0);
+  }
+
+  HandMadeLinear made;
+};
+
+const std::string kSparse = "top_p: 0.01\n";  // the first keep_top_k alone
+
+TEST(Dynmole, TopTwoByHand) {
+  ByHand hand(kSparse + "keep_top_k: 2\n");
+  EXPECT_NEAR(hand.y(), 3.288310, 6e-7);
+  EXPECT_CLOSE(hand.dz(), matrix({{-.857036, 1.153085, -.296048}})[0], 6e-7);
+}
+
+TEST(Dynmole, TopOneByHand) {
+  ByHand hand(kSparse + "keep_top_k: 1\n");
+  EXPECT_NEAR(hand.y(), 1.330482, 6e-7);
+  EXPECT_CLOSE(hand.dz(), matrix({{.445391, -.325607, -.119784}})[0], 6e-7);
+  // A masked expert has no gradient, its router row has one.
+  EXPECT_EQ(hand.made.gradient("up.experts.1.lora_A.weight").abs().max().item<double>(), 0);
+  EXPECT_EQ(hand.made.gradient("up.experts.2.lora_B.weight").abs().max().item<double>(), 0);
+}
+
+TEST(Dynmole, SoftByHand) {
+  ByHand hand("threshold: 0.7\n");  // H = .749115
+  EXPECT_NEAR(hand.y(), 2.748126, 6e-7);
+  EXPECT_CLOSE(hand.dz(), matrix({{-.497684, 1.285283, -.787599}})[0], 6e-7);
+  EXPECT_NEAR(ByHand("threshold: 0.749\n").y(), 2.748126, 6e-7);
+  EXPECT_NEAR(ByHand("threshold: 0.7492\ntop_p: 0.01\n").y(), 3.288310, 6e-7);
+}
+
+TEST(Dynmole, RenormalisedByHand) {
+  EXPECT_NEAR(ByHand(kSparse + "renormalise: true\n").y(), 3.613649, 6e-7);
+}
+
+TEST(Dynmole, WithATinyThresholdIsLoramoeAndSparseIsMolaUpToTheSum) {
+  EXPECT_NEAR(ByHand("threshold: 1e-6\n").y(), ByHand("", "loramoe").y(), 1e-12);
+  EXPECT_NEAR(ByHand(kSparse + "threshold: 1\nrenormalise: true\n").y(),
+              ByHand("targets: [ffn_up]\ntop_k: 2\n", "mola").y(), 1e-12);
+}
+
+// B = 0: nothing changes, the task reaches B alone, the auxiliary losses reach the routers.
+TEST(Dynmole, AtTheStartOnlyBLearnsFromTheTask) {
+  HandMadeLinear made({{Role::ffn_up, "up", 4}}, 6);
+  made.attach_method("dynmole", "experts: 4\nrank: 2\ndropout: 0\n");
+  const Tensor x = draw({9, 6}, 1, "x").to(at::kDouble);
+  ForwardContext context = made.context(Phase::train);
+  const Tensor y = made.forward(x, context);
+  EXPECT_SAME(y, made.group.base(x, made.group.all()));
+  y.sum().backward();
+  EXPECT_EQ(made.gradient("up.experts.0.lora_A.weight").abs().max().item<double>(), 0);
+  EXPECT_GT(made.gradient("up.experts.0.lora_B.weight").abs().max().item<double>(), 0);
+  EXPECT_EQ(made.gradient("up.router.weight").abs().max().item<double>(), 0);
+  ForwardContext again = made.context(Phase::train);
+  made.forward(x, again);
+  made.attachment->auxiliary_sum(again).backward();
+  EXPECT_GT(made.gradient("up.router.weight").abs().max().item<double>(), 0);
+}
+
+// Losses of the last block count every token, though a classifier reads only the first.
+TEST(Dynmole, LossesCountRowsThatNoHeadReads) {
+  for (const std::string model : {"bert", "llama"}) {
+    Attached run(tiny_config(model, 2), "dynmole", "experts: 3\nrank: 2\ndropout: 0\n");
+    ForwardContext context = run.context(Phase::train);
+    const PackedBatch batch = pack_examples({0, 1, 2});
+    RoutingRecord record;
+    context.record = &record;
+    run.model->logits(batch, context);
+    EXPECT_FALSE(record.experts.empty());
+    for (const auto& [site, counts] : record.experts)
+      EXPECT_EQ(counts.tokens, batch.rows.tokens()) << site;
+  }
+}
+
+TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
+  const auto mistake = [](const std::string& yaml) -> std::string {
+    try {
+      Attached run(tiny_config("llama", 2), "dynmole", yaml);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  const auto expect = [&](const std::string& yaml, const std::string& key,
+                          const std::string& says) {
+    const std::string found = mistake(yaml);
+    EXPECT_NE(found.find(key), std::string::npos) << found;
+    EXPECT_NE(found.find(says), std::string::npos) << found;
+  };
+  expect("experts: 1\n", "experts", "2 or more");
+  expect("keep_top_k: 9\n", "keep_top_k", "1 to 6");
+  expect("threshold: 0\n", "threshold", "expected");
+  expect("threshold: 1.5\n", "threshold", "at most 1");
+  expect("top_p: 1.5\n", "top_p", "expected");
+  expect("index: 2.5\n", "index", "expected");
+  expect("experts: [6, 6, 6]\n", "dynmole.experts", "3 numbers; the model has 2 layers");
+  expect("experts: many\n", "experts", "triangle");
+  expect("targets: [ffn_upp]\n", "dynmole.targets", "ffn_up");
+  expect("experts: [2, 4]\n", "over", "pooled");
+  EXPECT_EQ(mistake("experts: [2, 4]\nover: layer_mean\nrank: [3, 2]\n"), "none");
+}
+
+}  // namespace
+}  // namespace molt::test

@@ -1,0 +1,253 @@
+// The stacked-expert operator against the loop over experts that it replaces: values and gradients,
+// shared and per-expert dropout masks, ranges of members, types; determinism, and what is not
+// computed.
+#include <cmath>
+
+#include "moe/bank/banks.h"
+#include "moe/targets.h"
+#include "support/routers.h"
+
+namespace molt::test {
+namespace {
+
+const std::string kRecipe =
+    "targets: [query, key, value]\nexperts: 3\nrank: 2\nalpha: 3\n"
+    "select: {name: prefix, p: 0.6, keep: 1}\nbroadcast: {threshold: 0.9}\n"
+    "losses: [{name: entropy, weight: 0.3}, {name: load, count: weight, weight: 0.2}]\n";
+
+HandMadeLinear attention_group(const std::string& yaml, at::TensorOptions options = at::kDouble) {
+  HandMadeLinear made(
+      {{Role::query, "self.query", 6}, {Role::key, "self.key", 4}, {Role::value, "self.value", 5}},
+      5, options);
+  made.attach_method("mixture", yaml);
+  perturb(made.attachment->trainables, 0.7);
+  return made;
+}
+
+struct Loop {
+  std::map<std::string, Tensor> leaves;
+  Tensor y, auxiliary;
+};
+
+// W x + sum_i g_i scaling B_i (A_i drop_i(x)), expert by expert, of tracked operations alone.
+Loop expert_by_expert(const HandMadeLinear& made, const Tensor& x, const std::string& yaml,
+                      const std::function<Tensor(const std::string&, int64_t)>& drop) {
+  const auto sentence = sentences_from("mixture", yaml, 1)[0];
+  const auto& bank = dynamic_cast<const ExpertBank&>(*sentence.bank);
+  Loop out;
+  const auto leaf = [&](const std::string& name) {
+    return out.leaves[name] = made.value(name).clone().requires_grad_(true);
+  };
+  std::vector<Tensor> parts, probabilities, weights;
+  for (size_t m = 0; m < made.group.members().size(); ++m) {
+    const Member& member = made.group.members()[m];
+    Tensor part = made.group.base(x, {m, m + 1});
+    if (!selected_members(made.group, sentence.sites).empty() &&
+        made.attachment->trainables.find(member.name + ".router.weight")) {
+      const Tensor scores = at::mm(x, leaf(member.name + ".router.weight").t());
+      const Routed routed = route(at::softmax(scores, 1), *sentence.routing);
+      probabilities.push_back(routed.probabilities);
+      weights.push_back(routed.weights);
+      for (int64_t e = 0; e < bank.experts[0]; ++e) {
+        const std::string expert = member.name + ".experts." + std::to_string(e);
+        const Tensor thin = at::mm(drop(member.name, e), leaf(expert + ".lora_A.weight").t());
+        const Tensor wide = at::mm(thin, leaf(expert + ".lora_B.weight").t());
+        part = part + routed.weights.narrow(1, e, 1) * (bank.alpha / bank.ranks[0]) * wide;
+      }
+    }
+    parts.push_back(part);
+  }
+  out.y = at::cat(parts, 1);
+  const Tensor p = at::cat(probabilities, 0), w = at::cat(weights, 0);
+  const auto experts = static_cast<double>(p.size(1));
+  out.auxiliary = 0.3 * Entropy{}.of(p).mean() + 0.2 * experts * (w.mean(0) * p.mean(0)).sum();
+  return out;
+}
+
+// Values, the auxiliary losses, and the gradients of both together.
+void expect_equal_to_the_loop(const std::string& yaml, Phase phase,
+                              const std::function<Tensor(const HandMadeLinear&, const Tensor&,
+                                                         const std::string&, int64_t)>& drop) {
+  HandMadeLinear made = attention_group(yaml);
+  const Tensor start = draw({9, 5}, 1, "x").to(at::kDouble);
+  const Tensor weights = draw({9, 15}, 1, "weights").to(at::kDouble);
+  const Tensor x = start.clone().requires_grad_(true), other = start.clone().requires_grad_(true);
+  ForwardContext context = made.context(phase, 5);
+  const Tensor y = made.forward(x, context);
+  const Tensor auxiliary = made.attachment->auxiliary_sum(context);
+  const Loop loop = expert_by_expert(
+      made, other, yaml, [&](const std::string& m, int64_t e) { return drop(made, other, m, e); });
+  EXPECT_CLOSE(y, loop.y, 1e-12);
+  EXPECT_CLOSE(auxiliary, loop.auxiliary, 1e-12);
+  ((y * weights).sum() + auxiliary).backward();
+  ((loop.y * weights).sum() + loop.auxiliary).backward();
+  EXPECT_CLOSE(x.grad(), other.grad(), 1e-12);
+  EXPECT_EQ(loop.leaves.size(), made.attachment->trainables.segments().size());
+  for (const auto& [name, leaf] : loop.leaves)
+    EXPECT_CLOSE(made.gradient(name), leaf.grad(), 1e-12) << name;
+}
+
+Tensor undropped(const HandMadeLinear&, const Tensor& x, const std::string&, int64_t) {
+  return x;
+}
+// A tracked product with the factors of a mask.
+Tensor masked(const Tensor& x, const DropoutMask& mask) {
+  return x * apply_mask(at::ones_like(x.detach()), mask);
+}
+DropoutMask mask_of(const std::string& site, const std::string& purpose) {
+  Reducer alone;
+  const Rows rows = rows_of({9});
+  return ForwardContext(Phase::train, 7, 5, alone).mask(0.4, site, {}, purpose, rows);
+}
+
+TEST(Experts, StackedEqualTheLoopGradientsIncluded) {
+  expect_equal_to_the_loop(kRecipe, Phase::train, undropped);
+  std::string some = kRecipe;
+  some.replace(some.find("query, key"), 10, "query");  // the key has no experts
+  expect_equal_to_the_loop(some, Phase::train, undropped);
+  std::string soft = kRecipe;
+  soft.replace(soft.find("{name: prefix, p: 0.6, keep: 1}"), 31, "{name: all}");
+  expect_equal_to_the_loop(soft, Phase::train, undropped);
+}
+
+TEST(Experts, OneMaskForTheGroupEqualsTheLoop) {
+  expect_equal_to_the_loop(
+      kRecipe + "dropout: 0.4\n", Phase::train,
+      [](const HandMadeLinear& made, const Tensor& x, const std::string&, int64_t) {
+        return masked(x, mask_of(made.group.site(), "experts"));
+      });
+  expect_equal_to_the_loop(kRecipe + "dropout: 0.4\n", Phase::evaluate, undropped);
+}
+
+TEST(Experts, AMaskForEachExpertEqualsTheLoop) {
+  const auto drop = [](const HandMadeLinear&, const Tensor& x, const std::string& member,
+                       int64_t e) {
+    return masked(x, mask_of(member, "expert " + std::to_string(e)));
+  };
+  expect_equal_to_the_loop(kRecipe + "dropout: 0.4\ndropout_mask: expert\n", Phase::train, drop);
+  expect_equal_to_the_loop(kRecipe + "dropout: 0.4\ndropout_mask: expert\n", Phase::evaluate,
+                           undropped);
+}
+
+TEST(Experts, ARangeOfMembersIsThoseColumnsOfTheWhole) {
+  for (const std::string targets : {"[query, key, value]", "[query, value]", "[value]"}) {
+    HandMadeLinear made = attention_group("targets: " + targets + "\nexperts: 3\nrank: 2\n");
+    const Tensor x = draw({7, 5}, 1, "x").to(at::kDouble).requires_grad_(true);
+    const Tensor whole = made.forward(x);
+    EXPECT_CLOSE(made.forward(x, {0, 1}), whole.narrow(1, 0, 6), 1e-12);
+    EXPECT_CLOSE(made.forward(x, {1, 2}), whole.narrow(1, 6, 4), 1e-12);
+    EXPECT_CLOSE(made.forward(x, {1, 3}), whole.narrow(1, 6, 9), 1e-12);
+    const Tensor weights = draw({7, 9}, 1, "w").to(at::kDouble);
+    const Tensor a = torch::autograd::grad({(whole.narrow(1, 6, 9) * weights).sum()}, {x})[0];
+    const Tensor b = torch::autograd::grad({(made.forward(x, {1, 3}) * weights).sum()}, {x})[0];
+    EXPECT_CLOSE(a, b, 1e-12);
+  }
+}
+
+TEST(Experts, OfARangeAloneGetGradients) {
+  HandMadeLinear made = attention_group("targets: [query, value]\nexperts: 3\nrank: 2\n");
+  made.forward(draw({7, 5}, 1, "x").to(at::kDouble), {1, 3}).sum().backward();
+  for (const std::string name : {".experts.0.lora_A.weight", ".router.weight"}) {
+    EXPECT_EQ(made.gradient("self.query" + name).abs().max().item<double>(), 0);
+    EXPECT_GT(made.gradient("self.value" + name).abs().max().item<double>(), 0);
+  }
+}
+
+TEST(Experts, ThatNoTokenChoseGetExactlyNoGradientButTheirRouterDoes) {
+  HandMadeLinear made({{Role::query, "q", 4}}, 5);
+  made.attach_method("mixture",
+                     "targets: [query]\nexperts: 3\nrank: 2\nselect: {name: top_k, k: 1}\n");
+  perturb(made.attachment->trainables, 0.7);
+  made.set("q.router.weight", at::zeros({3, 5}));  // equal probabilities: expert 0
+  made.forward(draw({7, 5}, 1, "x").to(at::kDouble)).sum().backward();
+  EXPECT_GT(made.gradient("q.experts.0.lora_A.weight").abs().max().item<double>(), 0);
+  for (const std::string name : {"q.experts.1.lora_A.weight", "q.experts.2.lora_B.weight"})
+    EXPECT_EQ(made.gradient(name).abs().max().item<double>(), 0);
+  EXPECT_GT(made.gradient("q.router.weight")[2].abs().max().item<double>(), 0);
+}
+
+// The first block's input has no gradient, and an evaluation keeps no graph.
+TEST(Experts, ComputeNoGradientThatNobodyAsksFor) {
+  HandMadeLinear made = attention_group(kRecipe);
+  const Tensor x = draw({7, 5}, 1, "x").to(at::kDouble);
+  made.forward(x).sum().backward();
+  EXPECT_FALSE(x.grad().defined());
+  EXPECT_FALSE(made.group.weight.grad().defined());
+  const at::NoGradGuard no_grad;
+  EXPECT_FALSE(made.forward(x).requires_grad());
+}
+
+TEST(Experts, AGraphThatIsKeptGivesTheSameGradientsTwice) {
+  HandMadeLinear made = attention_group(kRecipe);
+  const Tensor x = draw({7, 5}, 1, "x").to(at::kDouble).requires_grad_(true);
+  const Tensor y = made.forward(x).sum();
+  const Tensor once = torch::autograd::grad({y}, {x}, {}, true)[0];
+  EXPECT_SAME(torch::autograd::grad({y}, {x})[0], once);
+}
+
+TEST(Experts, RunAgainGiveTheSameBits) {
+  HandMadeLinear made = attention_group(kRecipe + "dropout: 0.3\n", at::kFloat);
+  const Tensor x = draw({33, 5}, 1, "x");
+  const auto run = [&] {
+    made.attachment->trainables.zero_gradients();
+    made.forward(x, Phase::train, 2).square().sum().backward();
+    return made.attachment->trainables.gradients.clone();
+  };
+  const Tensor first = run();
+  EXPECT_SAME(run(), first);
+}
+
+// A model in bfloat16 keeps its adapters in fp32: routers compute in it, the rest in bfloat16.
+TEST(Experts, OnABfloat16ModelComeNearFp32) {
+  const std::string yaml =
+      "targets: [query, key, value]\nexperts: 3\nrank: 2\nselect: {name: all}\n";
+  HandMadeLinear exact = attention_group(yaml, at::kFloat);
+  HandMadeLinear made(
+      {{Role::query, "self.query", 6}, {Role::key, "self.key", 4}, {Role::value, "self.value", 5}},
+      5, at::kFloat);
+  made.group.weight = made.group.weight.to(at::kBFloat16);
+  made.group.bias = made.group.bias.to(at::kBFloat16);
+  made.attach_method("mixture", yaml);
+  perturb(made.attachment->trainables, 0.7);
+  EXPECT_EQ(made.attachment->trainables.values.scalar_type(), at::kFloat);
+  const Tensor start = draw({9, 5}, 1, "x").to(at::kBFloat16);
+  const Tensor x = start.clone().requires_grad_(true),
+               y = start.to(at::kFloat).clone().requires_grad_(true);
+  const Tensor ours = made.forward(x), reference = exact.forward(y);
+  EXPECT_EQ(ours.scalar_type(), at::kBFloat16);
+  const double size = reference.abs().max().item<double>();
+  EXPECT_CLOSE(ours, reference, 2e-2 * size);
+  ours.to(at::kFloat).sum().backward();
+  reference.sum().backward();
+  EXPECT_CLOSE(x.grad(), y.grad(), 2e-2 * y.grad().abs().max().item<double>());
+  for (const Segment& s : made.attachment->trainables.segments()) {
+    const Tensor expected = exact.gradient(s.name);
+    EXPECT_CLOSE(made.gradient(s.name), expected, 3e-2 * expected.abs().max().item<double>() + 1e-3)
+        << s.name;
+  }
+}
+
+TEST(Experts, CountWhatTheyRoutedForPictures) {
+  HandMadeLinear made({{Role::query, "q", 4}, {Role::key, "k", 4}}, 5);
+  made.attach_method("mixture",
+                     "targets: [query, key]\nexperts: 4\nrank: 2\n"
+                     "select: {name: top_k, k: 1}\nbroadcast: {threshold: 0.99}\n");
+  const at::NoGradGuard no_grad;
+  made.value("q.router.weight").zero_();  // equal: broadcast
+  made.value("k.router.weight").zero_();
+  made.value("k.router.weight")[2].fill_(50);
+  RoutingRecord record;
+  ForwardContext context = made.context();
+  context.record = &record;
+  made.forward(at::ones({3, 5}, at::kDouble), context);
+  EXPECT_EQ(record.experts.at("q").tokens, 3);
+  EXPECT_EQ(record.experts.at("q").everything, 3);
+  EXPECT_NEAR(record.experts.at("q").entropy, 3, 1e-9);
+  EXPECT_SAME(record.experts.at("q").load, matrix({{3, 3, 3, 3}})[0]);
+  EXPECT_EQ(record.experts.at("k").everything, 0);
+  EXPECT_NEAR(record.experts.at("k").entropy, 0, 1e-9);
+  EXPECT_SAME(record.experts.at("k").load, matrix({{0, 0, 3, 0}})[0]);
+}
+
+}  // namespace
+}  // namespace molt::test

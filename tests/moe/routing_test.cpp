@@ -1,0 +1,151 @@
+// Which experts a token uses: the masks of DynMoLE's sheet (6.3), ties, limits, bad settings.
+#include "support/routers.h"
+
+namespace molt::test {
+namespace {
+
+const std::vector<double> kA = {.70, .20, .05, .03, .01, .01}, kB = {.40, .25, .15, .10, .06, .04},
+                          kC = {.24, .20, .18, .16, .12, .10},
+                          kD = {.97, .01, .008, .006, .004, .002};
+
+Routing dynmole(const std::string& rule, double p = .75, int64_t keep = 2, double threshold = .9) {
+  return {.select = select_of(rule, {{"p", std::to_string(p)}, {"keep", std::to_string(keep)}}),
+          .broadcast = Broadcast{{}, threshold}};
+}
+
+Routed routed(const std::vector<double>& p, const Routing& routing) {
+  return route(matrix({p}, at::kFloat), routing);
+}
+std::vector<int64_t> kept(const std::vector<double>& p, const Routing& routing) {
+  const Tensor numbers = routed(p, routing).mask[0].nonzero().view({-1});
+  return {numbers.data_ptr<int64_t>(), numbers.data_ptr<int64_t>() + numbers.numel()};
+}
+size_t active(const std::vector<double>& p, const Routing& routing) {
+  return kept(p, routing).size();
+}
+std::vector<double> equal(size_t n) {
+  return std::vector<double>(n, 1.0 / static_cast<double>(n));
+}
+
+using Kept = std::vector<int64_t>;
+const Kept kAll = {0, 1, 2, 3, 4, 5};
+
+TEST(Routing, KeepsWhatTheSheetSays) {
+  struct Row {
+    std::vector<double> p;
+    Kept prefix, nucleus;
+    double prefix_sum, nucleus_sum;
+  };
+  const Tensor soft = at::softmax(matrix({{2, 1, .5, 0, -.5, -1}}), 1);
+  const std::vector<double> softmax(soft.data_ptr<double>(), soft.data_ptr<double>() + 6);
+  const Row rows[] = {{kA, {0, 1}, {0, 1}, .90, .90},
+                      {kB, {0, 1}, {0, 1, 2}, .65, .80},
+                      {{.06, .40, .10, .25, .04, .15}, {1, 3}, {1, 3, 5}, .65, .80},
+                      {kC, kAll, kAll, 1, 1},
+                      {kD, {0, 1}, {0, 1}, .98, .98},
+                      {equal(6), kAll, kAll, 1, 1},
+                      {softmax, {0, 1}, {0, 1, 2}, .736125, .856202}};
+  for (const Row& row : rows) {
+    EXPECT_EQ(kept(row.p, dynmole("prefix")), row.prefix);
+    EXPECT_EQ(kept(row.p, dynmole("nucleus")), row.nucleus);
+    EXPECT_NEAR(routed(row.p, dynmole("prefix")).weights.sum().item<double>(), row.prefix_sum,
+                1e-6);
+    EXPECT_NEAR(routed(row.p, dynmole("nucleus")).weights.sum().item<double>(), row.nucleus_sum,
+                1e-6);
+  }
+}
+
+TEST(Routing, AThresholdOfOneIsPureTopP) {
+  for (const auto& [n, prefix, nucleus] :
+       {std::tuple<size_t, size_t, size_t>{6, 4, 5}, {8, 6, 6}, {4, 3, 3}}) {
+    EXPECT_EQ(active(equal(n), dynmole("prefix", .75, 2, 1)), prefix) << n;
+    EXPECT_EQ(active(equal(n), dynmole("nucleus", .75, 2, 1)), nucleus) << n;
+  }
+}
+
+TEST(Routing, ATinyThresholdIsSoftButForACertainToken) {
+  EXPECT_EQ(kept(kA, dynmole("prefix", .75, 2, 1e-6)), kAll);
+  EXPECT_EQ(kept({0, 0, 1, 0, 0, 0}, dynmole("prefix", .75, 2, 1e-6)), (Kept{0, 2}));
+}
+
+TEST(Routing, LimitsOfTheBudget) {
+  EXPECT_EQ(kept(kB, dynmole("prefix", 1)), kAll);
+  EXPECT_EQ(kept(kB, dynmole("nucleus", 1)), kAll);
+  EXPECT_EQ(kept(kB, dynmole("prefix", .75, 6)), kAll);
+  EXPECT_EQ(kept(kB, dynmole("prefix", .001)), (Kept{0, 1}));
+  // .30 + .25 + .20 is exactly .75 in fp32: within the budget.
+  EXPECT_EQ(kept({.30, .25, .20, .10, .08, .07}, dynmole("prefix", .75, 2, 1)), (Kept{0, 1, 2}));
+}
+
+TEST(Routing, EqualProbabilitiesTakeTheLowestNumbers) {
+  const Routing top2{.select = select_of("top_k", {{"k", "2"}})};
+  EXPECT_EQ(kept(equal(8), top2), (Kept{0, 1}));
+  EXPECT_EQ(kept({.1, .3, .3, .3}, top2), (Kept{1, 2}));
+  EXPECT_EQ(kept(equal(6), dynmole("prefix", .4, 2, 1)), (Kept{0, 1}));
+}
+
+// The probability of the top expert, the rest equal, at which the entropy crosses .9.
+TEST(Routing, SwitchesWhereTheSheetSays) {
+  for (const auto& [n, a] : {std::pair<size_t, double>{4, .49010}, {6, .41677}, {8, .37598}}) {
+    const auto two_levels = [n = n](double top) {
+      std::vector<double> p(n, (1 - top) / static_cast<double>(n - 1));
+      p[0] = top;
+      return p;
+    };
+    EXPECT_EQ(active(two_levels(a - 2e-4), dynmole("prefix")), n) << n;
+    EXPECT_LT(active(two_levels(a + 2e-4), dynmole("prefix")), n) << n;
+  }
+}
+
+TEST(Routing, RenormalisedWeightsSumToOneAndAllOfThemAlreadyDo) {
+  Routing routing = dynmole("prefix");
+  routing.renormalises = true;
+  EXPECT_NEAR(routed(kB, routing).weights.sum().item<double>(), 1, 1e-6);
+  EXPECT_CLOSE(routed(kC, routing).weights, matrix({kC}), 1e-6);
+  const Routing top2{.select = select_of("top_k", {{"k", "2"}}), .renormalises = true};
+  EXPECT_CLOSE(routed(kB, top2).weights, matrix({{.4 / .65, .25 / .65, 0, 0, 0, 0}}), 1e-6);
+}
+
+// p = softmax, weights of the kept ones: the mask is a constant.
+TEST(Routing, GradientsReachTheLogitsOfExpertsThatWereNotChosen) {
+  const Tensor z = matrix({{2, 1, .5, 0, -.5, -1}}).requires_grad_(true);
+  const Routed r = route(at::softmax(z, 1), dynmole("prefix"));
+  const Tensor gradient = torch::autograd::grad({r.weights.sum()}, {z})[0];
+  const Tensor p = r.probabilities.detach(), kept_mass = r.weights.detach().sum();
+  EXPECT_CLOSE(gradient, p * (r.mask - kept_mass), 1e-12);
+}
+
+std::string mistake(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no mistake";
+}
+bool says(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(Routing, SettingsThatCannotBeAreMistakes) {
+  const auto check = [](const Routing& routing, int64_t experts) {
+    return mistake([&] { routing.check(experts, "mixture"); });
+  };
+  EXPECT_TRUE(says(check(dynmole("prefix", .75, 9), 6), "mixture.select.keep: is 9"));
+  EXPECT_TRUE(
+      says(check({.select = select_of("top_k", {{"k", "7"}})}, 6), "mixture.select.k: is 7"));
+  EXPECT_TRUE(says(check(dynmole("prefix", .75, 1), 1), "at least 2 experts"));
+  EXPECT_TRUE(
+      says(check(dynmole("prefix", .75, 2, 1.2), 6), "mixture.broadcast.threshold: is 1.2"));
+  // Shannon's entropy of 6 is at most ln 6 = 1.7918: a threshold of 1.8 never fires (released on
+  // 2024-09-12).
+  Routing raw = dynmole("prefix", .75, 2, 1.8);
+  raw.broadcast->entropy = {Entropy::Kind::shannon, 1, 0, false};
+  EXPECT_TRUE(says(check(raw, 6), "1.79"));
+  raw.broadcast->threshold = 1.7;
+  EXPECT_EQ(check(raw, 6), "no mistake");
+  EXPECT_EQ(kept(equal(6), raw), kAll);
+}
+
+}  // namespace
+}  // namespace molt::test

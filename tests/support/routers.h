@@ -1,0 +1,36 @@
+// Routings and auxiliary losses as recipes write them, for tests without a model.
+#pragma once
+
+#include "methods/mixture.h"
+#include "moe/loss/objective.h"
+#include "support/hand_made_linear.h"
+
+namespace molt::test {
+
+using Options = std::vector<std::pair<std::string, std::string>>;
+
+inline Choice choice_of(const ChoiceTable& table, const std::string& name, const Options& options) {
+  Choice out = part(table, name);
+  for (const auto& [option, value] : options) set(out, option, value);
+  return out;
+}
+inline std::shared_ptr<const Select> select_of(const std::string& name,
+                                               const Options& options = {}) {
+  return make_select(choice_of(select_choices(), name, options));
+}
+
+// The value of one loss over the decisions of one site.
+inline Tensor loss_of(const std::string& name, const Options& options, const Routed& routed,
+                      const Rows& rows) {
+  SiteObjective objective(choice_of(objective_choices(), name, options), "test");
+  MeasureTable table;
+  const size_t site = objective.add_sites(1, routed.probabilities.size(1), 0, table);
+  objective.measure(site, routed, rows, table);
+  Reducer alone;
+  return objective.formula(table, alone);
+}
+inline Tensor loss_of(const std::string& name, const Options& options, const Routed& routed) {
+  return loss_of(name, options, routed, rows_of({routed.probabilities.size(0)}));
+}
+
+}  // namespace molt::test
