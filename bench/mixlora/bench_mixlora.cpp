@@ -73,7 +73,7 @@ class Run {
     layers.add_text(options, "bench");
     layers.apply(*choice.config);
     attachment_ =
-        attach(sentences_of(choice, 4), model_->sites(), {.seed = 1, .train_head = false});
+        attach(sentences_of(choice, {4, true}), model_->sites(), {.seed = 1, .train_head = false});
     optimizer_ = std::make_unique<AdamW>(attachment_->trainables, AdamWOptions{});
   }
 

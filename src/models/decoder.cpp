@@ -79,18 +79,28 @@ Tensor DecoderModel::through_head(const Tensor& z) const {
   return at::tanh(out / cap) * cap;
 }
 
+// What a classifier reads has no completion: all of it is the prompt.
+Rows DecoderModel::rows_of(const PackedBatch& batch) const {
+  Rows rows = batch.rows;
+  if (head_ != HeadKind::last_token || !rows.prompt.empty()) return rows;
+  for (int64_t s = 0; s < rows.sequences(); ++s) rows.prompt.push_back(rows.length(s));
+  return rows;
+}
+
 Tensor DecoderModel::logits(const PackedBatch& batch, ForwardContext& context) {
   MOLT_CHECK(head_ != HeadKind::none, "logits of a base model");
   const Tensor z = embed(batch, context);
+  const Rows rows = rows_of(batch);
   if (head_ == HeadKind::language)
-    return through_head(final_norm(stack_.forward(z, batch.rows, context, nullptr)));  // [T, V]
+    return through_head(final_norm(stack_.forward(z, rows, context, nullptr)));  // [T, V]
   const SelectedRows last = last_rows(batch, config_.pad_token_id);
-  return through_head(final_norm(stack_.forward(z, batch.rows, context, &last)));  // [S, C]
+  return through_head(final_norm(stack_.forward(z, rows, context, &last)));  // [S, C]
 }
 
 Tensor DecoderModel::last_hidden_state(const PackedBatch& batch, ForwardContext& context) {
+  const Rows rows = rows_of(batch);
   const Tensor z =
-      final_norm(stack_.forward(embed(batch, context), batch.rows, context, nullptr));  // [T, D]
+      final_norm(stack_.forward(embed(batch, context), rows, context, nullptr));  // [T, D]
   if (stack_.hidden_states) stack_.hidden_states->back() = z.detach();
   return z;
 }

@@ -37,6 +37,7 @@ class DecoderModel : public Model {
   Sites sites_;
 
  private:
+  Rows rows_of(const PackedBatch& batch) const;
   Tensor through_head(const Tensor& z) const;
 
   HeadKind head_;

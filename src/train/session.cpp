@@ -51,6 +51,7 @@ void report_loading(const Session& session, const SessionOptions& options, Progr
     progress.on_message("not taken from the adapter (not in it, or another number of labels): " +
                         join_names(adapter.newly_initialised));
   for (const std::string& line : adapter.differences) progress.on_warning(line);
+  for (const std::string& line : session.attachment->warnings) progress.on_warning(line);
 }
 
 }  // namespace
@@ -134,7 +135,8 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
   const std::vector<Sentence> sentences =
       config.method.name.empty()
           ? std::vector<Sentence>()
-          : sentences_of(session->config.method, session->model->config().layers);
+          : sentences_of(session->config.method, {session->model->config().layers,
+                                                  session->model->config().decoder.has_value()});
   session->attachment = attach(sentences, session->model->sites(),
                                {.seed = static_cast<RandomKey>(config.train.seed),
                                 .train_pooler = config.model.train_pooler});
