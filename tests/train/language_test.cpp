@@ -251,7 +251,9 @@ struct Reference {
 TEST(Perplexity, OfARealModelEqualsAnotherImplementation) {
   const Reference reference;
   if (reference.json.is_null()) GTEST_SKIP() << "no " << reference.model;
-  const LoadedModel loaded = load_model(reference.model, {.head = HeadKind::language});
+  LoadOptions options;
+  options.head = HeadKind::language;
+  const LoadedModel loaded = load_model(reference.model, options);
   EncodedExample text{.ids = reference.json.at("ids").get<std::vector<int32_t>>()};
   text.supervised = {{1, static_cast<int64_t>(text.ids.size())}};
   const PackedBatch batch =
