@@ -12,7 +12,7 @@ TORCH_PIP_FLAGS ?= $(if $(shell command -v nvcc 2> /dev/null),,--extra-index-url
 # A compiler needs up to 1.5 GB for a file that includes libtorch.
 JOBS ?= $(shell awk -v n=$$(nproc) '/MemAvailable/ {m = int($$2 / 2000000); if (m < 1) m = 1; print (m < n ? m : n)}' /proc/meminfo)
 PACKAGES := g++ cmake ninja-build ccache mold libtcmalloc-minimal4 libonig-dev libutf8proc-dev libyaml-cpp-dev libcli11-dev \
-            nlohmann-json3-dev libfmt-dev libgtest-dev libbenchmark-dev
+            libsentencepiece-dev nlohmann-json3-dev libfmt-dev libgtest-dev libbenchmark-dev
 MODEL := .cache/all-MiniLM-L6-v2
 QUICKSTART := runs/quickstart
 MOLT := build/molt

@@ -6,6 +6,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_library(ONIG_LIBRARY onig REQUIRED)
 find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
+find_library(SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)
 
 find_package(Torch QUIET)
 if(NOT Torch_FOUND)

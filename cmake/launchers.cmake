@@ -10,18 +10,27 @@ if(MOLD_PROGRAM)
   add_link_options(-fuse-ld=mold)
 endif()
 
+# The C++ library before libtorch, whose own copy of std::filesystem would otherwise stand in for the one that
+# our code was compiled for: with g++ 13 that ended in a crash when a folder was removed.
+add_link_options(-Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state)
+
 # -fPIC everywhere, so that programs can use the precompiled header of the libraries.
-add_compile_options(-fPIC -Wall -Wextra -Wno-unused-parameter -fno-math-errno -fno-trapping-math -fopenmp)
+function(molt_cxx_options)
+  foreach(option ${ARGV})
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:${option}>)
+  endforeach()
+endfunction()
+molt_cxx_options(-fPIC -Wall -Wextra -Wno-unused-parameter -fno-math-errno -fno-trapping-math -fopenmp)
 if(CCACHE_PROGRAM)
-  add_compile_options(-fpch-preprocess)
+  molt_cxx_options(-fpch-preprocess)
 endif()
 if(MOLT_WERROR)
-  add_compile_options(-Werror -Wno-error=stringop-overflow -Wno-error=maybe-uninitialized
-                      -Wno-error=array-bounds -Wno-error=restrict -Wno-error=dangling-pointer)
+  molt_cxx_options(-Werror -Wno-error=stringop-overflow -Wno-error=maybe-uninitialized
+                   -Wno-error=array-bounds -Wno-error=restrict -Wno-error=dangling-pointer)
 endif()
 if(MOLT_SANITIZE)
   # vptr needs the type information of libtorch, which the prebuilt library hides.
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer
-                      -fno-sanitize-recover=undefined)
+  molt_cxx_options(-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer
+                   -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
 endif()

@@ -19,7 +19,7 @@ foreach(folder ${folders})
     target_link_libraries(${folder}_tests PRIVATE molt_cli)
   endif()
   # What models are made of is tested inside a model too.
-  if(folder MATCHES "^(nn|moe|methods|conformance)$")
+  if(folder MATCHES "^(nn|moe|methods|adapters|conformance)$")
     target_link_libraries(${folder}_tests PRIVATE molt_methods molt_models)
   endif()
   if(folder STREQUAL "conformance")

@@ -75,7 +75,7 @@ class Candidate {
     layers.add_text(yaml, "bench");
     layers.apply(*choice.config);
     attachment_ =
-        attach(sentences_of(choice, config.layers), model_->sites(), {.train_head = false});
+        attach(sentences_of(choice, {config.layers, true}), model_->sites(), {.train_head = false});
     optimizer_ = std::make_unique<AdamW>(attachment_->trainables, AdamWOptions{});
   }
 

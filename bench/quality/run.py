@@ -6,6 +6,7 @@ One command, resumable: a finished run (result.json) is kept, one that was stopp
 so the same command may be called again until all runs are there. Writes the table at each call.
 """
 import argparse
+import concurrent.futures
 import datetime
 import json
 import pathlib
@@ -40,7 +41,7 @@ def one(args, root, task, method, seed):
         command = [args.molt, "train", recipe, task, f"model.path={args.model}",
                    f"task.data={args.data}/{TASKS[task][0]}", f"train.epochs={args.epochs}",
                    "train.batch_size=16", "train.learning_rate=2e-3", "model.train_pooler=true", f"train.seed={seed}",
-                   f"threads={args.threads}", "train.save_every=100", "--overwrite",
+                   f"threads={args.threads}", f"device={args.device}", "train.save_every=100", "--overwrite",
                    "--output", str(folder), *overrides]
     print("+", " ".join(command), flush=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -77,20 +78,22 @@ def main():
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--parallel", type=int, default=1, help="runs at the same time")
     parser.add_argument("--tasks", nargs="+", default=["cola", "rte"], choices=list(TASKS))
     parser.add_argument("--output", default=None)
     args = parser.parse_args()
     root = pathlib.Path(args.runs)
     seeds = list(range(args.seeds))
-    for seed in seeds:
-        for task in args.tasks:
-            for method in METHODS:
-                if method in FIRST_SEED_ONLY and seed != seeds[0]:
-                    continue
-                one(args, root, task, method, seed)
-                text = table(args, root, seeds)
-                if args.output:
-                    pathlib.Path(args.output).write_text(text, encoding="utf8")
+    jobs = [(task, method, seed) for seed in seeds for task in args.tasks for method in METHODS
+            if seed == seeds[0] or method not in FIRST_SEED_ONLY]
+    with concurrent.futures.ThreadPoolExecutor(args.parallel) as pool:
+        waiting = [pool.submit(one, args, root, *job) for job in jobs]
+        for done in concurrent.futures.as_completed(waiting):
+            done.result()
+            text = table(args, root, seeds)
+            if args.output:
+                pathlib.Path(args.output).write_text(text, encoding="utf8")
     print(text)
 
 

@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t kFormatVersion = 1;
 constexpr std::string_view kPrefix = "base_model.model.";
 
-bool is_plain_lora(const Json& method) {
-  return method.at("name") == "lora";
+bool is_for_peft(const Json& method, const AdapterContents& contents) {
+  return (method.at("name") == "lora" || method.at("name") == "dora") && !contents.splits_modules;
 }
 
 std::string text_of(const Json& json) {
@@ -98,7 +98,8 @@ void save_adapter(const fs::path& folder, const AdapterContents& contents) {
   const Json method = Json::parse(contents.method);
   NamedTensors tensors;
   for (const auto& [name, tensor] : contents.tensors)
-    tensors.emplace_back(is_plain_lora(method) ? std::string(kPrefix) + name : name, tensor);
+    tensors.emplace_back(is_for_peft(method, contents) ? std::string(kPrefix) + name : name,
+                         tensor);
   const fs::path file = folder / "adapter_model.safetensors";
   write_tensors(file, tensors);
   verify(file, tensors);
@@ -109,7 +110,7 @@ void save_adapter(const fs::path& folder, const AdapterContents& contents) {
                             {"head", contents.head},
                             {"train_pooler", contents.train_pooler}};
   write_file_atomically(folder / "molt.json", text_of(description));
-  if (is_plain_lora(method))
+  if (is_for_peft(method, contents))
     write_peft_config(folder / "adapter_config.json", peft_config_of(method, contents.tensors));
   else
     write_file_atomically(
@@ -124,14 +125,20 @@ AdapterContents load_adapter(const fs::path& folder) {
     throw UserError(folder.string(), "is not an adapter folder: it has no adapter_config.json",
                     "Name a run's adapter/ or a folder that PEFT wrote.");
   AdapterContents out;
-  if (fs::exists(description, error)) {
+  const bool is_ours = fs::exists(description, error);
+  Json method;
+  if (is_ours)
     read_description(description, out);
-  } else {
-    out.method = method_of(read_peft_config(config), config.string()).dump();
-  }
+  else
+    method = method_of(read_peft_config(config), config.string());
   for (auto& [name, tensor] : read_tensors(folder / "adapter_model.safetensors"))
     out.tensors.emplace_back(name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name,
                              tensor);
+  if (!is_ours) {
+    // PEFT's defaults by model type stand in its tensors.
+    if (!method.contains("targets")) method["targets"] = adapted_modules(out.tensors);
+    out.method = method.dump();
+  }
   read_head(out);
   return out;
 }

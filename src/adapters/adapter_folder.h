@@ -1,7 +1,8 @@
-// An adapter folder: tensors by name and what is needed to attach them again. Plain LoRA is written
-// as PEFT writes it, so other tools load it; everything else carries the peft_type "MOLT", which
-// they refuse by name instead of loading a part. molt.json, which PEFT does not read, says method,
-// task, labels and head. Equal weights give byte-equal files: no path and no time in them.
+// An adapter folder: tensors by name and what is needed to attach them again. LoRA and DoRA are
+// written as PEFT writes them, so other tools load them; everything else carries the peft_type
+// "MOLT", which they refuse by name instead of loading a part. molt.json, which PEFT does not read,
+// says method, task, labels and head. Equal weights give byte-equal files: no path and no time in
+// them.
 #pragma once
 
 #include <filesystem>
@@ -17,6 +18,8 @@ struct AdapterContents {
   std::vector<std::string> labels;  // names in the order of ids; empty: regression, or not known
   std::string head = "auto";        // auto, pooled, dense
   bool train_pooler = false;
+  // An update stands on a part of a module (the query of GPT-2's c_attn): PEFT has no name for it.
+  bool splits_modules = false;
   std::optional<int64_t> outputs;  // of the head, where the tensors have one
   NamedTensors tensors;            // by the names of trainables: no prefix
 };

@@ -6,7 +6,15 @@
 namespace molt {
 namespace {
 
-constexpr std::string_view kDown = ".lora_A.weight", kUp = ".lora_B.weight";
+constexpr std::string_view kDown = ".lora_A.weight";
+
+// What else an adapted module has in a file.
+bool is_of_update(const std::string& name) {
+  for (const char* end :
+       {".lora_B.weight", ".lora_B.bias", ".base_layer.bias", ".lora_magnitude_vector"})
+    if (name.ends_with(end)) return true;
+  return false;
+}
 
 // A key of PEFT's patterns that matches one path and nothing else.
 std::string escaped(const std::string& path) {
@@ -27,19 +35,30 @@ std::string saved_module(const std::string& tensor) {
 
 }  // namespace
 
+std::vector<std::string> adapted_modules(const NamedTensors& tensors) {
+  std::vector<std::string> out;
+  for (const auto& [name, tensor] : tensors)
+    if (name.ends_with(kDown)) out.push_back(name.substr(0, name.size() - kDown.size()));
+  return out;
+}
+
 PeftLoraConfig peft_config_of(const Json& method, const NamedTensors& tensors) {
   PeftLoraConfig out;
   out.r = method.at("rank").get<int64_t>();
   out.lora_alpha = method.at("alpha").get<double>();
   out.lora_dropout = method.at("dropout").get<double>();
   out.use_rslora = method.at("rslora").get<bool>();
+  out.use_dora = method.at("name") == "dora";
+  // Adapters of earlier releases have no such option.
+  out.bias = method.value("bias", "none");
+  out.lora_bias = method.value("lora_bias", false);
   std::set<std::string> saved;
   for (const auto& [name, tensor] : tensors) {
     if (name.ends_with(kDown)) {
       const std::string module = name.substr(0, name.size() - kDown.size());
       out.target_modules.push_back(module);
       if (tensor.size(0) != out.r) out.rank_pattern.emplace_back(escaped(module), tensor.size(0));
-    } else if (!name.ends_with(kUp)) {
+    } else if (!is_of_update(name)) {
       saved.insert(saved_module(name));
     }
   }
@@ -52,17 +71,19 @@ PeftLoraConfig peft_config_of(const Json& method, const NamedTensors& tensors) {
 }
 
 Json method_of(const PeftLoraConfig& config, const std::string& where) {
-  if (config.use_dora)
-    throw UserError(where, "use_dora is set, which the method lora does not have",
-                    "Merge the adapter into its base with PEFT and use the merged model.");
-  if (config.bias != "none")
-    throw UserError(where, "bias is '" + config.bias + "'; supported: none",
-                    "Merge the adapter into its base with PEFT and use the merged model.");
-  Json out = {{"name", "lora"},
+  const std::string merge = "Merge the adapter into its base with PEFT and use the merged model.";
+  if (config.bias == "all")
+    throw UserError(where, "bias is 'all'; supported: none, lora_only", merge);
+  if (config.use_dora && config.lora_bias)
+    throw UserError(where, "has use_dora and lora_bias, which dora does not have", merge);
+  Json out = {{"name", config.use_dora ? "dora" : "lora"},
               {"rank", config.r},
               {"alpha", config.lora_alpha},
               {"dropout", config.lora_dropout},
-              {"rslora", config.use_rslora}};
+              {"rslora", config.use_rslora},
+              {"bias", config.bias}};
+  if (config.lora_bias) out["lora_bias"] = true;
+  if (!config.exclude_modules.empty()) out["exclude"] = config.exclude_modules;
   if (!config.target_pattern.empty())
     out["targets"] = Json::array({config.target_pattern});
   else if (!config.target_modules.empty())

@@ -1,4 +1,4 @@
-// Plain LoRA between our method options and PEFT's adapter_config.json.
+// LoRA and DoRA between our method options and PEFT's adapter_config.json.
 #pragma once
 
 #include "base/json.h"
@@ -7,12 +7,16 @@
 
 namespace molt {
 
-// `method`: the options of `lora`. Modules are named by their whole path, since that selects
-// exactly those that have tensors: the end "output.dense" would also mean "attention.output.dense".
+// The modules that have an A in an adapter's tensors.
+std::vector<std::string> adapted_modules(const NamedTensors& tensors);
+
+// `method`: the options of `lora` or `dora`. Modules are named by their whole path, since that
+// selects exactly those that have tensors: the end "output.dense" would also mean
+// "attention.output.dense".
 PeftLoraConfig peft_config_of(const Json& method, const NamedTensors& tensors);
 
-// The options of `lora` that attach what the config describes. UserError for DoRA and trained
-// biases.
+// The method and its options that attach what the config describes; no targets where the config
+// has none. UserError where all biases are trained.
 Json method_of(const PeftLoraConfig& config, const std::string& where);
 
 }  // namespace molt

@@ -1,4 +1,5 @@
-// molt tokenizer: text to ids and back, as training and prediction do it.
+// molt tokenizer: text to ids and back, as training and prediction do it; and tokenizers of one's
+// own.
 #include "text/tokenizer.h"
 
 #include <fmt/format.h>
@@ -6,9 +7,11 @@
 
 #include <iostream>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/scalars.h"
 #include "cli/command.h"
+#include "text/train_bpe.h"
 
 namespace molt {
 namespace {
@@ -19,6 +22,9 @@ struct TokenizerArguments {
   std::optional<std::string> pair;
   std::optional<int64_t> max_length;
   bool no_special = false, is_json = false, shows_tokens = false;
+  std::vector<std::string> files;  // to train on
+  std::string output;
+  BpeTraining training{.special_tokens = {}};
 };
 
 // Without any on the command line, every line of standard input.
@@ -88,19 +94,44 @@ int decode(const TokenizerArguments& arguments, const Tokenizer& tokenizer) {
   return kDone;
 }
 
+int train(const TokenizerArguments& arguments) {
+  if (arguments.files.empty() || arguments.output.empty())
+    throw UserError("molt tokenizer train", "needs --input and --output",
+                    "Name the text files and the folder to write.");
+  BpeTraining training = arguments.training;
+  if (training.special_tokens.empty()) training.special_tokens = {"<|endoftext|>"};
+  WordCounts words;
+  for (const std::string& file : arguments.files) words.add(read_file(file), file);
+  const TrainedBpe trained = train_bpe(words, training);
+  create_folder(arguments.output);
+  const auto path = std::filesystem::path(arguments.output) / "tokenizer.json";
+  write_file_atomically(path, tokenizer_json(trained, training));
+  fmt::print("{} tokens and {} merges from {} different words: {}\n", trained.tokens.size(),
+             trained.merges.size(), words.counts().size(), path.string());
+  if (static_cast<int64_t>(trained.tokens.size()) < training.vocab_size)
+    fmt::print("Fewer than the {} that were asked for: no other pair occurs {} times.\n",
+               training.vocab_size, training.min_frequency);
+  return kDone;
+}
+
 int run(const TokenizerArguments& arguments) {
+  if (arguments.action == "train") return train(arguments);
   const bool encodes = arguments.action == "encode";
   if (!encodes && arguments.action != "decode")
     throw UserError("molt tokenizer", "unknown action '" + arguments.action + "'",
-                    suggestion(arguments.action, {"encode", "decode"}));
+                    suggestion(arguments.action, {"encode", "decode", "train"}));
+  if (arguments.path.empty())
+    throw UserError("molt tokenizer " + arguments.action, "needs a tokenizer",
+                    "Name a model folder or a tokenizer.json.");
   const Tokenizer tokenizer = Tokenizer::load(arguments.path);
   return encodes ? encode(arguments, tokenizer) : decode(arguments, tokenizer);
 }
 
 CommandRun declare(CLI::App& app) {
   auto arguments = std::make_shared<TokenizerArguments>();
-  app.add_option("action", arguments->action, "encode or decode")->required();
-  app.add_option("path", arguments->path, "A model folder or a tokenizer.json")->required();
+  app.add_option("action", arguments->action, "encode, decode or train")->required();
+  app.add_option("path", arguments->path,
+                 "A model folder, a tokenizer.json or a tokenizer.model (encode, decode)");
   app.add_option("inputs", arguments->inputs,
                  "Texts, or ids; without any, the lines of standard input");
   app.add_option("--pair", arguments->pair, "A second text (encode)");
@@ -108,6 +139,16 @@ CommandRun declare(CLI::App& app) {
   app.add_flag("--no-special", arguments->no_special, "Neither add nor show special tokens");
   app.add_flag("--tokens", arguments->shows_tokens, "Print tokens instead of ids (encode)");
   app.add_flag("--json", arguments->is_json, "Ids, types, tokens and offsets as JSON (encode)");
+  app.add_option("--input", arguments->files, "Text files in UTF-8 (train)");
+  app.add_option("--output", arguments->output, "Folder for the new tokenizer.json (train)");
+  app.add_option("--vocab-size", arguments->training.vocab_size,
+                 "Tokens, bytes and special ones included (train)")
+      ->capture_default_str();
+  app.add_option("--min-frequency", arguments->training.min_frequency,
+                 "Merge no pair that is rarer (train)")
+      ->capture_default_str();
+  app.add_option("--special", arguments->training.special_tokens,
+                 "Special tokens (train); <|endoftext|> where none is given");
   return [arguments] { return run(*arguments); };
 }
 
@@ -115,9 +156,10 @@ CommandRun declare(CLI::App& app) {
 
 void register_tokenizer(Registry<CommandEntry>& registry) {
   registry.add({"tokenizer",
-                "Text to token ids and back",
+                "Text to token ids and back; byte-level BPE for texts of one's own",
                 {"molt tokenizer encode models/roberta-base 'A text.' --tokens",
-                 "molt tokenizer decode models/roberta-base 0 250 2788 4 2"},
+                 "molt tokenizer decode models/roberta-base 0 250 2788 4 2",
+                 "molt tokenizer train --input books.txt --vocab-size 8000 --output models/mine"},
                 declare});
 }
 

@@ -13,8 +13,6 @@ namespace {
 
 // Fields that change what an adapter computes and that we do not compute.
 const std::set<std::string> kRefused = {"target_parameters",
-                                        "exclude_modules",
-                                        "lora_bias",
                                         "layer_replication",
                                         "trainable_token_indices",
                                         "alora_invocation_tokens",
@@ -56,6 +54,10 @@ class Reader {
     if (config.bias != "none" && config.bias != "all" && config.bias != "lora_only")
       wrong("bias", "none, all or lora_only");
     names_or_text("target_modules", config.target_modules, config.target_pattern);
+    flag("lora_bias", config.lora_bias);
+    std::string one_excluded;
+    names_or_text("exclude_modules", config.exclude_modules, one_excluded);
+    if (!one_excluded.empty()) config.exclude_modules = {one_excluded};
     names("modules_to_save", config.modules_to_save);
     layers(config.layers_to_transform);
     std::string one_layers_pattern;
@@ -249,6 +251,8 @@ std::string print_peft_config(const PeftLoraConfig& config) {
   out["layers_to_transform"] =
       config.layers_to_transform ? OrderedJson(*config.layers_to_transform) : OrderedJson(nullptr);
   out["lora_alpha"] = number_json(config.lora_alpha);
+  // Older releases do not know it.
+  if (config.lora_bias) out["lora_bias"] = true;
   out["lora_dropout"] = config.lora_dropout;
   out["modules_to_save"] = list_or_null(config.modules_to_save);
   out["peft_type"] = "LORA";

@@ -20,12 +20,17 @@ struct PeftLoraConfig {
   bool use_dora = false;
   bool fan_in_fan_out = false;
   std::string bias = "none";  // none, all or lora_only
+  bool lora_bias = false;     // B has a bias
 
   // Either names (a module matches if its path is one or ends in ".name"), or a pattern that must
   // match the whole path, or "all-linear" as the pattern. Both empty: null, the defaults of the
   // model's type.
   std::vector<std::string> target_modules;
   std::string target_pattern;
+
+  // Modules that are left out whatever the above says: names, or one pattern for the whole path.
+  // Read only: what we write names its modules one by one.
+  std::vector<std::string> exclude_modules;
 
   std::vector<std::string> modules_to_save;
   std::optional<std::vector<int64_t>> layers_to_transform;

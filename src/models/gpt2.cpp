@@ -12,10 +12,12 @@ LinearGroup fused_attention(const ModelConfig& c, const std::string& layer, int6
                             const at::TensorOptions& options) {
   const int64_t d = c.hidden_size;
   const std::string path = layer + "attn.c_attn";
-  return LinearGroup({{Role::query, path + ".query", 0, d},
-                      {Role::key, path + ".key", d, 2 * d},
-                      {Role::value, path + ".value", 2 * d, 3 * d}},
-                     d, number, options);
+  LinearGroup out({{Role::query, path + ".query", 0, d},
+                   {Role::key, path + ".key", d, 2 * d},
+                   {Role::value, path + ".value", 2 * d, 3 * d}},
+                  d, number, options);
+  out.fused = path;
+  return out;
 }
 
 LinearGroup single(Role role, std::string name, int64_t in, int64_t out, int64_t number,

@@ -10,6 +10,7 @@ namespace molt {
 // Settings of a learning-rate group that differ from those of the run.
 struct GroupSettings {
   std::optional<double> learning_rate, weight_decay;
+  double learning_rate_ratio = 1;  // times the rate that holds without it (LoRA+)
 };
 
 struct AuxiliaryLoss {
@@ -39,6 +40,7 @@ struct Attachment {
   std::vector<AuxiliaryLoss> losses;
   std::map<std::string, GroupSettings> groups;
   std::vector<AttachedSite> table;
+  std::vector<std::string> warnings;  // for the user, a sentence each
   RandomKey seed = 0;  // of initial values
 
   // Adds a trainable leaf of one segment, or a frozen buffer.

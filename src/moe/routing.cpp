@@ -40,8 +40,8 @@ Tensor Routed::entropy(const Entropy& entropy) const {
 
 Routed Routed::of_tokens(const Tensor& index) const {
   const auto some = [&](const Tensor& t) { return t.defined() ? t.index_select(0, index) : t; };
-  return {some(probabilities), some(weights),   some(mask),
-          some(everything),    some(entropies), entropy_kind};
+  return {some(probabilities), some(weights),   some(mask),  some(everything),
+          some(logits),        some(entropies), entropy_kind};
 }
 
 Routed route(const Tensor& probabilities, const Routing& routing) {

@@ -29,6 +29,7 @@ struct Routed {
   Tensor probabilities, weights;  // [T, E], in the graph
   Tensor mask;                    // [T, E] zeros and ones
   Tensor everything;              // [T] bool: tokens that the switch sent to all; undefined without
+  Tensor logits = {};             // [T, E] of the router; undefined where a loss needs none
 
   // The entropies of the switch, in the graph, and which they are: pow is dear, so a loss of the
   // same entropy takes them from here.

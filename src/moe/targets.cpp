@@ -20,19 +20,33 @@ bool expression_matches(const std::string& expression, const std::string& path) 
   }
 }
 
-bool target_selects(const std::string& target, const Member& member) {
-  if (target == "all-linear") return true;
+bool is_role(const std::string& target) {
+  const auto& roles = role_names();
+  return std::find(roles.begin(), roles.end(), target) != roles.end();
+}
+
+// Whether a target means the module that files hold the whole group in.
+bool target_names_fused(const std::string& target, const LinearGroup& group) {
+  if (group.fused.empty() || is_role(target)) return false;
+  return target == "all-linear" || name_matches(target, group.fused);
+}
+
+bool target_selects(const std::string& target, const LinearGroup& group, const Member& member) {
+  if (target == "all-linear" || target_names_fused(target, group)) return true;
   if (target == "feed-forward") return role_name(member.role).starts_with("ffn_");
   if (target == "attention") return !role_name(member.role).starts_with("ffn_");
-  const auto& roles = role_names();
-  if (std::find(roles.begin(), roles.end(), target) != roles.end())
-    return role_name(member.role) == target;
+  if (is_role(target)) return role_name(member.role) == target;
   return name_matches(target, member.name);
 }
 
 bool layer_selected(const SiteChoice& choice, int64_t block) {
   return !choice.layers ||
          std::find(choice.layers->begin(), choice.layers->end(), block) != choice.layers->end();
+}
+
+bool is_excluded(const SiteChoice& choice, const std::string& path) {
+  return std::any_of(choice.exclude.begin(), choice.exclude.end(),
+                     [&](const std::string& pattern) { return name_matches(pattern, path); });
 }
 
 }  // namespace
@@ -50,12 +64,26 @@ bool pattern_key_matches(const std::string& key, const std::string& path) {
 std::vector<size_t> selected_members(const LinearGroup& group, const SiteChoice& choice) {
   std::vector<size_t> out;
   if (!layer_selected(choice, group.block())) return out;
-  for (size_t m = 0; m < group.members().size(); ++m)
-    for (const std::string& target : choice.targets)
-      if (target_selects(target, group.members()[m])) {
-        out.push_back(m);
-        break;
-      }
+  if (!group.fused.empty() && is_excluded(choice, group.fused)) return out;
+  for (size_t m = 0; m < group.members().size(); ++m) {
+    const Member& member = group.members()[m];
+    const bool selected = std::any_of(
+        choice.targets.begin(), choice.targets.end(),
+        [&](const std::string& target) { return target_selects(target, group, member); });
+    if (selected && !is_excluded(choice, member.name)) out.push_back(m);
+  }
+  return out;
+}
+
+std::vector<Unit> selected_units(const LinearGroup& group, const SiteChoice& choice) {
+  const std::vector<size_t> members = selected_members(group, choice);
+  const bool whole =
+      members.size() == group.members().size() &&
+      std::any_of(choice.targets.begin(), choice.targets.end(),
+                  [&](const auto& target) { return target_names_fused(target, group); });
+  if (whole) return {{group.fused, 0, members.size()}};
+  std::vector<Unit> out;
+  for (const size_t m : members) out.push_back({group.members()[m].name, m, m + 1});
   return out;
 }
 
@@ -67,6 +95,17 @@ void check_choice(const SiteChoice& choice, const Sites& sites, const std::strin
                         "names layer " + std::to_string(layer) + "; the model has layers 0 to " +
                             std::to_string(sites.stack->size() - 1),
                         "Correct the list.");
+  for (const std::string& pattern : choice.exclude) {
+    const auto meant = [&](auto* group) {
+      const auto& members = group->members();
+      return (!group->fused.empty() && name_matches(pattern, group->fused)) ||
+             std::any_of(members.begin(), members.end(),
+                         [&](const Member& member) { return name_matches(pattern, member.name); });
+    };
+    if (!std::any_of(sites.groups.begin(), sites.groups.end(), meant))
+      throw UserError(method + ".exclude", "'" + pattern + "' matches no linear of the model",
+                      "Correct or remove it.");
+  }
   for (const std::string& target : choice.targets) {
     const SiteChoice one{{target}, std::nullopt};
     const bool matches = std::any_of(sites.groups.begin(), sites.groups.end(), [&](auto* group) {

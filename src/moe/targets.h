@@ -20,6 +20,14 @@ bool pattern_key_matches(const std::string& key, const std::string& path);
 // The members of `group` that `choice` selects, by number.
 std::vector<size_t> selected_members(const LinearGroup& group, const SiteChoice& choice);
 
+// What one update stands on: a member, or the whole group where a target names the module that
+// files hold it in ("c_attn") or all linears: as PEFT counts modules.
+struct Unit {
+  std::string name;    // the module path
+  size_t first, last;  // members
+};
+std::vector<Unit> selected_units(const LinearGroup& group, const SiteChoice& choice);
+
 // UserError where a target selects nothing in any group, or a layer does not exist.
 void check_choice(const SiteChoice& choice, const Sites& sites, const std::string& method);
 

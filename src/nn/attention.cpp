@@ -114,10 +114,7 @@ struct Geometry {
     const int64_t end = positions[row] + 1;
     return {shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0, end};
   }
-  float scale() const {
-    return shape.scale != 0 ? static_cast<float>(shape.scale)
-                            : 1.0f / std::sqrt(static_cast<float>(shape.head_width));
-  }
+  float scale() const { return static_cast<float>(shape.score_scale()); }
 };
 
 struct Heads {
@@ -271,8 +268,8 @@ Tensor hidden_keys(const Geometry& g, int64_t first, int64_t nq, int64_t n) {
   return out;
 }
 
-// The same by tensor operations, for other devices and types and for capped scores: one sequence
-// after the other.
+// The same by tensor operations, for other types and for capped scores: one sequence after the
+// other.
 Tensor composed_attention(const Tensor& query, const Tensor& key_value, const Geometry& g) {
   const int64_t h = g.shape.heads, d = g.shape.head_width, groups = g.shape.groups();
   const int64_t first = query.defined() ? 0 : g.shape.query_columns();
@@ -294,7 +291,7 @@ Tensor composed_attention(const Tensor& query, const Tensor& key_value, const Ge
     };
     const Tensor q = split(queries, g.query_offsets[s], nq, 0, h);  // [H, nq, d]
     const Tensor k = keys(first), v = keys(first + g.shape.key_columns());
-    Tensor scores = at::matmul(q, k.transpose(1, 2)) * static_cast<double>(g.scale());
+    Tensor scores = at::matmul(q, k.transpose(1, 2)) * g.shape.score_scale();
     if (g.shape.cap > 0) scores = at::tanh(scores / g.shape.cap) * g.shape.cap;
     if (g.shape.causal)
       scores = scores + hidden_keys(g, g.query_offsets[s], nq, n).to(scores.options());
@@ -325,6 +322,7 @@ Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows
   MOLT_CHECK(shape.heads % shape.groups() == 0, "heads of unequal groups");
   MOLT_CHECK(query_rows.sequences() == rows.sequences(), "query rows of other sequences");
   MOLT_CHECK(!query.defined() || query.size(0) == query_rows.tokens(), shape_text(query));
+  if (key_value.is_cuda()) return padded_attention(query, key_value, query_rows, rows, shape, mask);
   auto geometry =
       std::make_shared<Geometry>(Geometry{query_rows.offsets, rows.offsets, {}, shape, mask});
   if (shape.causal) {

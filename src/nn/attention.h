@@ -3,6 +3,8 @@
 // again in the backward pass, so that memory grows with T and not with the square of a length.
 #pragma once
 
+#include <cmath>
+
 #include "nn/context.h"
 
 namespace molt {
@@ -19,6 +21,9 @@ struct AttentionShape {
   int64_t groups() const { return key_value_heads ? key_value_heads : heads; }
   int64_t query_columns() const { return heads * head_width; }
   int64_t key_columns() const { return groups() * head_width; }
+  double score_scale() const {
+    return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(head_width));
+  }
 };
 
 // query [Tq, H * d] and key_value [T, 2 * G * d] (keys, then values; G key-value heads), or with
@@ -27,5 +32,9 @@ struct AttentionShape {
 // attention probabilities. Returns [Tq, H * d].
 Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
                         const Rows& rows, AttentionShape shape, const DropoutMask& mask);
+
+// The same by one padded block of tensor operations: what packed_attention is on a CUDA device.
+Tensor padded_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
+                        const Rows& rows, const AttentionShape& shape, const DropoutMask& mask);
 
 }  // namespace molt

@@ -17,6 +17,16 @@ Tensor activate(const Tensor& x, const std::string& activation) {
   throw BugError("unknown activation " + activation);
 }
 
+Tensor activate_gradient(const Tensor& x, const Tensor& dy, const std::string& activation) {
+  if (activation == "gelu") return at::gelu_backward(dy, x);
+  if (activation == "gelu_new" || activation == "gelu_pytorch_tanh")
+    return at::gelu_backward(dy, x, "tanh");
+  if (activation == "relu") return at::threshold_backward(dy, x, 0);
+  if (activation == "silu" || activation == "swish") return at::silu_backward(dy, x);
+  if (activation == "tanh") return at::tanh_backward(dy, at::tanh(x));
+  throw BugError("unknown activation " + activation);
+}
+
 FeedForward::FeedForward(LinearGroup up, LinearGroup down, std::string activation)
     : up(std::move(up)), down(std::move(down)), activation_(std::move(activation)) {}
 
@@ -29,6 +39,15 @@ Tensor FeedForward::activated(const Tensor& y) const {
   if (activation_ == "silu" || activation_ == "swish") return swiglu(y);
   const int64_t width = y.size(1) / 2;
   return activate(y.narrow(1, 0, width), activation_) * y.narrow(1, width, width);
+}
+
+Tensor FeedForward::activated_gradient(const Tensor& y, const Tensor& dh) const {
+  if (!is_gated()) return activate_gradient(y, dh, activation_);
+  if (activation_ == "silu" || activation_ == "swish") return swiglu_gradient(y, dh);
+  const int64_t width = y.size(1) / 2;
+  const Tensor gate = y.narrow(1, 0, width), up = y.narrow(1, width, width);
+  return at::cat({activate_gradient(gate, dh * up, activation_), dh * activate(gate, activation_)},
+                 1);
 }
 
 Tensor FeedForward::forward(const Tensor& x, const Call& call) {

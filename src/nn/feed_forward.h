@@ -24,6 +24,8 @@ class FeedForward {
   Tensor base(const Tensor& x, const Call& call) const;
   // What goes into `down`, from what comes out of `up`: [T, F or 2 F] to [T, F].
   Tensor activated(const Tensor& y) const;
+  // What comes back through it: y as above and the gradient of its result [T, F] to that of y.
+  Tensor activated_gradient(const Tensor& y, const Tensor& dh) const;
   bool is_gated() const { return up.members().size() == 2; }
 
   LinearGroup up, down;
@@ -35,8 +37,10 @@ class FeedForward {
 
 const std::vector<std::string>& activation_names();
 Tensor activate(const Tensor& x, const std::string& activation);
+Tensor activate_gradient(const Tensor& x, const Tensor& dy, const std::string& activation);
 
 // silu(gate) * up for y = [gate, up] [T, 2 F]: [T, F]. One node that keeps y alone.
 Tensor swiglu(const Tensor& y);
+Tensor swiglu_gradient(const Tensor& y, const Tensor& dh);
 
 }  // namespace molt

@@ -15,8 +15,13 @@ std::vector<Tensor> LayerStack::run(std::span<const CallPath> paths, const Tenso
 
 Tensor LayerStack::forward(const Tensor& z, const Rows& rows, ForwardContext& context,
                            const SelectedRows* read) {
-  if (read && counts_every_row)
-    return forward(z, rows, context, nullptr).index_select(0, read->index);
+  if (read && trains_every_row && context.phase == Phase::train)
+    return forward_reading(z, rows, context, nullptr).index_select(0, read->index);
+  return forward_reading(z, rows, context, read);
+}
+
+Tensor LayerStack::forward_reading(const Tensor& z, const Rows& rows, ForwardContext& context,
+                                   const SelectedRows* read) {
   if (adapter) return adapter->forward(*this, z, rows, context, read);
   Tensor state = z;
   for (int64_t t = 0; t < size(); ++t) {

@@ -41,12 +41,16 @@ class LayerStack {
 
   std::vector<std::unique_ptr<Block>> blocks;
   std::shared_ptr<StackAdapter> adapter;  // the slot
-  // Something in the last block counts every row (the measure of an auxiliary loss): all are
-  // computed there, whatever is read.
-  bool counts_every_row = false;
+  // In training the last position computes every row too, since measures count them or experts
+  // compete over them. Whoever attaches such a part says so.
+  bool trains_every_row = false;
   // Where set, every forward pass leaves the input of each position here, detached, and the output
   // last.
   std::vector<Tensor>* hidden_states = nullptr;
+
+ private:
+  Tensor forward_reading(const Tensor& z, const Rows& rows, ForwardContext& context,
+                         const SelectedRows* read);
 };
 
 }  // namespace molt

@@ -13,6 +13,10 @@ std::string role_name(Role role) {
   return role_names().at(static_cast<size_t>(role));
 }
 
+std::optional<Tensor> GroupAdapter::merged_bias(const LinearGroup& group, size_t member) const {
+  return group.bias_of({member, member + 1});
+}
+
 LinearGroup::LinearGroup(std::vector<Member> members, int64_t in, int64_t block,
                          const at::TensorOptions& options, bool biased)
     : members_(std::move(members)), block_(block) {

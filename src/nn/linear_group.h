@@ -44,6 +44,8 @@ class GroupAdapter {
   // The weight [out, in] of one member with the adapter folded in; nothing where it depends on the
   // input.
   virtual std::optional<Tensor> merged(const LinearGroup& group, size_t member) const = 0;
+  // Its bias [out] with the adapter folded in; nothing where there is none.
+  virtual std::optional<Tensor> merged_bias(const LinearGroup& group, size_t member) const;
   // Whether it draws random numbers in training.
   virtual bool is_random() const = 0;
 };
@@ -72,6 +74,8 @@ class LinearGroup {
   int64_t block() const { return block_; }  // -1 outside the layer stack
   const std::string& site() const { return members_.front().name; }
 
+  // The module that files hold the whole group in (GPT-2's c_attn). Empty: each member is one.
+  std::string fused;
   Tensor weight, bias;                    // frozen unless a method trains them; no bias: undefined
   std::shared_ptr<GroupAdapter> adapter;  // the slot
 

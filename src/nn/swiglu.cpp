@@ -23,33 +23,30 @@ MOLT_CLONES void backward_row(float* __restrict d_gate, float* __restrict d_up,
   }
 }
 
+bool has_kernel(const Tensor& y) {
+  return y.is_cpu() && y.scalar_type() == at::kFloat;
+}
+
+Tensor values(const Tensor& y) {
+  const int64_t width = y.size(1) / 2;
+  const Tensor out = at::empty({y.size(0), width}, y.options());
+  const float* from = y.const_data_ptr<float>();
+  float* to = out.data_ptr<float>();
+  at::parallel_for(0, y.size(0), 8, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      forward_row(to + r * width, from + r * 2 * width, from + (r * 2 + 1) * width, width);
+  });
+  return out;
+}
+
 class Swiglu : public torch::autograd::Function<Swiglu> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& y) {
     ctx->save_for_backward({y});
-    const int64_t width = y.size(1) / 2;
-    const Tensor out = at::empty({y.size(0), width}, y.options());
-    const float* from = y.const_data_ptr<float>();
-    float* to = out.data_ptr<float>();
-    at::parallel_for(0, y.size(0), 8, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        forward_row(to + r * width, from + r * 2 * width, from + (r * 2 + 1) * width, width);
-    });
-    return out;
+    return values(y);
   }
-
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const Tensor y = ctx->get_saved_variables()[0], dy = gradients[0].contiguous();
-    const int64_t width = dy.size(1);
-    const Tensor out = at::empty_like(y);
-    const float *from = y.const_data_ptr<float>(), *g = dy.const_data_ptr<float>();
-    float* to = out.data_ptr<float>();
-    at::parallel_for(0, y.size(0), 8, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        backward_row(to + r * 2 * width, to + (r * 2 + 1) * width, g + r * width,
-                     from + r * 2 * width, from + (r * 2 + 1) * width, width);
-    });
-    return {out};
+    return {swiglu_gradient(ctx->get_saved_variables()[0], gradients[0])};
   }
 };
 
@@ -57,9 +54,28 @@ class Swiglu : public torch::autograd::Function<Swiglu> {
 
 Tensor swiglu(const Tensor& y) {
   MOLT_CHECK(y.dim() == 2 && y.size(1) % 2 == 0, shape_text(y));
-  if (y.is_cpu() && y.scalar_type() == at::kFloat) return Swiglu::apply(y.contiguous());
+  if (has_kernel(y)) return Swiglu::apply(y.contiguous());
   const int64_t width = y.size(1) / 2;
   return at::silu(y.narrow(1, 0, width)) * y.narrow(1, width, width);
+}
+
+Tensor swiglu_gradient(const Tensor& y, const Tensor& dh) {
+  const int64_t width = y.size(1) / 2;
+  if (!has_kernel(y)) {
+    const Tensor gate = y.narrow(1, 0, width);
+    return at::cat({at::silu_backward(dh * y.narrow(1, width, width), gate), dh * at::silu(gate)},
+                   1);
+  }
+  const Tensor in = y.contiguous(), dy = dh.contiguous();
+  const Tensor out = at::empty_like(in);
+  const float *from = in.const_data_ptr<float>(), *g = dy.const_data_ptr<float>();
+  float* to = out.data_ptr<float>();
+  at::parallel_for(0, in.size(0), 8, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      backward_row(to + r * 2 * width, to + (r * 2 + 1) * width, g + r * width,
+                   from + r * 2 * width, from + (r * 2 + 1) * width, width);
+  });
+  return out;
 }
 
 }  // namespace molt

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "tensor/mask_cuda.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -86,19 +88,9 @@ const MaskKernels& kernels() {
   return available().front().kernels;
 }
 
-// The factors [T, D] by tensor operations, for devices without a kernel and for doubles: the same
-// bits.
+// The factors for devices without a fused kernel and for doubles: the same bits.
 Tensor factor_tensor(const Tensor& like, const DropoutMask& mask) {
-  const auto host = at::TensorOptions().dtype(at::kFloat);
-  const int64_t rows = like.size(0), width = like.size(1);
-  const Tensor factors = at::empty({rows, width}, host);
-  const Tensor example = mask.example.to(at::kCPU), token = mask.token.to(at::kCPU);
-  for (int64_t r = 0; r < rows; ++r)
-    mask_row(factors.data_ptr<float>() + r * width, width, mask.key,
-             static_cast<uint32_t>(token.data_ptr<int64_t>()[r]),
-             static_cast<uint32_t>(example.data_ptr<int64_t>()[r]), mask.step, mask.threshold(),
-             mask.scale());
-  return factors.to(like.options());
+  return mask_factors(mask, like.size(1)).to(like.options());
 }
 
 bool has_kernel(const Tensor& x) {
@@ -242,6 +234,29 @@ void use_mask_kernels(const std::string& name) {
       std::find_if(all.begin(), all.end(), [&](const auto& k) { return k.name == name; });
   MOLT_CHECK(found != all.end(), "no mask kernels named " + name);
   std::rotate(all.begin(), found, found + 1);
+}
+
+Tensor mask_factors(const DropoutMask& mask, int64_t columns) {
+  const int64_t rows = mask.token.size(0);
+  const auto options = at::TensorOptions().dtype(at::kFloat);
+#ifdef MOLT_CUDA_KERNELS
+  if (mask.token.is_cuda()) {
+    const Tensor out = at::empty({rows, columns}, options.device(mask.token.device()));
+    const int code = fill_mask_on_device({out.data_ptr<float>(), mask.token.data_ptr<int64_t>(),
+                                          mask.example.data_ptr<int64_t>(), rows, columns, mask.key,
+                                          mask.step, mask.threshold(), mask.scale()});
+    MOLT_CHECK(code == 0, "the mask kernel: CUDA error " + std::to_string(code));
+    return out;
+  }
+#endif
+  const Tensor out = at::empty({rows, columns}, options);
+  const Tensor example = mask.example.to(at::kCPU), token = mask.token.to(at::kCPU);
+  for (int64_t r = 0; r < rows; ++r)
+    mask_row(out.data_ptr<float>() + r * columns, columns, mask.key,
+             static_cast<uint32_t>(token.data_ptr<int64_t>()[r]),
+             static_cast<uint32_t>(example.data_ptr<int64_t>()[r]), mask.step, mask.threshold(),
+             mask.scale());
+  return out.to(mask.token.device());
 }
 
 Tensor apply_mask(const Tensor& x, const DropoutMask& mask) {

@@ -44,6 +44,9 @@ struct DropoutMask {
   float scale() const;         // 1 / (1 - rate)
 };
 
+// The factors of the mask, 0 or scale: [T, columns] fp32 on the device of its rows.
+Tensor mask_factors(const DropoutMask& mask, int64_t columns);
+
 // x * mask: [T, D] to [T, D], not tracked by autograd. `dropout_add` adds residual [T, D] in the
 // same pass.
 Tensor apply_mask(const Tensor& x, const DropoutMask& mask);

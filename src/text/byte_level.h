@@ -3,6 +3,7 @@
 // spelt in letters.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

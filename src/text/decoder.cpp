@@ -1,6 +1,10 @@
 #include "text/decoder.h"
 
+#include <cctype>
+
 #include "text/byte_level.h"
+#include "text/metaspace.h"
+#include "text/regex.h"
 #include "text/unicode.h"
 
 namespace molt {
@@ -45,6 +49,73 @@ void join_pieces(std::vector<std::string>& tokens, const std::string& prefix, bo
   }
 }
 
+// The space that was put before the text goes again: every replacement in the first token.
+void spaces_for_replacements(std::vector<std::string>& tokens, const Metaspace& settings) {
+  for (size_t i = 0; i < tokens.size(); ++i)
+    replace_all(tokens[i], settings.replacement,
+                i == 0 && settings.scheme != PrependScheme::kNever ? "" : " ");
+}
+
+// The byte of a token such as <0x0A>.
+std::optional<char> byte_of(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with('>')) return std::nullopt;
+  token = token.substr(3, 2);
+  if (token[0] == '+') token.remove_prefix(1);  // the reference library reads a sign
+  int value = 0;
+  for (const char digit : token) {
+    if (!std::isxdigit(static_cast<unsigned char>(digit))) return std::nullopt;
+    value =
+        value * 16 +
+        (digit <= '9' ? digit - '0' : std::tolower(static_cast<unsigned char>(digit)) - 'a' + 10);
+  }
+  return static_cast<char>(value);
+}
+
+// Neighbouring byte tokens are one text if they are UTF-8, else each is U+FFFD.
+void join_bytes(std::vector<std::string>& tokens) {
+  std::vector<std::string> out;
+  std::string bytes;
+  const auto put_bytes = [&] {
+    if (is_valid_utf8(bytes)) {
+      if (!bytes.empty()) out.push_back(bytes);
+    } else {
+      out.insert(out.end(), bytes.size(), "\uFFFD");
+    }
+    bytes.clear();
+  };
+  for (std::string& token : tokens) {
+    if (const auto byte = byte_of(token)) {
+      bytes += *byte;
+      continue;
+    }
+    put_bytes();
+    out.push_back(std::move(token));
+  }
+  put_bytes();
+  tokens = std::move(out);
+}
+
+void replace_matches(std::string& token, const Pattern& pattern, const std::string& content) {
+  std::string out;
+  uint32_t done = 0;
+  for (const Span& match : pattern.matches(token)) {
+    out.append(token, done, match.begin - done);
+    out += content;
+    done = match.end;
+  }
+  out.append(token, done);
+  token = std::move(out);
+}
+
+// Takes up to `start` times `content` from the beginning of a token and `stop` times from its end.
+void strip(std::string& token, const std::string& content, int64_t start, int64_t stop) {
+  size_t begin = 0, end = token.size();
+  const auto rest = [&] { return std::string_view(token).substr(begin, end - begin); };
+  for (; start > 0 && rest().starts_with(content); --start) begin += content.size();
+  for (; stop > 0 && rest().ends_with(content); --stop) end -= content.size();
+  token = token.substr(begin, end - begin);
+}
+
 }  // namespace
 
 Decoder::Decoder(const JsonField& field) : joins_with_spaces_(false) {
@@ -52,37 +123,47 @@ Decoder::Decoder(const JsonField& field) : joins_with_spaces_(false) {
 }
 
 void Decoder::read(const JsonField& field) {
+  using Tokens = std::vector<std::string>;
   const std::string type = field.at("type").string();
   if (type == "Sequence") {
     const JsonField list = field.at("decoders");
     for (size_t i = 0; i < list.size(); ++i) read(list.at(i));
   } else if (type == "ByteLevel") {
-    steps_.push_back({.kind = Kind::kByteLevel, .prefix = ""});
+    steps_.push_back([](Tokens& tokens) { tokens = {bytes_of_tokens(tokens)}; });
   } else if (type == "Fuse") {
-    steps_.push_back({.kind = Kind::kFuse, .prefix = ""});
+    steps_.push_back([](Tokens& tokens) { tokens = {joined(tokens, "")}; });
   } else if (type == "WordPiece") {
-    steps_.push_back({.kind = Kind::kWordPiece,
-                      .prefix = field.string_or("prefix", "##"),
-                      .cleans = field.boolean_or("cleanup", true)});
+    steps_.push_back([prefix = field.string_or("prefix", "##"),
+                      cleans = field.boolean_or("cleanup", true)](Tokens& tokens) {
+      join_pieces(tokens, prefix, cleans);
+    });
+  } else if (type == "Metaspace") {
+    steps_.push_back([settings = read_metaspace(field)](Tokens& tokens) {
+      spaces_for_replacements(tokens, settings);
+    });
+  } else if (type == "ByteFallback") {
+    steps_.push_back(join_bytes);
+  } else if (type == "Replace") {
+    const auto pattern = std::make_shared<const Pattern>(field.at("pattern"));
+    steps_.push_back([pattern, content = field.at("content").string()](Tokens& tokens) {
+      for (std::string& token : tokens) replace_matches(token, *pattern, content);
+    });
+  } else if (type == "Strip") {
+    const std::string content = field.at("content").string();
+    if (!is_valid_utf8(content) || count_code_points(content) != 1)
+      field.at("content").fail("is not one character");
+    steps_.push_back([content, start = field.at("start").integer(0, INT32_MAX),
+                      stop = field.at("stop").integer(0, INT32_MAX)](Tokens& tokens) {
+      for (std::string& token : tokens) strip(token, content, start, stop);
+    });
   } else {
-    field.at("type").refuse(type, "ByteLevel, WordPiece, Fuse or Sequence");
+    field.at("type").refuse(
+        type, "ByteLevel, WordPiece, Metaspace, ByteFallback, Replace, Strip, Fuse or Sequence");
   }
 }
 
 std::string Decoder::decode(std::vector<std::string> tokens) const {
-  for (const Step& step : steps_) {
-    switch (step.kind) {
-      case Kind::kByteLevel:
-        tokens = {bytes_of_tokens(tokens)};
-        break;
-      case Kind::kFuse:
-        tokens = {joined(tokens, "")};
-        break;
-      case Kind::kWordPiece:
-        join_pieces(tokens, step.prefix, step.cleans);
-        break;
-    }
-  }
+  for (const Step& step : steps_) step(tokens);
   return joined(tokens, joins_with_spaces_ ? " " : "");
 }
 

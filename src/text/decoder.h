@@ -1,7 +1,8 @@
-// The `decoder` of tokenizer.json: tokens back to text. ByteLevel, WordPiece, Fuse and Sequence.
+// The `decoder` of tokenizer.json: tokens back to text. ByteLevel, WordPiece, Metaspace,
+// ByteFallback, Replace, Strip, Fuse and Sequence.
 #pragma once
 
-#include <optional>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,7 @@ class Decoder {
   std::string decode(std::vector<std::string> tokens) const;
 
  private:
-  enum class Kind { kByteLevel, kWordPiece, kFuse };
-  struct Step {
-    Kind kind;
-    std::string prefix;  // WordPiece: of a token that continues a word
-    bool cleans = false;
-  };
+  using Step = std::function<void(std::vector<std::string>& tokens)>;
   void read(const JsonField& field);
 
   bool joins_with_spaces_ = true;

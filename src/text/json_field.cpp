@@ -88,7 +88,7 @@ void JsonField::fail(const std::string& found, const std::string& todo) const {
 
 void JsonField::refuse(const std::string& component, const std::string& supported) const {
   fail("is " + component + ", which is not supported; expected " + supported,
-       "Use a model whose tokenizer is WordPiece or byte-level BPE.");
+       "Use a model whose tokenizer is supported; docs/tokenizers.md lists the components.");
 }
 
 }  // namespace molt

@@ -1,6 +1,7 @@
 // Which two neighbours merge, how early, and into what.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

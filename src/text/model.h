@@ -23,8 +23,11 @@ class Model {
   virtual int32_t unknown() const = 0;  // -1: none
 };
 
-// Both keep a reference to the vocabulary.
+// All keep a reference to the vocabulary.
 std::unique_ptr<const Model> read_word_piece(const JsonField& field, const Vocabulary& vocabulary);
 std::unique_ptr<const Model> read_byte_pairs(const JsonField& field, const Vocabulary& vocabulary);
+std::unique_ptr<const Model> read_character_pairs(const JsonField& field,
+                                                  const Vocabulary& vocabulary);
+std::unique_ptr<const Model> read_unigram(const JsonField& field, const Vocabulary& vocabulary);
 
 }  // namespace molt

@@ -94,6 +94,25 @@ class StripAccentsNormalizer : public Normalizer {
   }
 };
 
+// Text before a text that is not empty; it stands for the first character.
+class PrependNormalizer : public Normalizer {
+ public:
+  explicit PrependNormalizer(const JsonField& field) : content_(field.at("prepend").string()) {
+    if (!is_valid_utf8(content_)) field.at("prepend").fail("is not UTF-8");
+  }
+  void apply(NormalizedText& text) const override {
+    if (text.text.empty() || content_.empty()) return;
+    std::vector<Span> origin(content_.size(), text.origin_at(0));
+    origin.reserve(content_.size() + text.text.size());
+    for (size_t at = 0; at < text.text.size(); ++at) origin.push_back(text.origin_at(at));
+    text.text.insert(0, content_);
+    text.origin = std::move(origin);
+  }
+
+ private:
+  std::string content_;
+};
+
 class ReplaceNormalizer : public Normalizer {
  public:
   explicit ReplaceNormalizer(const JsonField& field)
@@ -149,12 +168,14 @@ std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field) {
     return std::make_unique<StripNormalizer>(field.boolean_or("strip_left", true),
                                              field.boolean_or("strip_right", true));
   if (type == "StripAccents") return std::make_unique<StripAccentsNormalizer>();
+  if (type == "Prepend") return std::make_unique<PrependNormalizer>(field);
+  if (type == "Precompiled") return read_precompiled_normalizer(field);
   if (type == "Replace") return std::make_unique<ReplaceNormalizer>(field);
   if (type == "BertNormalizer") return read_bert_normalizer(field);
   field.at("type").refuse(
       type,
-      "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Replace or "
-      "BertNormalizer");
+      "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, "
+      "Precompiled or BertNormalizer");
 }
 
 }  // namespace molt

@@ -1,5 +1,5 @@
 // The `normalizer` of tokenizer.json: Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip,
-// StripAccents, Replace and BertNormalizer.
+// StripAccents, Prepend, Replace, Precompiled and BertNormalizer.
 #pragma once
 
 #include <memory>
@@ -17,5 +17,6 @@ class Normalizer {
 
 std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field);
 std::unique_ptr<const Normalizer> read_bert_normalizer(const JsonField& field);
+std::unique_ptr<const Normalizer> read_precompiled_normalizer(const JsonField& field);
 
 }  // namespace molt

@@ -23,26 +23,33 @@ std::string model_type(const JsonField& model) {
   if (const auto type = model.find("type")) return type->string();
   if (model.find("merges")) return "BPE";
   if (model.find("continuing_subword_prefix")) return "WordPiece";
+  if (model.find("unk_id")) return "Unigram";
   return "a model without a type";
 }
 
 // Refuses the other families before anything of theirs is read.
 JsonField checked_model(const JsonField& model) {
   const std::string type = model_type(model);
-  if (type != "WordPiece" && type != "BPE")
-    model.refuse(type, "WordPiece, or BPE behind a ByteLevel pre-tokenizer");
+  if (type != "WordPiece" && type != "BPE" && type != "Unigram")
+    model.refuse(type, "WordPiece, BPE or Unigram");
+  const JsonField vocabulary = model.at("vocab");
+  if (type == "Unigram")
+    vocabulary.list();
+  else
+    vocabulary.object();
   return model;
 }
 
 std::unique_ptr<const Model> read_model(const JsonField& model, const Vocabulary& vocabulary,
                                         bool byte_level) {
-  const bool is_pairs = model_type(model) == "BPE";
-  if (is_pairs && !byte_level)
-    model.refuse("BPE without a ByteLevel pre-tokenizer", "BPE behind a ByteLevel pre-tokenizer");
-  if (!is_pairs && byte_level)
-    model.refuse("WordPiece behind a ByteLevel pre-tokenizer",
+  const std::string type = model_type(model);
+  if (type == "BPE")
+    return byte_level ? read_byte_pairs(model, vocabulary)
+                      : read_character_pairs(model, vocabulary);
+  if (byte_level)
+    model.refuse(type + " behind a ByteLevel pre-tokenizer",
                  "BPE behind a ByteLevel pre-tokenizer");
-  return is_pairs ? read_byte_pairs(model, vocabulary) : read_word_piece(model, vocabulary);
+  return type == "Unigram" ? read_unigram(model, vocabulary) : read_word_piece(model, vocabulary);
 }
 
 // Byte offset to code-point offset, for offsets that lie on characters.
@@ -59,15 +66,20 @@ std::vector<uint32_t> code_points_before(std::string_view text) {
 
 }  // namespace
 
-Pipeline::Pipeline(const JsonField& file, const std::map<TokenRole, std::string>& roles)
-    : vocabulary_(checked_model(file.at("model")).at("vocab")),
+Pipeline::Pipeline(const JsonField& file, const std::map<TokenRole, std::string>& roles,
+                   std::unique_ptr<const SentencePieces> pieces)
+    : vocabulary_((pieces ? file.at("model") : checked_model(file.at("model"))).at("vocab")),
       normalizer_(
           read_or(file, "normalizer", std::unique_ptr<const Normalizer>(), read_normalizer)),
       added_(file.find("added_tokens"), vocabulary_, normalizer_.get()),
       pre_tokenizers_(read_or(file, "pre_tokenizer", PreTokenizers(), read_pre_tokenizers)),
       post_processor_(read_or(file, "post_processor", PostProcessor(), read_post_processor)),
       decoder_(read_or(file, "decoder", Decoder(), [](const JsonField& f) { return Decoder(f); })) {
-  model_ = read_model(file.at("model"), vocabulary_, pre_tokenizers_.byte_level);
+  pieces_ = pieces.get();
+  if (pieces)
+    model_ = std::move(pieces);
+  else
+    model_ = read_model(file.at("model"), vocabulary_, pre_tokenizers_.byte_level);
   int32_t size = vocabulary_.size();
   for (const AddedToken& token : added_.tokens()) size = std::max(size, token.id + 1);
   spaces_.resize(size);
@@ -214,6 +226,7 @@ void Pipeline::add_text(NormalizedText& text, Workspace& work, Sequence& out,
 }
 
 std::string Pipeline::decode(std::span<const int32_t> ids, SpecialTokens special) const {
+  if (pieces_) return decode_pieces(ids, special);
   std::vector<std::string> tokens;
   tokens.reserve(ids.size());
   for (int32_t id : ids) {
@@ -225,6 +238,36 @@ std::string Pipeline::decode(std::span<const int32_t> ids, SpecialTokens special
       tokens.emplace_back(vocabulary_.token(id));
   }
   return decoder_.decode(std::move(tokens));
+}
+
+// The library takes the space before the first piece away; behind another token it stays.
+std::string Pipeline::decode_pieces(std::span<const int32_t> ids, SpecialTokens special) const {
+  constexpr std::string_view kSpace = "\u2581";
+  std::string out;
+  std::vector<int> run;
+  const auto put_run = [&] {
+    if (!out.empty() && !run.empty() && pieces_->piece(run[0]).starts_with(kSpace)) out += ' ';
+    out += pieces_->decode(run);
+    run.clear();
+  };
+  for (const int32_t id : ids) {
+    const AddedToken* const added = added_.by_id(id);
+    const bool is_shown = added ? !added->is_hidden : !pieces_->is_control(id);
+    if (!is_shown && special == SpecialTokens::kSkip) continue;
+    if (!added && is_shown) {
+      if (vocabulary_.has(id)) run.push_back(id);
+      continue;
+    }
+    put_run();
+    out += added ? added->shown : pieces_->piece(id);
+  }
+  put_run();
+  return out;
+}
+
+bool Pipeline::is_special(int32_t id) const {
+  const AddedToken* const token = added_.by_id(id);
+  return token ? token->special : pieces_ && pieces_->is_control(id);
 }
 
 int32_t Pipeline::find(std::string_view token) const {

@@ -10,6 +10,7 @@
 #include "text/model.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
+#include "text/sentence_piece.h"
 #include "text/tokenizer.h"
 #include "text/workspace.h"
 
@@ -17,8 +18,10 @@ namespace molt {
 
 class Pipeline {
  public:
-  // `roles`: tokens by role, as a folder's configuration names them; may be empty.
-  Pipeline(const JsonField& file, const std::map<TokenRole, std::string>& roles);
+  // `roles`: tokens by role, as a folder's configuration names them; may be empty. `pieces`: takes
+  // the place of the file's model and decoder; null where there are none.
+  Pipeline(const JsonField& file, const std::map<TokenRole, std::string>& roles,
+           std::unique_ptr<const SentencePieces> pieces);
 
   Encoding encode(std::string_view first, std::optional<std::string_view> second,
                   const Tokenizer::Options& options) const;
@@ -27,7 +30,7 @@ class Pipeline {
   int64_t vocab_size() const { return static_cast<int64_t>(spaces_.size()); }
   int32_t find(std::string_view token) const;  // -1: absent
   std::string token(int32_t id) const;
-  const AddedTokens& added() const { return added_; }
+  bool is_special(int32_t id) const;
   std::optional<int32_t> role(TokenRole role) const;
 
  private:
@@ -41,6 +44,7 @@ class Pipeline {
   Sequence tokenize(std::string_view text, OffsetUnit unit) const;
   void add_text(NormalizedText& text, Workspace& work, Sequence& out, OffsetUnit unit) const;
   void trim(Sequence& sequence) const;
+  std::string decode_pieces(std::span<const int32_t> ids, SpecialTokens special) const;
   void find_roles(const std::map<TokenRole, std::string>& names);
   void check_ids(const JsonField& file) const;
 
@@ -49,6 +53,7 @@ class Pipeline {
   AddedTokens added_;
   PreTokenizers pre_tokenizers_;
   std::unique_ptr<const Model> model_;
+  const SentencePieces* pieces_ = nullptr;  // the model, where it is one of the library's
   PostProcessor post_processor_;
   Decoder decoder_;
   std::vector<TokenSpaces> spaces_;  // by id

@@ -88,6 +88,7 @@ std::unique_ptr<const PreTokenizer> read_delimiter(const JsonField& field) {
 std::unique_ptr<const PreTokenizer> read_one(const JsonField& field, const std::string& type) {
   if (type == "BertPreTokenizer") return read_bert_pre_tokenizer();
   if (type == "ByteLevel") return read_byte_level_pre_tokenizer(field);
+  if (type == "Metaspace") return read_metaspace_pre_tokenizer(field);
   if (type == "Split") return read_split(field);
   if (type == "CharDelimiterSplit") return read_delimiter(field);
   if (type == "Whitespace") return make_split(words_and_symbols, SplitBehavior::kRemoved, true);
@@ -103,7 +104,7 @@ std::unique_ptr<const PreTokenizer> read_one(const JsonField& field, const std::
                                             : SplitBehavior::kContiguous);
   field.at("type").refuse(
       type,
-      "Sequence, BertPreTokenizer, ByteLevel, Split, Whitespace, WhitespaceSplit, "
+      "Sequence, BertPreTokenizer, ByteLevel, Metaspace, Split, Whitespace, WhitespaceSplit, "
       "Punctuation, Digits or CharDelimiterSplit");
 }
 

@@ -1,6 +1,6 @@
 // The `pre_tokenizer` of tokenizer.json cuts a text into words, which the model then takes one by
-// one. Sequence, BertPreTokenizer, ByteLevel, Split, Whitespace, WhitespaceSplit, Punctuation,
-// Digits and CharDelimiterSplit.
+// one. Sequence, BertPreTokenizer, ByteLevel, Metaspace, Split, Whitespace, WhitespaceSplit,
+// Punctuation, Digits and CharDelimiterSplit.
 #pragma once
 
 #include <memory>
@@ -27,5 +27,6 @@ struct PreTokenizers {
 PreTokenizers read_pre_tokenizers(const JsonField& field);
 std::unique_ptr<const PreTokenizer> read_bert_pre_tokenizer();
 std::unique_ptr<const PreTokenizer> read_byte_level_pre_tokenizer(const JsonField& field);
+std::unique_ptr<const PreTokenizer> read_metaspace_pre_tokenizer(const JsonField& field);
 
 }  // namespace molt

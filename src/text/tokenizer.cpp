@@ -11,9 +11,10 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
-  const TokenizerFolder folder = read_tokenizer_folder(path);
-  return Tokenizer(std::make_unique<const Pipeline>(
-      JsonField(folder.tokenizer, folder.file.string()), folder.roles));
+  TokenizerFolder folder = read_tokenizer_folder(path);
+  return Tokenizer(
+      std::make_unique<const Pipeline>(JsonField(folder.tokenizer, folder.file.string()),
+                                       folder.roles, std::move(folder.sentence_pieces)));
 }
 
 Encoding Tokenizer::encode(std::string_view text, const Options& options) const {
@@ -43,8 +44,7 @@ std::string Tokenizer::token_of(int32_t id) const {
 }
 
 bool Tokenizer::is_special(int32_t id) const {
-  const AddedToken* token = pipeline_->added().by_id(id);
-  return token && token->special;
+  return pipeline_->is_special(id);
 }
 
 std::optional<int32_t> Tokenizer::id_of(TokenRole role) const {

@@ -1,7 +1,7 @@
-// Text to ids and back, as the tokenizer.json of a pre-trained model asks for: WordPiece (BERT) and
-// byte-level BPE (RoBERTa, GPT-2, LLaMA 3, Qwen). Every component of the file is honoured or
-// refused by name, never approximated: ids that are a little wrong train a model that is a little
-// wrong.
+// Text to ids and back, as the files of a pre-trained model ask for: WordPiece (BERT), byte-level
+// BPE (RoBERTa, GPT-2, LLaMA 3, Qwen), BPE over characters (LLaMA 2), Unigram (T5). Every component
+// of the file is honoured or refused by name, never approximated: ids that are a little wrong train
+// a model that is a little wrong.
 #pragma once
 
 #include <filesystem>
@@ -28,9 +28,10 @@ class Pipeline;
 // Immutable after loading: any number of threads may encode with one tokenizer.
 class Tokenizer {
  public:
-  // A tokenizer.json, or a folder that holds tokenizer.json, else vocab.txt, else vocab.json +
-  // merges.txt (GPT-2's first release called them encoder.json + vocab.bpe). UserError for what is
-  // missing, malformed or not supported.
+  // A tokenizer.json, a SentencePiece or tiktoken file (*.model), or a folder that holds
+  // tokenizer.json, else vocab.txt, else vocab.json + merges.txt (GPT-2's first release called them
+  // encoder.json + vocab.bpe), else tokenizer.model. UserError for what is missing, malformed or
+  // not supported.
   static Tokenizer load(const std::filesystem::path& path);
 
   // These replace the truncation and the padding that tokenizer.json may ask for itself.

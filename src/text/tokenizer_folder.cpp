@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "text/json_field.h"
+#include "text/model_file.h"
 #include "text/unicode.h"
 
 namespace molt {
@@ -158,6 +159,11 @@ TokenizerFolder read_tokenizer_folder(const fs::path& path) {
   }
   const JsonField settings(config, config_file);
   out.file = whole_folder ? folder / "tokenizer.json" : path;
+  if (!whole_folder && path.extension() == ".model") {
+    const Json nothing = Json::object();
+    read_model_file(path, settings, JsonField(nothing, path.string()), out);
+    return out;
+  }
   if (!whole_folder || fs::exists(out.file)) {
     out.tokenizer = read_json(out.file);
     return out;
@@ -173,10 +179,17 @@ TokenizerFolder read_tokenizer_folder(const fs::path& path) {
     out.tokenizer = byte_pair_tokenizer(out.file, folder / merges, settings, out.roles);
     return out;
   }
+  if (fs::exists(folder / "tokenizer.model")) {
+    const fs::path extra_file = folder / "added_tokens.json";
+    const Json extra = read_optional(extra_file);
+    read_model_file(folder / "tokenizer.model", settings, JsonField(extra, extra_file.string()),
+                    out);
+    return out;
+  }
   throw UserError(
       folder.string(),
-      "holds no tokenizer; expected tokenizer.json, vocab.txt, vocab.json with merges.txt, or "
-      "encoder.json with vocab.bpe",
+      "holds no tokenizer; expected tokenizer.json, vocab.txt, vocab.json with merges.txt, "
+      "encoder.json with vocab.bpe, or tokenizer.model",
       "Fetch the model's tokenizer files, or name the right folder.");
 }
 

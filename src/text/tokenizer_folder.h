@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "text/sentence_piece.h"
 #include "text/tokenizer.h"
 
 namespace molt {
@@ -15,6 +16,9 @@ struct TokenizerFolder {
   Json tokenizer;              // as in tokenizer.json
   std::filesystem::path file;  // what errors name
   std::map<TokenRole, std::string> roles;
+  // Set where the file is a SentencePiece model: takes the place of the model of `tokenizer`, and
+  // of its decoder.
+  std::unique_ptr<const SentencePieces> sentence_pieces;
 };
 
 TokenizerFolder read_tokenizer_folder(const std::filesystem::path& path);

@@ -106,6 +106,20 @@ size_t count_code_points(std::string_view text) {
   return count;
 }
 
+size_t grapheme_size(std::string_view text) {
+  const char *at = text.data(), *const end = at + text.size();
+  uint32_t before = next_code_point(at);
+  for (int32_t state = 0; at < end;) {
+    const char* const begin = at;
+    const uint32_t after = next_code_point(at);
+    if (utf8proc_grapheme_break_stateful(static_cast<int32_t>(before), static_cast<int32_t>(after),
+                                         &state))
+      return begin - text.data();
+    before = after;
+  }
+  return text.size();
+}
+
 bool is_white_space(uint32_t c) {
   if (c < 0x80) return c == ' ' || (c >= 0x09 && c <= 0x0D);
   return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||

@@ -33,6 +33,9 @@ size_t utf8_size(uint32_t code_point);
 void append_utf8(uint32_t code_point, std::string& text);
 size_t count_code_points(std::string_view text);
 
+// The bytes of the first extended grapheme cluster (UAX 29) of a text that is not empty.
+size_t grapheme_size(std::string_view text);
+
 bool is_white_space(uint32_t c);
 bool is_numeric(uint32_t c);           // Nd, Nl, No
 bool is_mark(uint32_t c);              // Mn, Mc, Me

@@ -4,9 +4,18 @@
 
 namespace molt {
 
-Vocabulary::Vocabulary(const JsonField& field) : table_(field.object().size()) {
+Vocabulary::Vocabulary(const JsonField& field)
+    : table_(field.is_list() ? field.size() : field.object().size()) {
+  if ((field.is_list() ? field.list() : field.object()).empty())
+    field.fail("is empty; expected tokens with their ids");
+  if (field.is_list())
+    read_list(field);
+  else
+    read_ids(field);
+}
+
+void Vocabulary::read_ids(const JsonField& field) {
   const Json& entries = field.object();
-  if (entries.empty()) field.fail("is empty; expected tokens with their ids");
   size_t letters = 0;
   int64_t largest = 0;
   for (const auto& [token, id] : entries.items()) {
@@ -19,17 +28,39 @@ Vocabulary::Vocabulary(const JsonField& field) : table_(field.object().size()) {
   }
   letters_.reserve(letters);  // no view may move
   tokens_.resize(static_cast<size_t>(largest) + 1);
-  for (const auto& [token, id] : entries.items()) {
-    const size_t begin = letters_.size();
-    letters_ += token;
-    const auto view = std::string_view(letters_).substr(begin);
-    const auto number = id.get<int32_t>();
-    if (tokens_[number].data())
-      field.fail("gives the id " + std::to_string(number) + " to \"" +
-                 std::string(tokens_[number]) + "\" and to \"" + token + "\"");
-    tokens_[number] = view;
-    table_.add(view, number);
+  for (const auto& [token, id] : entries.items()) add(token, id.get<int32_t>(), field);
+}
+
+void Vocabulary::read_list(const JsonField& field) {
+  if (field.size() > kLargestTokenId)
+    field.fail("has " + std::to_string(field.size()) + " entries; expected at most " +
+               std::to_string(kLargestTokenId));
+  std::vector<std::string> tokens;
+  size_t letters = 0;
+  for (size_t id = 0; id < field.size(); ++id) {
+    if (!field.at(id).is_list() || field.at(id).size() != 2)
+      field.at(id).fail("is not a token with its score, as [\"the\", -3.5]");
+    tokens.push_back(field.at(id).at(0).string());
+    letters += tokens.back().size();
   }
+  letters_.reserve(letters);
+  tokens_.resize(tokens.size());
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    if (table_.find(tokens[id]) >= 0)
+      field.at(id).fail("is \"" + tokens[id] + "\" for the second time");
+    add(tokens[id], static_cast<int32_t>(id), field);
+  }
+}
+
+void Vocabulary::add(const std::string& token, int32_t id, const JsonField& field) {
+  const size_t begin = letters_.size();
+  letters_ += token;
+  const auto view = std::string_view(letters_).substr(begin);
+  if (tokens_[id].data())
+    field.fail("gives the id " + std::to_string(id) + " to \"" + std::string(tokens_[id]) +
+               "\" and to \"" + token + "\"");
+  tokens_[id] = view;
+  table_.add(view, id);
 }
 
 bool Vocabulary::has(int32_t id) const {

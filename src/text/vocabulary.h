@@ -13,7 +13,7 @@ inline constexpr int64_t kLargestTokenId = (int64_t{1} << 22) - 1;
 
 class Vocabulary {
  public:
-  // The object {"token": id, ...}.
+  // The object {"token": id, ...}, or the list [["token", score], ...] in the order of ids.
   explicit Vocabulary(const JsonField& field);
   Vocabulary(const Vocabulary&) = delete;
   Vocabulary& operator=(const Vocabulary&) = delete;
@@ -26,6 +26,10 @@ class Vocabulary {
   }  // one more than the largest id
 
  private:
+  void read_ids(const JsonField& field);
+  void read_list(const JsonField& field);
+  void add(const std::string& token, int32_t id, const JsonField& field);
+
   std::string letters_;  // of all tokens; the views below point into it
   std::vector<std::string_view> tokens_;
   StringTable table_;

@@ -159,9 +159,14 @@ AdapterContents adapter_of(Session& session, NamedTensors tensors) {
     out.task = task.dump();
     out.labels = session.task->labels();
   }
+  for (const LinearGroup* group : session.model->sites().groups)
+    for (const Member& member : group->members())
+      if (!group->fused.empty() && find_tensor(tensors, member.name + ".lora_A.weight"))
+        out.splits_modules = true;
   out.head = session.config.model.head;
   out.train_pooler = session.config.model.train_pooler;
-  if (session.model->labels() > 0) out.outputs = session.model->labels();
+  if (session.model->labels() > 0 && !session.model->is_language_model())
+    out.outputs = session.model->labels();
   out.tensors = std::move(tensors);
   return out;
 }

@@ -47,8 +47,9 @@ AdamWOptions optimizer_options(const TrainSettings& train, const Attachment& att
   if (train.head_learning_rate)
     out.groups["head"] = {*train.head_learning_rate, train.weight_decay};
   for (const auto& [name, settings] : attachment.groups)
-    out.groups[name] = {settings.learning_rate.value_or(train.learning_rate),
-                        settings.weight_decay.value_or(train.weight_decay)};
+    out.groups[name] = {
+        settings.learning_rate.value_or(train.learning_rate) * settings.learning_rate_ratio,
+        settings.weight_decay.value_or(train.weight_decay)};
   return out;
 }
 

@@ -182,6 +182,10 @@ class Training {
     narrator_.on_step(r);
   }
 
+  bool is_better(double value, double than) const {
+    return session_.task->smaller_is_better() ? value < than : value > than;
+  }
+
   // Whether it is the best so far.
   bool evaluate(double epoch) {
     if (session_.evaluation.empty()) return false;
@@ -202,7 +206,7 @@ class Training {
     for (const MetricValue& m : report.sets.front().metrics)
       if (m.name == report.main_metric) report.main_value = m.value;
     report.is_best = !std::isnan(report.main_value) &&
-                     (!cursor_.best_value || report.main_value > *cursor_.best_value);
+                     (!cursor_.best_value || is_better(report.main_value, *cursor_.best_value));
     if (report.is_best || !cursor_.best_value) {
       cursor_.best_metrics = metrics;
       cursor_.best_loss = report.sets.front().loss;

@@ -130,9 +130,63 @@ PeftLoraConfig with(Change change) {
   return out;
 }
 
-TEST(PeftLora, RefusesDoraAndTrainedBiases) {
-  EXPECT_THROW(method_of(with([](auto& c) { c.use_dora = true; }), "x"), UserError);
+TEST(PeftLora, RefusesWhatNoMethodHas) {
   EXPECT_THROW(method_of(with([](auto& c) { c.bias = "all"; }), "x"), UserError);
+  EXPECT_THROW(method_of(with([](auto& c) { c.use_dora = c.lora_bias = true; }), "x"), UserError);
+}
+
+TEST(PeftLora, ReadsDoraBiasesAndExclusions) {
+  EXPECT_EQ(method_of(with([](auto& c) { c.use_dora = true; }), "x")["name"], "dora");
+  const Json lora = method_of(with([](auto& c) {
+                                c.bias = "lora_only";
+                                c.lora_bias = true;
+                                c.exclude_modules = {"o_proj"};
+                              }),
+                              "x");
+  EXPECT_EQ(lora["bias"], "lora_only");
+  EXPECT_EQ(lora["lora_bias"], true);
+  EXPECT_EQ(lora["exclude"], Json::array({"o_proj"}));
+}
+
+TEST(AdapterFolder, WritesDoraAndBiasesAsPeftDoes) {
+  const TemporaryFolder folder;
+  AdapterContents contents = lora();
+  Json method = Json::parse(contents.method);
+  method["name"] = "dora";
+  method["bias"] = "lora_only";
+  contents.method = method.dump();
+  const std::string module = "bert.encoder.layer.0.attention.self.query";
+  contents.tensors.emplace_back(module + ".lora_magnitude_vector", at::ones({6}));
+  contents.tensors.emplace_back(module + ".base_layer.bias", at::ones({6}));
+  save_adapter(folder.path(), contents);
+  const PeftLoraConfig config = read_peft_config(folder / "adapter_config.json");
+  EXPECT_TRUE(config.use_dora);
+  EXPECT_EQ(config.bias, "lora_only");
+  EXPECT_EQ(config.modules_to_save, std::vector<std::string>{"classifier"});
+  EXPECT_NE(find_tensor(read_tensors(folder / "adapter_model.safetensors"),
+                        "base_model.model." + module + ".lora_magnitude_vector"),
+            nullptr);
+}
+
+TEST(AdapterFolder, DoesNotPassForPeftWhereAnUpdateStandsOnAPartOfAModule) {
+  const TemporaryFolder folder;
+  AdapterContents contents = lora();
+  contents.splits_modules = true;
+  save_adapter(folder.path(), contents);
+  EXPECT_EQ(read_json(folder / "adapter_config.json")["peft_type"], "MOLT");
+}
+
+// What PEFT calls the defaults of a model type stands in the tensors.
+TEST(AdapterFolder, TakesMissingTargetsFromTheTensors) {
+  const TemporaryFolder folder;
+  save_adapter(folder.path(), lora());
+  fs::remove(folder / "molt.json");
+  PeftLoraConfig config = read_peft_config(folder / "adapter_config.json");
+  config.target_modules.clear();
+  write_peft_config(folder / "adapter_config.json", config);
+  EXPECT_EQ(Json::parse(load_adapter(folder.path()).method)["targets"],
+            Json::array({"bert.encoder.layer.0.attention.self.query",
+                         "bert.encoder.layer.1.output.dense"}));
 }
 
 }  // namespace

@@ -58,6 +58,8 @@ TEST(Program, ArgumentsThatAreTooManyOrTooFewAreMistakes) {
   expect_mistake(run_cli({"train"}), "recipes");
   expect_mistake(run_cli({"predict", "run", "--input"}), "--input");
   expect_mistake(run_cli({"tokenizer", "encode", "x", "--max-length", "many"}), "many");
+  expect_mistake(run_cli({"tokenizer", "encode"}), "needs a tokenizer");
+  expect_mistake(run_cli({"tokenizer", "train", "--output", "x"}), "--input");
 }
 
 TEST(Program, MissingFilesAreMistakesThatNameThem) {
@@ -67,6 +69,8 @@ TEST(Program, MissingFilesAreMistakesThatNameThem) {
   expect_mistake(run_cli({"eval", "/nowhere/run"}), "/nowhere/run");
   expect_mistake(run_cli({"predict", "/nowhere/run", "--input", "-"}), "/nowhere/run");
   expect_mistake(run_cli({"tokenizer", "encode", "/nowhere/model", "text"}), "/nowhere/model");
+  expect_mistake(run_cli({"tokenizer", "train", "--input", "/nowhere/text", "--output", "x"}),
+                 "/nowhere/text");
   expect_mistake(run_cli({"forward", "--model", "/nowhere/model", "--input", "i", "--output", "o"}),
                  "/nowhere/model");
 }

@@ -44,11 +44,14 @@ class Conformance : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(EveryMethod, Conformance, testing::ValuesIn(supported_model_types()),
                          [](const auto& info) { return info.param; });
 
-// Sixteen examples whose label is the parity of their number.
-std::vector<int64_t> sixteen() {
+// Examples whose label is the parity of their number.
+std::vector<int64_t> first_examples(int64_t count) {
   std::vector<int64_t> out;
-  for (int64_t n = 0; n < 16; ++n) out.push_back(n);
+  for (int64_t n = 0; n < count; ++n) out.push_back(n);
   return out;
+}
+std::vector<int64_t> sixteen() {
+  return first_examples(16);
 }
 
 Tensor total_loss(Attached& run, ForwardContext& c, const std::vector<int64_t>& examples) {
@@ -91,7 +94,8 @@ TEST_P(Conformance, LogitsAreThoseOfTheModelAtTheStart) {
     const PackedBatch batch = pack_examples({0, 1, 2});
     const Tensor expected = pretrained->logits(batch, c);
     if (!one.layer_experts()) {
-      EXPECT_CLOSE(one.attached().logits(batch), expected, 1e-6);
+      // Weights of experts sum to one up to rounding.
+      EXPECT_CLOSE(one.attached().logits(batch), expected, 4e-6);
       continue;
     }
     EXPECT_CLOSE(one.attached("control: self\n").logits(batch), expected, 1e-5);
@@ -125,41 +129,43 @@ TEST_P(Conformance, OnlyDeclaredParametersTrain) {
 }
 
 // Weights that no token uses or that cancel have zero gradients by construction.
-bool may_have_no_gradient(const std::string& name, const RoutingRecord& record,
-                          const LayerStack& stack) {
-  // "<linear>.experts.<n>.lora_A.weight" of an expert that no token chose; or, where the last block
-  // computes rows that no head reads, one that only those chose.
-  const std::string mark = ".experts.", last = "." + std::to_string(stack.size() - 1) + ".";
-  const size_t at = name.find(mark);
-  if (at != std::string::npos) {
-    if (stack.counts_every_row && name.substr(0, at).find(last) != std::string::npos) return true;
-    const auto found = record.experts.find(name.substr(0, at));
-    return found != record.experts.end() &&
-           found->second.load[std::stoll(name.substr(at + mark.size()))].item<double>() == 0;
-  }
+bool may_have_no_gradient(const std::string& name) {
   // A constant added to all keys of a head changes no attention probability.
   return name.ends_with("self.key.bias");
 }
 
+// The names of what got no gradient under one draw of the weights.
+std::set<std::string> without_gradient(const Case& one, RandomKey seed) {
+  Attached run = one.attached();
+  perturb(run.trainables(), 0.2, seed);
+  ForwardContext c = run.context(Phase::train);
+  // A block that chose itself gives alpha no gradient, so each borrows its neighbour.
+  if (one.layer_experts()) force_all(c, {1, 2, 0});
+  total_loss(run, c, first_examples(48)).backward();
+  EXPECT_FALSE(run.trainables().segments().empty());
+  std::set<std::string> out;
+  for (const Segment& s : run.trainables().segments()) {
+    const Tensor gradient = run.trainables().gradient_of(s);
+    EXPECT_TRUE(gradient.isfinite().all().item<bool>()) << s.name;
+    if (gradient.abs().max().item<float>() == 0 && !may_have_no_gradient(s.name))
+      out.insert(s.name);
+  }
+  return out;
+}
+
+// An expert that no token chose has none, so whatever is left out by one draw must get one from
+// another.
 TEST_P(Conformance, EveryDeclaredParameterGetsAFiniteGradient) {
   for (const Case& one : cases_of(GetParam())) {
     SCOPED_TRACE(one.name);
-    Attached run = one.attached();
-    perturb(run.trainables());
-    ForwardContext c = run.context(Phase::train);
-    // A block that chose itself gives alpha no gradient, so each borrows its neighbour.
-    if (one.layer_experts()) force_all(c, {1, 2, 0});
-    RoutingRecord record;
-    c.record = &record;
-    total_loss(run, c, sixteen()).backward();
-    EXPECT_FALSE(run.trainables().segments().empty());
-    for (const Segment& s : run.trainables().segments()) {
-      const Tensor gradient = run.trainables().gradient_of(s);
-      EXPECT_TRUE(gradient.isfinite().all().item<bool>()) << s.name;
-      EXPECT_TRUE(gradient.abs().max().item<float>() > 0 ||
-                  may_have_no_gradient(s.name, record, run.stack()))
-          << s.name;
+    std::set<std::string> left = without_gradient(one, 2);
+    for (RandomKey seed = 3; !left.empty() && seed < 8; ++seed) {
+      const std::set<std::string> again = without_gradient(one, seed);
+      std::erase_if(left, [&](const std::string& name) {
+        return name.find(".experts.") != std::string::npos && !again.contains(name);
+      });
     }
+    for (const std::string& name : left) ADD_FAILURE() << name << " gets no gradient";
   }
 }
 

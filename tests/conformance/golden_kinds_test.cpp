@@ -12,8 +12,9 @@ namespace {
 // The kinds that a test of this tree checks.
 const std::set<std::string>& checked_kinds() {
   static const std::set<std::string> kinds = {
-      "initialisation", "llama_training", "lora_expert_linear", "metrics", "minilm",
-      "model",          "molex",          "optimisation",       "router",  "tokenizer"};
+      "bpe_training", "ffn_experts", "initialisation", "llama_training", "lora_expert_linear",
+      "metrics",      "minilm",      "model",          "molex",          "optimisation",
+      "peft_adapter", "router",      "tokenizer"};
   return kinds;
 }
 

@@ -1,8 +1,8 @@
-// Kind `llama_training`: a two-layer LLaMA with experts on its linears, trained by the released
-// code: logits, losses, gradients and five AdamW steps. Of its variants those without padding are
-// ours: nopad (the padded batch as packed sequences), equal, and both without the router loss. Left
-// out by name: ref.* but for its logits and labels_masked.* (padding), *.router_logits (compared
-// through the losses that read them).
+// Kind `llama_training`: a two-layer LLaMA with experts, trained by the released code: logits,
+// losses, gradients and five AdamW steps. Of its variants those without padding are ours: nopad
+// (the padded batch as packed sequences), equal, and both without the router loss. Left out by
+// name: ref.* but for its logits and labels_masked.* (padding), *.router_logits (compared through
+// the losses that read them).
 #include "support/golden_tensors.h"
 #include "support/tiny_model.h"
 #include "train/optimizer.h"
@@ -33,7 +33,18 @@ ModelConfig config_of(const Json& m) {
   return c;
 }
 
+// Whole feed-forwards as experts, and plain updates of the same rank in the attention.
+std::string mixlora_recipe(const Json& c, bool has_router_loss) {
+  const std::string rank = c.at("lora_r").dump(), alpha = c.at("lora_alpha").dump();
+  return "experts: " + c.at("num_experts").dump() + "\nk: " + c.at("top_k").dump() +
+         "\nrank: " + rank + "\nalpha: " + alpha + "\nattention_rank: " + rank +
+         "\nattention_alpha: " + alpha +
+         "\ndropout: 0\nbalance: " + (has_router_loss ? c.at("router_aux_loss_coef").dump() : "0") +
+         "\n";
+}
+
 std::string recipe_of(const Json& c, bool has_router_loss) {
+  if (c.at("routing_strategy") == "mixlora") return mixlora_recipe(c, has_router_loss);
   std::string targets;
   for (const std::string one : c.at("target_modules"))
     targets += (targets.empty() ? "" : ", ") + one;

@@ -107,10 +107,10 @@ TEST(PeftConfig, ListsUnknownKeysThatAreSet) {
 
 TEST(PeftConfig, RefusesFieldsThatWouldChangeTheResult) {
   for (const char* key :
-       {"target_parameters", "exclude_modules", "lora_bias", "layer_replication",
-        "trainable_token_indices", "alora_invocation_tokens", "use_qalora", "use_bdlora",
-        "arrow_config", "kasa_config", "velora_config", "monteclora_config", "corda_config",
-        "eva_config", "lora_ga_config", "megatron_config", "loftq_config", "ensure_weight_tying"}) {
+       {"target_parameters", "layer_replication", "trainable_token_indices",
+        "alora_invocation_tokens", "use_qalora", "use_bdlora", "arrow_config", "kasa_config",
+        "velora_config", "monteclora_config", "corda_config", "eva_config", "lora_ga_config",
+        "megatron_config", "loftq_config", "ensure_weight_tying"}) {
     const std::string quoted = '"' + std::string(key) + "\": ";
     EXPECT_EQ(error_of(quoted + "true"), "f: " + std::string(key) +
                                              " is set, which molt does not support. Merge the "

@@ -95,5 +95,86 @@ TEST(Lora, LayersLimitsTheBlocks) {
   EXPECT_THROW(Attached(tiny_config("bert", 3), "lora", "layers: [3]"), UserError);
 }
 
+// LoRA+: B learns faster than A.
+TEST(Lora, PlusGivesBARateOfItsOwn) {
+  Attached run(tiny_config("bert", 1), "lora", "plus: 16");
+  for (const Segment& s : run.trainables().segments()) {
+    const bool is_down = s.name.ends_with(".lora_A.weight");
+    if (is_down || s.name.ends_with(".lora_B.weight")) {
+      EXPECT_EQ(s.group, is_down ? "adapter" : "adapter-up");
+    }
+  }
+  EXPECT_EQ(run.attachment->groups.at("adapter-up").learning_rate_ratio, 16);
+  EXPECT_TRUE(Attached(tiny_config("bert", 1), "lora", "").attachment->groups.empty());
+}
+
+// A bias c on B: y = x + 2 * (9 + c_0, 12 + c_1); its gradient is the scaling.
+TEST(Lora, ABiasOnBIsScaledLikeTheUpdate) {
+  HandMadeLinear made = by_hand("rank: 1\nalpha: 2\ntargets: [value]\nlora_bias: true");
+  made.set("value.lora_B.bias", at::tensor({1.0, -1.0}));
+  const Tensor y = made.forward(matrix({{1, 1}}));
+  EXPECT_SAME(y, matrix({{21, 23}}));
+  y.sum().backward();
+  EXPECT_SAME(made.gradient("value.lora_B.bias"), at::tensor({2.0, 2.0}));
+  EXPECT_SAME(*made.group.adapter->merged_bias(made.group, 0), at::tensor({2.0, -2.0}));
+}
+
+TEST(Lora, TrainsTheBiasesOfAdaptedLinearsAlone) {
+  HandMadeLinear made({{Role::query, "self.query", 2}, {Role::value, "self.value", 2}}, 2);
+  const Tensor before = made.group.bias.clone();
+  made.attach_method("lora", "rank: 1\ntargets: [value]\nbias: lora_only");
+  EXPECT_SAME(made.value("self.value.base_layer.bias"), before.narrow(0, 2, 2));
+  made.set("self.value.base_layer.bias", at::tensor({10.0, 20.0}));
+  const Tensor y = made.forward(matrix({{0, 0}, {0, 0}}));
+  EXPECT_SAME(y.select(0, 0), at::cat({before.narrow(0, 0, 2), at::tensor({10.0, 20.0})}));
+  y.sum().backward();
+  EXPECT_SAME(made.gradient("self.value.base_layer.bias"), at::tensor({2.0, 2.0}));
+  EXPECT_SAME(made.group.bias, before);
+}
+
+TEST(Lora, SaysThatThereAreNoBiasesToTrain) {
+  ModelConfig c = tiny_config("llama", 1);
+  c.decoder->attention_biased = false;
+  try {
+    Attached(c, "lora", "bias: lora_only");
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find("no adapted linear has a bias"), std::string::npos);
+  }
+}
+
+// GPT-2's c_attn is one module with one A; asked for in ranges it gives the same columns.
+TEST(Lora, AFusedModuleHasOneUpdateWhereItIsNamed) {
+  HandMadeLinear made({{Role::query, "attn.c_attn.query", 2},
+                       {Role::key, "attn.c_attn.key", 2},
+                       {Role::value, "attn.c_attn.value", 2}},
+                      3);
+  made.group.fused = "attn.c_attn";
+  made.attach_method("lora", "rank: 2\ntargets: [c_attn]");
+  perturb(made.attachment->trainables);
+  EXPECT_EQ(made.value("attn.c_attn.lora_A.weight").sizes(), (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(made.value("attn.c_attn.lora_B.weight").sizes(), (std::vector<int64_t>{6, 2}));
+  const Tensor x = draw({4, 3}, 1, "x").to(at::kDouble);
+  const Tensor whole = made.forward(x);
+  EXPECT_CLOSE(made.forward(x, {0, 1}), whole.narrow(1, 0, 2), 1e-12);
+  EXPECT_CLOSE(made.forward(x, {1, 3}), whole.narrow(1, 2, 4), 1e-12);
+  const Tensor merged = at::cat({*made.group.adapter->merged(made.group, 0),
+                                 *made.group.adapter->merged(made.group, 1),
+                                 *made.group.adapter->merged(made.group, 2)});
+  EXPECT_CLOSE(at::linear(x, merged, made.group.bias), whole, 1e-12);
+  made.forward(x, {1, 3}).sum().backward();
+  EXPECT_CLOSE(made.gradient("attn.c_attn.lora_B.weight").narrow(0, 0, 2), at::zeros({2, 2}), 0);
+}
+
+TEST(Lora, LeavesOutWhatIsExcluded) {
+  Attached run(tiny_config("bert", 2), "lora",
+               "targets: [query]\nexclude: ['layer.1.attention.self.query']");
+  EXPECT_EQ(run.trainables().find("bert.encoder.layer.1.attention.self.query.lora_A.weight"),
+            nullptr);
+  EXPECT_NE(run.trainables().find("bert.encoder.layer.0.attention.self.query.lora_A.weight"),
+            nullptr);
+  EXPECT_THROW(Attached(tiny_config("bert", 2), "lora", "exclude: [quary]"), UserError);
+}
+
 }  // namespace
 }  // namespace molt::test

@@ -74,16 +74,20 @@ TEST_P(PackedAttentionKernel, EqualsTheCompositionOfTensorOperations) {
   const Tensor separate = part ? at::randn({rows.sequences(), width}) : Tensor();
   const DropoutMask mask = mask_of(query_rows, GetParam().probability);
   const Tensor weights = at::randn({query_rows.tokens(), width});
-  const auto run = [&](at::ScalarType type) {
+  const auto run = [&](at::ScalarType type, auto attention) {
     Tensor kv = fused.to(type).clone().requires_grad_(true);
     Tensor q = part ? separate.to(type).clone().requires_grad_(true) : Tensor();
-    const Tensor out = packed_attention(q, kv, query_rows, rows, shape, mask);
+    const Tensor out = attention(q, kv, query_rows, rows, shape, mask);
     (out * weights.to(type)).sum().backward();
     return std::vector<Tensor>{out.detach(), kv.grad(), part ? q.grad() : at::zeros({1}, type)};
   };
-  const auto kernel = run(at::kFloat), composed = run(at::kDouble);
-  for (size_t i = 0; i < kernel.size(); ++i)
+  const auto kernel = run(at::kFloat, packed_attention);
+  const auto composed = run(at::kDouble, packed_attention);
+  const auto padded = run(at::kDouble, padded_attention);
+  for (size_t i = 0; i < kernel.size(); ++i) {
     EXPECT_LT((kernel[i].to(at::kDouble) - composed[i]).abs().max().item<double>(), 2e-5) << i;
+    EXPECT_LT((padded[i] - composed[i]).abs().max().item<double>(), 1e-12) << i;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PackedAttentionKernel,

@@ -32,15 +32,15 @@ void expect_complaint(const Json& json, const std::string& place, const std::str
 }
 
 TEST(MalformedTokenizer, NamesTheComponentsThatAreNotSupported) {
-  for (const char* type : {"Precompiled", "Nmt", "Prepend", "ByteLevel", "Unheard"})
+  for (const char* type : {"Nmt", "ByteLevel", "Unheard"})
     expect_complaint(changed(bert_json(), "/normalizer", {{"type", type}}), "normalizer.type",
                      type);
-  for (const char* type : {"Metaspace", "UnicodeScripts", "FixedLength"})
+  for (const char* type : {"UnicodeScripts", "FixedLength"})
     expect_complaint(changed(bert_json(), "/pre_tokenizer", {{"type", type}}), "pre_tokenizer.type",
                      type);
-  for (const char* type : {"Metaspace", "ByteFallback", "CTC", "Strip", "BPEDecoder"})
+  for (const char* type : {"CTC", "BPEDecoder"})
     expect_complaint(changed(bert_json(), "/decoder", {{"type", type}}), "decoder.type", type);
-  for (const char* type : {"Unigram", "WordLevel"})
+  for (const char* type : {"WordLevel", "SentencePiece"})
     expect_complaint(changed(bert_json(), "/model/type", type), "model", type);
   for (const char* key :
        {"byte_fallback", "continuing_subword_prefix", "end_of_word_suffix", "dropout"}) {
@@ -48,8 +48,12 @@ TEST(MalformedTokenizer, NamesTheComponentsThatAreNotSupported) {
                        : std::string(key) == "dropout"     ? Json(0.1)
                                                            : Json("@@");
     expect_complaint(changed(byte_level_json(), std::string("/model/") + key, value), "model", key);
+    if (std::string(key) != "byte_fallback")
+      expect_complaint(changed(character_json(), std::string("/model/") + key, value), "model",
+                       key);
   }
-  expect_complaint(changed(byte_level_json(), "/pre_tokenizer", nullptr), "model", "BPE without");
+  expect_complaint(changed(unigram_json(), "/pre_tokenizer/type", "ByteLevel"), "model",
+                   "Unigram behind");
 }
 
 TEST(MalformedTokenizer, NamesThePlaceOfAWrongValue) {
@@ -78,9 +82,78 @@ TEST(MalformedTokenizer, NamesThePlaceOfAWrongValue) {
                    "zz");
   expect_complaint(changed(byte_level_json(), "/model/merges/0", {"a"}), "model.merges[0]",
                    "expected");
+  expect_complaint(changed(character_json(), "/normalizer/normalizers/0/prepend", 1),
+                   "normalizers[0].prepend", "expected a string");
+  expect_complaint(changed(character_json(), "/decoder/decoders/3/content", "ab"),
+                   "decoders[3].content", "not one character");
+  expect_complaint(changed(character_json(), "/decoder/decoders/3/start", -1), "decoders[3].start",
+                   "expected a whole number");
+  expect_complaint(changed(character_json(), "/model/vocab", Json::array()), "model.vocab",
+                   "expected an object");
+  expect_complaint(changed(character_json(), "/model/unk_token", "?"), "model.unk_token",
+                   "not in the vocabulary");
   Json no_model = bert_json();
   no_model.erase("model");
   expect_complaint(no_model, "tokenizer.json", "has no \"model\"");
+}
+
+TEST(MalformedTokenizer, NamesWhatIsWrongInUnigramsAndMetaspaces) {
+  const auto with = [](const char* pointer, Json value) {
+    return changed(unigram_json(), pointer, std::move(value));
+  };
+  expect_complaint(with("/model/vocab", {{"a", 1}}), "model.vocab", "expected a list");
+  expect_complaint(with("/model/vocab", Json::array()), "model.vocab", "empty");
+  expect_complaint(with("/model/vocab/1", {"a"}), "model.vocab[1]", "not a token with its score");
+  expect_complaint(with("/model/vocab/1", {"q", "b"}), "model.vocab[1][1]", "expected a number");
+  expect_complaint(with("/model/vocab/1", {2, -1.0}), "model.vocab[1][0]", "expected a string");
+  expect_complaint(with("/model/vocab/1", {"<unk>", -1.0}), "model.vocab[1]", "second time");
+  expect_complaint(with("/model/unk_id", 99), "model.unk_id", "expected a whole number");
+  expect_complaint(with("/pre_tokenizer/replacement", ""), "pre_tokenizer.replacement",
+                   "not one character");
+  expect_complaint(with("/pre_tokenizer/replacement", "ab"), "pre_tokenizer.replacement",
+                   "not one character");
+  expect_complaint(with("/pre_tokenizer/prepend_scheme", "last"), "pre_tokenizer.prepend_scheme",
+                   "last");
+  expect_complaint(with("/pre_tokenizer/add_prefix_space", false), "pre_tokenizer.add_prefix_space",
+                   "prepend_scheme");
+  const auto map = [](const char* text) {
+    return changed(unigram_json(), "/normalizer",
+                   {{"type", "Precompiled"}, {"precompiled_charsmap", text}});
+  };
+  const std::string place = "normalizer.precompiled_charsmap";
+  expect_complaint(map("%%%%"), place, "not base64");
+  expect_complaint(map("AAA="), place, "cut short");
+  expect_complaint(map("AAAAAA=="), place, "announces an array of 0 bytes");
+  expect_complaint(map("CAAAAAAAAAA="), place, "announces an array of 8 bytes and has 4");
+  expect_complaint(map("BAAAAAAAAAA="), place, "points outside of itself");
+  expect_complaint(map("BAAAAAAAAAD/"), place, "not UTF-8");
+}
+
+TEST(MalformedTokenizer, NamesTheLineOfABadTiktokenFile) {
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte)
+    bytes += base64_of_byte(byte) + ' ' + std::to_string(byte) + '\n';
+  const auto line_of = [](const std::string& content) -> std::string {
+    const TemporaryFolder folder;
+    write_text(folder / "tokenizer.model", content);
+    try {
+      Tokenizer::load(folder.path()).encode("a");
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(line_of(bytes), "");
+  for (const auto& [content, found] :
+       {std::pair<std::string, const char*>("", ":0: ends without a token for the byte 0"),
+        {"QQ== 0\n", ":1: ends without"},
+        {bytes + "QUI=\n", ":257: is not the base64"},
+        {bytes + "QUI= x\n", ":257: is not the base64"},
+        {bytes + "QUI= -1\n", ":257: is not the base64"},
+        {bytes + "QU 300\n", ":257: is not the base64"},
+        {bytes + "QQ== 300\n", ":257: gives a rank"},
+        {bytes + "QUI= 5\n", "gives the id 5"}})
+    EXPECT_NE(line_of(content).find(found), std::string::npos) << line_of(content);
 }
 
 TEST(MalformedTokenizer, RefusesPatternsThatAreNone) {
@@ -113,7 +186,7 @@ TEST(MalformedTokenizer, RefusesDeepNesting) {
 TEST(MalformedTokenizer, SurvivesDamagedFiles) {
   const TemporaryFolder folder;
   std::mt19937 random(5);
-  for (const Json& json : {bert_json(), byte_level_json()}) {
+  for (const Json& json : {bert_json(), byte_level_json(), character_json(), unigram_json()}) {
     const std::string whole = json.dump();
     for (int i = 0; i < 400; ++i) {
       std::string text = whole;

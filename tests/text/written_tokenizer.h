@@ -69,6 +69,51 @@ inline Json byte_level_json() {
           {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}}}};
 }
 
+// As LLaMA 2: <unk> 0, <s> 1, </s> 2, the bytes of é and of the line break, then pieces.
+inline Json character_json() {
+  return Json::parse(R"({
+    "added_tokens": [
+      {"id": 0, "content": "<unk>", "special": true, "normalized": false},
+      {"id": 1, "content": "<s>", "special": true, "normalized": false},
+      {"id": 2, "content": "</s>", "special": true, "normalized": false}],
+    "normalizer": {"type": "Sequence", "normalizers": [
+      {"type": "Prepend", "prepend": "▁"},
+      {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+    "post_processor": {"type": "TemplateProcessing",
+      "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}},
+                 {"Sequence": {"id": "A", "type_id": 0}}],
+      "pair": [{"SpecialToken": {"id": "<s>", "type_id": 0}},
+               {"Sequence": {"id": "A", "type_id": 0}},
+               {"Sequence": {"id": "B", "type_id": 1}}],
+      "special_tokens": {"<s>": {"ids": [1]}}},
+    "decoder": {"type": "Sequence", "decoders": [
+      {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+      {"type": "ByteFallback"}, {"type": "Fuse"},
+      {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+    "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true,
+      "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2, "<0xC3>": 3, "<0xA9>": 4, "<0x0A>": 5, "▁": 6,
+                "a": 7, "b": 8, "ab": 9, "▁ab": 10, "▁a": 11},
+      "merges": [["a", "b"], ["▁", "ab"], ["▁", "a"]]}})");
+}
+
+// As T5: <unk> 0 with pieces and their scores; the smallest is -8, so an unknown character has -18.
+inline Json unigram_json() {
+  return Json::parse(R"({
+    "added_tokens": [{"id": 0, "content": "<unk>", "special": true, "normalized": false}],
+    "normalizer": {"type": "NFKC"},
+    "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always",
+                      "split": true},
+    "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true},
+    "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": false, "vocab": [
+      ["<unk>", 0.0], ["▁", -2.0], ["a", -3.0], ["b", -4.0], ["ab", -6.5], ["▁a", -4.5],
+      ["bc", -8.0], ["c", -5.0]]}})");
+}
+
+inline std::string base64_of_byte(int byte) {
+  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  return {digits[byte >> 2], digits[(byte & 3) << 4], '=', '='};
+}
+
 using Ids = std::vector<int32_t>;
 inline constexpr Tokenizer::Options kPlain = {.add_special = false};
 

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "train/plan.h"
+
 namespace molt {
 namespace {
 
@@ -86,6 +88,18 @@ TEST(Clipping, ScalesToTheLimitAndLeavesSmallGradientsAlone) {
   EXPECT_DOUBLE_EQ(clip_scale(5, 1), 1 / (5 + 1e-6));
   EXPECT_EQ(clip_scale(0.5, 1), 1);
   EXPECT_TRUE(std::isnan(global_norm(at::tensor({1.0, std::nan("")}, at::kFloat))));
+}
+
+// LoRA+ asks for a multiple of whatever rate the run or the method sets.
+TEST(OptimizerOptions, ARatioMultipliesTheRateThatHolds) {
+  TrainSettings train;
+  train.learning_rate = 0.25;
+  Attachment attachment;
+  attachment.groups["up"].learning_rate_ratio = 16;
+  attachment.groups["own"] = {.learning_rate = 0.5, .weight_decay = {}, .learning_rate_ratio = 2};
+  const AdamWOptions options = optimizer_options(train, attachment);
+  EXPECT_EQ(options.groups.at("up").learning_rate, 4);
+  EXPECT_EQ(options.groups.at("own").learning_rate, 1);
 }
 
 }  // namespace

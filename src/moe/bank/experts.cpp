@@ -9,6 +9,7 @@
 #include "moe/bank/banks.h"
 #include "moe/bank/expert_product.h"
 #include "moe/loss/objective.h"
+#include "moe/record.h"
 #include "moe/targets.h"
 
 namespace molt {
@@ -36,7 +37,8 @@ class ExpertAdapter final : public GroupAdapter {
     const auto plan = plan_of(group, call, range, first, last);
     const auto [narrow, scores] = thin_product(x, thin, plan);  // [T, M E r], [T, M E]
     const Tensor probabilities = at::softmax(scores.view({-1, experts}), 1);  // [T M, E]
-    const Routed routed = route(probabilities, settings_.routing);
+    Routed routed = route(probabilities, settings_.routing);
+    routed.logits = scores.view({-1, experts});
     if (first == 0 && last == members.size())
       for (const auto& [objective, handle] : objectives)
         objective->measure(handle, routed, call.rows, call.context.measures);
@@ -84,26 +86,12 @@ class ExpertAdapter final : public GroupAdapter {
 
   void record(const LinearGroup& group, const Routed& routed, size_t first, size_t last,
               RoutingRecord& out) const {
-    const at::NoGradGuard no_grad;
-    const auto count = static_cast<int64_t>(last - first), experts = settings_.experts;
-    const auto of_member = [&](const Tensor& all, int64_t i) {
-      return all.view({-1, count, all.numel() / std::max<int64_t>(routed.mask.size(0), 1)})
-          .select(1, i);
-    };
-    for (size_t i = first; i < last; ++i) {
-      const auto n = static_cast<int64_t>(i - first);
-      ExpertRecord& r = out.experts[group.members()[members[i]].name];
-      const Tensor load = of_member(routed.mask, n).sum(0).to(at::kCPU, at::kDouble);
-      r.load = r.load.defined() ? r.load + load : load;
-      r.tokens += routed.mask.size(0) / count;
-      if (experts > 1)
-        r.entropy += Entropy{Entropy::Kind::shannon, 1, 0}
-                         .of(of_member(routed.probabilities, n))
-                         .sum()
-                         .item<double>();
-      if (routed.everything.defined())
-        r.everything += routed.everything.view({-1, count}).select(1, n).sum().item<int64_t>();
-    }
+    const auto count = static_cast<int64_t>(last - first);
+    const Tensor tokens = at::arange(routed.mask.size(0) / count,
+                                     at::TensorOptions(at::kLong).device(routed.mask.device()));
+    for (int64_t i = 0; i < count; ++i)
+      record_routing(group.members()[members[first + static_cast<size_t>(i)]].name,
+                     routed.of_tokens(tokens * count + i), out);
   }
 
   Settings settings_;
@@ -120,10 +108,7 @@ struct Drawn {
 void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
   MOLT_CHECK(sentence.routing.has_value(), "experts need a routing");
   check_choice(sentence.sites, sites, method);
-  std::vector<std::shared_ptr<SiteObjective>> objectives;
-  for (const Choice& loss : sentence.losses)
-    if (dynamic_cast<const ObjectiveConfig&>(*loss.config).weight > 0)
-      objectives.push_back(std::make_shared<SiteObjective>(loss, method));
+  const SiteObjectives objectives = site_objectives(sentence.losses, method);
   const int64_t layers = sites.stack ? sites.stack->size() : 1;
   MOLT_CHECK(static_cast<int64_t>(experts.size()) == layers && experts.size() == ranks.size(),
              "experts and ranks for each layer");
@@ -194,13 +179,9 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
   if (!adapts)
     throw UserError(method + ".targets", "and layers select no linear of the model",
                     "Name at least one target and one layer.");
-  if (sites.stack && !objectives.empty()) sites.stack->counts_every_row = true;
+  if (sites.stack && !objectives.empty()) sites.stack->trains_every_row = true;
   attachment.groups["router"] = router_settings;
-  for (const auto& objective : objectives)
-    attachment.losses.push_back({objective->name(), objective->weight(),
-                                 [objective](const MeasureTable& table, Reducer& reducer) {
-                                   return objective->formula(table, reducer);
-                                 }});
+  add_losses(objectives, attachment);
 }
 
 }  // namespace molt

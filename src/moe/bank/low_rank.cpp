@@ -1,124 +1,133 @@
 // Low-rank updates (LoRA, Hu et al. 2021) on the members of a linear group: all A stand in one
-// matrix, so x is read once for everything thin. Group and update are one autograd node. Legend: T
-// tokens, D width of x, O columns of the range, R sum of the ranks in the range.
+// matrix, so x is read once for everything thin. With magnitudes, each output row has its length
+// and its direction apart (DoRA, arXiv 2402.09353). Legend: T tokens, D width of x, O columns.
+#include <algorithm>
 #include <cmath>
 
 #include "moe/bank/banks.h"
+#include "moe/bank/low_rank_node.h"
 #include "moe/targets.h"
 
 namespace molt {
 namespace {
 
-// One adapted member inside a range: where its columns and its rows of A stand.
-struct Slice {
-  int64_t column, columns, row, rank;
+// An adapted unit of a group.
+struct Entry {
+  std::string name;
+  int64_t begin, end;  // columns of the group
+  int64_t row, rank;   // of A
   double scaling;
-};
-
-struct Plan : torch::CustomClassHolder {
-  std::vector<Slice> slices;
-  DropoutMask mask;
-};
-
-class LowRankLinear : public torch::autograd::Function<LowRankLinear> {
- public:
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
-                        const std::optional<Tensor>& bias, const Tensor& down, at::TensorList up,
-                        const c10::intrusive_ptr<Plan>& plan) {
-    Tensor y = at::linear(x, weight, bias);                           // [T, O]
-    const Tensor thin = at::mm(apply_mask(x, plan->mask), down.t());  // [T, R]
-    for (size_t i = 0; i < plan->slices.size(); ++i) {
-      const Slice& s = plan->slices[i];
-      y.narrow(1, s.column, s.columns)
-          .addmm_(thin.narrow(1, s.row, s.rank), up[i].t(), 1, s.scaling);
-    }
-    variable_list saved = {x, weight, down, thin};
-    saved.insert(saved.end(), up.begin(), up.end());
-    ctx->save_for_backward(std::move(saved));
-    ctx->saved_data["plan"] = c10::IValue::make_capsule(plan);
-    ctx->saved_data["biased"] = bias.has_value();
-    return y;
-  }
-
-  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const auto saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1], &down = saved[2], &thin = saved[3];
-    const auto capsule = ctx->saved_data["plan"].toCapsule();
-    const Plan& plan = static_cast<const Plan&>(*capsule);
-    const Tensor dy = gradients[0].contiguous();  // [T, O]
-    const Tensor d_thin = at::empty_like(thin);   // [T, R]
-    variable_list out(4);
-    variable_list d_up;
-    for (size_t i = 0; i < plan.slices.size(); ++i) {
-      const Slice& s = plan.slices[i];
-      const Tensor d_part = dy.narrow(1, s.column, s.columns);
-      d_thin.narrow(1, s.row, s.rank).addmm_(d_part, saved[4 + i], 0, s.scaling);
-      d_up.push_back(at::mm(d_part.t(), thin.narrow(1, s.row, s.rank)) * s.scaling);
-    }
-    if (ctx->needs_input_grad(0)) {
-      out[0] = at::mm(dy, weight);  // [T, D]
-      if (plan.mask.active())
-        out[0] = apply_mask_add(at::mm(d_thin, down), out[0], plan.mask);
-      else
-        out[0].addmm_(d_thin, down);
-    }
-    if (ctx->needs_input_grad(1)) out[1] = at::mm(dy.t(), x);
-    if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(2)) out[2] = dy.sum(0);
-    out[3] = at::mm(d_thin.t(), apply_mask(x, plan.mask));  // [R, D]
-    out.insert(out.end(), d_up.begin(), d_up.end());
-    out.emplace_back();  // the plan
-    return out;
-  }
+  Tensor up;         // [out, rank]
+  Tensor bias;       // [out] in place of the base's; undefined: the base's
+  Tensor up_bias;    // [out] of B; undefined: none
+  Tensor magnitude;  // [out]; undefined: none
+  Tensor squares;    // [out] squared norms of the base's rows, where there is a magnitude
 };
 
 class LowRankAdapter final : public GroupAdapter {
  public:
-  struct Entry {
-    size_t member;
-    int64_t row, rank;
-    double scaling;
-    Tensor up;  // [out, rank]
-  };
-
   LowRankAdapter(Tensor down, std::vector<Entry> entries, double dropout)
       : down(std::move(down)), entries(std::move(entries)), dropout_(dropout) {}
 
   Tensor forward(const LinearGroup& group, const Tensor& x, const Call& call,
                  MemberRange range) override {
-    const auto plan = c10::make_intrusive<Plan>();
-    std::vector<Tensor> up;
+    const int64_t first = group.first_column(range), last = first + group.columns(range);
+    const auto plan = c10::make_intrusive<LowRankPlan>();
+    std::vector<Tensor> up, magnitudes;
     int64_t first_row = -1, rows = 0;
-    for (const Entry& entry : entries) {
-      if (entry.member < range.first || entry.member >= range.last) continue;
-      const Member& member = group.members()[entry.member];
-      if (first_row < 0) first_row = entry.row;
-      plan->slices.push_back({member.begin - group.first_column(range), member.end - member.begin,
-                              entry.row - first_row, entry.rank, entry.scaling});
-      up.push_back(entry.up);
-      rows += entry.rank;
+    for (const Entry& e : entries) {
+      const int64_t begin = std::max(e.begin, first), columns = std::min(e.end, last) - begin;
+      if (columns <= 0) continue;
+      if (first_row < 0) first_row = e.row;
+      plan->slices.push_back({begin - first, columns, e.row - first_row, e.rank, e.scaling});
+      const auto part = [&](const Tensor& whole) {
+        return columns == e.end - e.begin ? whole : whole.narrow(0, begin - e.begin, columns);
+      };
+      up.push_back(part(e.up));
+      if (e.magnitude.defined()) {
+        magnitudes.push_back(part(e.magnitude));
+        plan->norms.push_back(part(norms_of(group, e)));
+      }
+      rows += e.rank;
     }
     if (up.empty()) return group.base(x, range);
     plan->mask = call.context.mask(dropout_, group.site(), call.path, "lora", call.rows);
-    return LowRankLinear::apply(x, group.weight_of(range), group.bias_of(range),
-                                down.narrow(0, first_row, rows), at::TensorList(up), plan);
+    return low_rank_linear(x, group.weight_of(range), bias_of(group, first, last),
+                           down.narrow(0, first_row, rows), up, magnitudes, plan);
   }
 
   std::optional<Tensor> merged(const LinearGroup& group, size_t member) const override {
+    const at::NoGradGuard no_grad;
     const Member& m = group.members()[member];
     Tensor weight = group.weight.detach().narrow(0, m.begin, m.end - m.begin).clone();
-    for (const Entry& entry : entries)
-      if (entry.member == member)
-        weight.addmm_(entry.up.detach(), down.detach().narrow(0, entry.row, entry.rank), 1,
-                      entry.scaling);
+    for (const Entry& e : entries) {
+      const int64_t begin = std::max(e.begin, m.begin), columns = std::min(e.end, m.end) - begin;
+      if (columns <= 0) continue;
+      Tensor rows = weight.narrow(0, begin - m.begin, columns);
+      rows.addmm_(e.up.detach().narrow(0, begin - e.begin, columns), down_of(e).detach(), 1,
+                  e.scaling);
+      if (e.magnitude.defined())
+        rows.mul_((e.magnitude.detach() / norms_of(group, e))
+                      .narrow(0, begin - e.begin, columns)
+                      .unsqueeze(1));
+    }
     return weight;
+  }
+
+  std::optional<Tensor> merged_bias(const LinearGroup& group, size_t member) const override {
+    const at::NoGradGuard no_grad;
+    const Member& m = group.members()[member];
+    const Tensor bias = bias_of(group, m.begin, m.end);
+    return bias.defined() ? std::optional<Tensor>(bias.detach().clone()) : std::nullopt;
   }
 
   bool is_random() const override { return dropout_ > 0; }
 
-  Tensor down;  // [R, D], the members' A in order
+  Tensor down;  // [R, D], the units' A in order
   std::vector<Entry> entries;
 
  private:
+  Tensor down_of(const Entry& e) const { return down.narrow(0, e.row, e.rank); }
+
+  // The norm of each row of W + scaling B A, a constant of the graph, without that matrix:
+  // |W|^2 + 2 scaling <W A^T, B> + scaling^2 |B A|^2. [out]
+  Tensor norms_of(const LinearGroup& group, const Entry& e) const {
+    const at::NoGradGuard no_grad;
+    const Tensor a = down_of(e).detach(), b = e.up.detach();
+    const Tensor base = at::mm(group.weight.detach().narrow(0, e.begin, e.end - e.begin), a.t());
+    const Tensor inner = 2 * base + e.scaling * at::mm(b, at::mm(a, a.t()));  // [out, rank]
+    // A row of zeros stays one: its magnitude starts at zero too.
+    return (e.squares + e.scaling * (inner * b).sum(1)).clamp_min(1e-24).sqrt();
+  }
+
+  // The bias of columns `first` to `last` of the group; undefined where there is none.
+  Tensor bias_of(const LinearGroup& group, int64_t first, int64_t last) const {
+    const Tensor base = group.bias.defined() ? group.bias.narrow(0, first, last - first) : Tensor();
+    const bool changes = std::any_of(entries.begin(), entries.end(), [&](const Entry& e) {
+      return e.begin < last && e.end > first && (e.bias.defined() || e.up_bias.defined());
+    });
+    if (!changes) return base;
+    const auto base_part = [&](int64_t begin, int64_t end) {
+      return base.defined() ? base.narrow(0, begin - first, end - begin)
+                            : at::zeros({end - begin}, group.weight.options());
+    };
+    std::vector<Tensor> parts;
+    int64_t column = first;
+    for (const Entry& e : entries) {
+      const int64_t begin = std::max(e.begin, first), end = std::min(e.end, last);
+      if (begin >= end) continue;
+      if (begin > column) parts.push_back(base_part(column, begin));
+      Tensor part =
+          e.bias.defined() ? e.bias.narrow(0, begin - e.begin, end - begin) : base_part(begin, end);
+      if (e.up_bias.defined())
+        part = part + e.scaling * e.up_bias.narrow(0, begin - e.begin, end - begin);
+      parts.push_back(part);
+      column = end;
+    }
+    if (column < last) parts.push_back(base_part(column, last));
+    return at::cat(parts, 0);  // [last - first]
+  }
+
   double dropout_;
 };
 
@@ -133,42 +142,80 @@ Value pattern_value(const std::map<std::string, Value>& pattern, const std::stri
 }  // namespace
 
 void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
-  check_choice(sentence.sites, sites, "lora");
+  check_choice(sentence.sites, sites, method);
+  const std::string up_group = plus == 1 ? "adapter" : "adapter-up";
+  if (plus != 1) attachment.groups[up_group].learning_rate_ratio = plus;
+  bool has_bias = false;
   for (LinearGroup* group : sites.groups) {
-    const std::vector<size_t> members = selected_members(*group, sentence.sites);
-    if (members.empty()) continue;
+    const std::vector<Unit> units = selected_units(*group, sentence.sites);
+    if (units.empty()) continue;
     MOLT_CHECK(!group->adapter, "two adapters at " + group->site());
-    std::vector<LowRankAdapter::Entry> entries;
+    std::vector<Entry> entries;
     std::vector<Tensor> downs;
+    std::vector<Segment> down_segments;
+    const at::TensorOptions options = group->weight.options();
     int64_t rows = 0;
-    for (const size_t m : members) {
-      const Member& member = group->members()[m];
-      const int64_t r = pattern_value(rank_pattern, member.name, rank);
-      const double a = pattern_value(alpha_pattern, member.name, alpha);
-      const double scaling = a / (rank_stabilised ? std::sqrt(double(r)) : double(r));
+    for (const Unit& unit : units) {
+      const int64_t r = pattern_value(rank_pattern, unit.name, rank);
+      const double a = pattern_value(alpha_pattern, unit.name, alpha);
+      const MemberRange range{unit.first, unit.last};
+      const int64_t begin = group->first_column(range), out = group->columns(range);
       // A: Kaiming-uniform with a = sqrt(5), that is U(-1/sqrt(in), 1/sqrt(in)); B: zero.
       const double bound = 1 / std::sqrt(static_cast<double>(group->in()));
       downs.push_back(uniform_tensor({r, group->in()}, -bound, bound,
-                                     derive(attachment.seed, member.name + ".lora_A")));
-      entries.push_back({m, rows, r, scaling,
-                         at::zeros({member.end - member.begin, r}, group->weight.options())});
+                                     derive(attachment.seed, unit.name + ".lora_A")));
+      down_segments.push_back({unit.name + ".lora_A.weight", "adapter", {r, group->in()}});
+      Entry entry{.name = unit.name,
+                  .begin = begin,
+                  .end = begin + out,
+                  .row = rows,
+                  .rank = r,
+                  .scaling = a / (rank_stabilised ? std::sqrt(double(r)) : double(r)),
+                  .up = at::zeros({out, r}, options),
+                  .bias = {},
+                  .up_bias = {},
+                  .magnitude = {},
+                  .squares = {}};
+      int64_t parameters = r * (group->in() + out);
+      has_bias = has_bias || group->bias.defined();
+      if (train_bias && group->bias.defined()) {
+        entry.bias = group->bias_of(range)->detach().clone();
+        parameters += out;
+      }
+      if (up_bias) {
+        entry.up_bias = at::zeros({out}, options);
+        parameters += out;
+      }
+      if (magnitude) {
+        const Tensor norms = group->weight_of(range).detach().norm(2, 1);  // [out]
+        entry.magnitude = norms.clone();
+        entry.squares = norms.square();
+        parameters += out;
+      }
+      attachment.note(unit.name,
+                      "low rank " + std::to_string(r) + (magnitude ? " with magnitudes" : ""),
+                      parameters);
+      entries.push_back(std::move(entry));
       rows += r;
-      attachment.note(member.name, "low rank " + std::to_string(r),
-                      r * (group->in() + member.end - member.begin));
     }
-    auto adapter = std::make_shared<LowRankAdapter>(at::cat(downs, 0).to(group->weight.options()),
+    auto adapter = std::make_shared<LowRankAdapter>(at::cat(downs, 0).to(options),
                                                     std::move(entries), dropout);
-    std::vector<Segment> segments;
-    for (const auto& entry : adapter->entries)
-      segments.push_back({group->members()[entry.member].name + ".lora_A.weight",
-                          "adapter",
-                          {entry.rank, group->in()}});
-    attachment.trainables.add(&adapter->down, std::move(segments));
-    for (auto& entry : adapter->entries)
-      attachment.train(&entry.up, group->members()[entry.member].name + ".lora_B.weight", "adapter",
-                       true);
+    attachment.trainables.add(&adapter->down, std::move(down_segments));
+    for (Entry& e : adapter->entries) {
+      attachment.train(&e.up, e.name + ".lora_B.weight", up_group, true);
+      // Names as PEFT has them.
+      if (e.bias.defined())
+        attachment.train(&e.bias, e.name + ".base_layer.bias", "adapter", false);
+      if (e.up_bias.defined())
+        attachment.train(&e.up_bias, e.name + ".lora_B.bias", up_group, false);
+      if (e.magnitude.defined())
+        attachment.train(&e.magnitude, e.name + ".lora_magnitude_vector", "adapter", true);
+    }
     group->adapter = adapter;
   }
+  if (train_bias && !has_bias)
+    throw UserError(method + ".bias", "is lora_only; no adapted linear has a bias",
+                    "Set it to none.");
 }
 
 }  // namespace molt

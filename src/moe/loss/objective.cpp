@@ -36,6 +36,7 @@ Tensor supervised_rows(const Rows& rows) {
   if (rows.prompt.empty()) return {};
   int64_t count = 0;
   for (int64_t s = 0; s < rows.sequences(); ++s) count += rows.length(s) - rows.prompt[s];
+  if (count == 0) return {};
   const Tensor out = at::empty({count}, at::kLong);
   int64_t* next = out.data_ptr<int64_t>();
   for (int64_t s = 0; s < rows.sequences(); ++s)
@@ -117,6 +118,22 @@ Tensor SiteObjective::formula(const MeasureTable& table, Reducer& reducer) const
   }
   MOLT_CHECK(terms > 0, "an objective without sites");
   return over_.ends_with("mean") ? total / static_cast<double>(terms) : total;
+}
+
+SiteObjectives site_objectives(const std::vector<Choice>& losses, const std::string& where) {
+  SiteObjectives out;
+  for (const Choice& loss : losses)
+    if (dynamic_cast<const ObjectiveConfig&>(*loss.config).weight > 0)
+      out.push_back(std::make_shared<SiteObjective>(loss, where));
+  return out;
+}
+
+void add_losses(const SiteObjectives& objectives, Attachment& attachment) {
+  for (const auto& objective : objectives)
+    attachment.losses.push_back({objective->name(), objective->weight(),
+                                 [objective](const MeasureTable& table, Reducer& reducer) {
+                                   return objective->formula(table, reducer);
+                                 }});
 }
 
 }  // namespace molt

@@ -47,8 +47,9 @@ struct ObjectiveConfig : Config {
   void fields(FieldVisitor& v) override;
 };
 
-// The rows of a language task that carry a loss: those after the prompt. [T'] int64; undefined
-// where no sequence has a prompt, which means all.
+// The rows of a language task that carry a loss: those after the prompt. [T'] int64; undefined,
+// which means all, where no sequence has a prompt or none has anything else (a classifier reads
+// prompts alone).
 Tensor supervised_rows(const Rows& rows);
 
 // One objective over the sites of a sentence. Sites that read the same tokens are added and
@@ -79,5 +80,10 @@ class SiteObjective {
   std::unique_ptr<Objective> objective_;
   std::vector<Group> groups_;
 };
+
+// Those of a sentence's losses that have a weight, and their entries in the attachment's losses.
+using SiteObjectives = std::vector<std::shared_ptr<SiteObjective>>;
+SiteObjectives site_objectives(const std::vector<Choice>& losses, const std::string& where);
+void add_losses(const SiteObjectives& objectives, Attachment& attachment);
 
 }  // namespace molt

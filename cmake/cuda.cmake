@@ -1,0 +1,25 @@
+# Kernels of our own for CUDA devices, where libtorch has CUDA and its compiler is here. Without them the same
+# numbers are made on the host and copied.
+option(MOLT_CUDA_KERNELS "Build the kernels for CUDA devices where that is possible" ON)
+set(MOLT_CUDA_FOUND OFF)
+if(MOLT_CUDA_KERNELS AND TORCH_CUDA_LIBRARIES)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    enable_language(CUDA)
+    file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*.cu)
+    add_library(molt_cuda STATIC ${cuda_sources})
+    target_include_directories(molt_cuda PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    set_target_properties(molt_cuda PROPERTIES CUDA_STANDARD 17 POSITION_INDEPENDENT_CODE ON)
+    set(MOLT_CUDA_FOUND ON)
+  endif()
+endif()
+
+# Links the kernels to a target whose `sources` launch them. The definition stays with these files: all
+# others share a precompiled header that does not know it.
+function(molt_use_cuda target)
+  if(MOLT_CUDA_FOUND)
+    target_link_libraries(${target} PUBLIC molt_cuda)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_DEFINITIONS MOLT_CUDA_KERNELS)
+  endif()
+endfunction()

@@ -1,0 +1,57 @@
+// The options that LoRA and DoRA share.
+#pragma once
+
+#include "base/fields.h"
+#include "moe/bank/banks.h"
+
+namespace molt {
+
+struct LowRankConfig : Config {
+  int64_t rank = 8;
+  double alpha = 16, dropout = 0, plus = 1;
+  bool rslora = false;
+  std::vector<std::string> targets = {"query", "value"}, exclude;
+  std::optional<std::vector<int64_t>> layers;
+  std::map<std::string, int64_t> rank_pattern;
+  std::map<std::string, double> alpha_pattern;
+  std::string bias = "none";
+
+  void fields(FieldVisitor& v) override {
+    v.field("rank", rank, "Rank of the updates.", {.minimum = 1, .maximum = 65536});
+    v.field("alpha", alpha, "The update is scaled by alpha / rank.", {.above = 0});
+    v.field("dropout", dropout, "Dropout on the input of the updates.", {.minimum = 0, .below = 1});
+    v.field("rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
+    v.field(
+        "plus", plus,
+        "LoRA+: the learning rate of B as a multiple of that of A; 1: the same; 16 in the paper.",
+        {.above = 0});
+    v.field(
+        "targets", targets,
+        "Linears to adapt: roles (query, key, value, attention_output, ffn_up, ffn_down), ends of "
+        "module names, regular expressions, or all-linear.");
+    v.field("exclude", exclude, "Linears to leave out, by module name or expression.");
+    v.field("layers", layers, "Block numbers to adapt; null: all.");
+    v.field("rank_pattern", rank_pattern, "Ranks that differ, by a pattern of module names.",
+            {.minimum = 1, .maximum = 65536});
+    v.field("alpha_pattern", alpha_pattern, "Alphas that differ, by a pattern of module names.",
+            {.above = 0});
+    v.field("bias", bias, "lora_only: train the biases of the adapted linears too.",
+            {.choices = {"none", "lora_only"}});
+  }
+
+  std::shared_ptr<LowRankBank> bank(const std::string& method) const {
+    auto out = std::make_shared<LowRankBank>();
+    out->method = method;
+    out->rank = rank;
+    out->alpha = alpha;
+    out->dropout = dropout;
+    out->plus = plus;
+    out->rank_stabilised = rslora;
+    out->rank_pattern = rank_pattern;
+    out->alpha_pattern = alpha_pattern;
+    out->train_bias = bias == "lora_only";
+    return out;
+  }
+};
+
+}  // namespace molt

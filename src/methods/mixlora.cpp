@@ -1,0 +1,129 @@
+// MixLoRA (Li et al. 2024, arXiv 2404.15159): the feed-forward of a block becomes a mixture of
+// experts that share its weights and differ by low-rank updates of all its linears; a router for
+// the block sends each token to its top two; the linears of the attention have plain updates.
+// Defaults are those of the authors' MoE-PEFT at 40f8cb7 and of its template. Where we differ: the
+// base down-projection runs once for all experts (it is linear); jitter reaches the router alone;
+// losses count every token of a batch, and there is no padding to count. With `switch`, the
+// released code returns the input unchanged at inference; here the expert's output counts as in
+// training, and no token is left out for want of capacity, so that a prediction does not depend on
+// the length of its text.
+#include "base/config.h"
+#include "base/json.h"
+#include "methods/method.h"
+#include "moe/bank/banks.h"
+#include "moe/loss/objective.h"
+
+namespace molt {
+namespace {
+
+struct MixLoraConfig final : Config {
+  std::string routing = "top_k";
+  int64_t experts = 8, k = 2, rank = 16, capacity = 32;
+  double p = 0.8, alpha = 32, dropout = 0.05, balance = 0.001, z_loss = 0.001;
+  bool rslora = false;
+  std::optional<double> jitter, router_deviation;
+  int64_t attention_rank = 16;
+  double attention_alpha = 32;
+  std::vector<std::string> attention_targets = {"query", "key", "value", "attention_output"};
+  std::optional<std::vector<int64_t>> layers;
+
+  void fields(FieldVisitor& v) override {
+    v.field("routing", routing,
+            "top_k: the k best, weights summing to one; dynamic: the fewest experts that hold the "
+            "probability p, raw weights; switch: the best one, with its probability as the weight.",
+            {.choices = {"top_k", "dynamic", "switch"}});
+    v.field("experts", experts, "Experts of each block.", {.minimum = 1, .maximum = 4096});
+    v.field("k", k, "top_k: experts for each token.", {.minimum = 1, .maximum = 4096});
+    v.field("p", p, "dynamic: share of probability that the experts hold; from 1 on: all experts.",
+            {.above = 0});
+    v.field("capacity", capacity,
+            "switch: tokens of a sequence that one expert takes in training; the others pass "
+            "through. At inference there is no limit.",
+            {.minimum = 1});
+    v.field("rank", rank, "Rank of the experts' updates.", {.minimum = 1, .maximum = 65536});
+    v.field("alpha", alpha, "The updates are scaled by alpha / rank.", {.above = 0});
+    v.field("rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
+    v.field("dropout", dropout, "Dropout on the input of the updates.", {.minimum = 0, .below = 1});
+    v.field("router_deviation", router_deviation,
+            "Standard deviation of the routers' first weights; null: 0.02, with switch 1.",
+            {.minimum = 0});
+    v.field(
+        "jitter", jitter,
+        "In training routers read x times U(1 - jitter, 1 + jitter); null: 0, with switch 0.01.",
+        {.minimum = 0, .below = 1});
+    v.field("balance", balance, "Weight of the load-balancing loss over all blocks.",
+            {.minimum = 0});
+    v.field("z_loss", z_loss, "switch: weight of the router's z-loss.", {.minimum = 0});
+    v.field("attention_rank", attention_rank, "Rank of the updates in the attention.",
+            {.minimum = 1, .maximum = 65536});
+    v.field("attention_alpha", attention_alpha, "Their alpha.", {.above = 0});
+    v.field("attention_targets", attention_targets,
+            "Linears with plain updates, outside of the feed-forward; an empty list: none.");
+    v.field("layers", layers, "Block numbers to adapt; null: all.");
+  }
+
+  std::optional<FieldProblem> check() const override {
+    if (routing == "top_k" && k > experts)
+      return FieldProblem{"k", "1 to " + std::to_string(experts) + " (experts)",
+                          "Lower k or raise experts."};
+    return std::nullopt;
+  }
+};
+
+Choice loss(const std::string& name, double weight) {
+  Choice out{name, objective_choices().make(name)};
+  dynamic_cast<ObjectiveConfig&>(*out.config).weight = weight;
+  return out;
+}
+
+Routing routing_of(const MixLoraConfig& c) {
+  const bool dynamic = c.routing == "dynamic";
+  Choice select{dynamic ? "nucleus" : "top_k", nullptr};
+  select.config = select_choices().make(select.name);
+  ConfigLayers options;
+  options.add_override(dynamic ? "p=" + Json(c.p).dump()
+                               : "k=" + Json(c.routing == "switch" ? 1 : c.k).dump());
+  options.apply(*select.config);
+  Routing out;
+  out.select = make_select(select);
+  out.renormalises = c.routing == "top_k";
+  return out;
+}
+
+std::vector<Sentence> sentences(const Config& config, int64_t) {
+  const auto& c = dynamic_cast<const MixLoraConfig&>(config);
+  const bool switches = c.routing == "switch";
+  auto bank = std::make_shared<FeedForwardExpertBank>();
+  bank->experts = c.experts;
+  bank->rank = c.rank;
+  bank->alpha = c.alpha;
+  bank->dropout = c.dropout;
+  bank->rank_stabilised = c.rslora;
+  bank->router_deviation = c.router_deviation.value_or(switches ? 1 : 0.02);
+  bank->jitter = c.jitter.value_or(switches ? 0.01 : 0);
+  if (switches) bank->capacity = c.capacity;
+  std::vector<Sentence> out;
+  if (!c.attention_targets.empty()) {
+    auto attention = std::make_shared<LowRankBank>();
+    attention->method = "mixlora.attention";
+    attention->rank = c.attention_rank;
+    attention->alpha = c.attention_alpha;
+    attention->dropout = c.dropout;
+    attention->rank_stabilised = c.rslora;
+    out.push_back({.sites = {c.attention_targets, c.layers}, .bank = attention});
+  }
+  out.push_back({.sites = {{}, c.layers}, .bank = bank, .routing = routing_of(c), .losses = {}});
+  out.back().losses.push_back(loss("load", c.balance));
+  if (switches) out.back().losses.push_back(loss("z", c.z_loss));
+  return out;
+}
+
+}  // namespace
+
+void register_mixlora(Registry<MethodEntry>& registry) {
+  registry.add({"mixlora", "arXiv 2404.15159",
+                "Whole feed-forwards as experts with low-rank updates around shared weights.",
+                [] { return std::make_unique<MixLoraConfig>(); }, sentences});
+}
+
+}  // namespace molt

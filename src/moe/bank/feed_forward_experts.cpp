@@ -1,0 +1,167 @@
+// Whole feed-forwards as experts (MixLoRA, arXiv 2404.15159): one router for a block reads what the
+// feed-forward reads; an expert is the feed-forward with low-rank updates of its own on each of its
+// linears, around the shared base weights. The base is dropped: sum_e w_e expert_e(x), with the
+// weights summing to one, is the base while the updates are zero. Legend: T tokens, D width, E
+// experts.
+#include <algorithm>
+#include <cmath>
+
+#include "moe/bank/banks.h"
+#include "moe/bank/feed_forward_node.h"
+#include "moe/capacity.h"
+#include "moe/loss/objective.h"
+#include "moe/noise.h"
+#include "moe/record.h"
+
+namespace molt {
+namespace {
+
+class ExpertFeedForward final : public FeedForwardAdapter {
+ public:
+  Tensor forward(FeedForward& base, const Tensor& x, const Call& call) override {
+    const bool trains = call.context.phase == Phase::train;
+    Tensor read = x.to(router.scalar_type());
+    if (trains && bank.jitter > 0) read = jittered(read, bank.jitter, draw(1, call, "router"));
+    const Tensor logits = at::linear(read, router);  // [T, E]
+    Routed routed = route(at::softmax(logits, 1), routing);
+    routed.logits = logits;
+    for (const auto& [objective, handle] : objectives)
+      objective->measure(handle, routed, call.rows, call.context.measures);
+    if (call.context.record) record_routing(name, routed, *call.context.record);
+    Tensor mask = routed.mask;
+    // A limit is a device of training: at inference no token goes without its expert.
+    if (trains && bank.capacity) mask = within_capacity(mask, call.rows, *bank.capacity);
+    const auto plan = c10::make_intrusive<FeedForwardPlan>();
+    plan->base = &base;
+    plan->pairs = pairs_of(mask);
+    plan->mask = draw(bank.dropout, call, "experts");
+    plan->inner_mask = draw(bank.dropout, call, "experts inner");
+    const Tensor weights = (routed.weights * mask).to(x.scalar_type());  // [T, E]
+    const Tensor y = feed_forward_experts(x, weights, experts, plan);    // [T, D]
+    if (!trains || !bank.capacity) return y;
+    // What found no place passes through, weighted as its expert would have been.
+    const Tensor passed = (routed.weights * (routed.mask - mask)).sum(1, true);  // [T, 1]
+    return y + passed.to(x.scalar_type()) * x;
+  }
+
+  bool is_random() const override { return bank.dropout > 0 || bank.jitter > 0; }
+
+  std::string name;
+  FeedForwardExpertBank bank;
+  Routing routing;
+  Tensor router;  // [E, D] in fp32
+  FeedForwardExperts experts;
+  std::vector<std::pair<std::shared_ptr<SiteObjective>, size_t>> objectives;
+
+ private:
+  // The rows of a mask; a probability of zero draws nothing.
+  DropoutMask draw(double probability, const Call& call, const std::string& purpose) const {
+    return call.context.mask(probability, name, call.path, purpose, call.rows);
+  }
+};
+
+// The module that holds the linears of a feed-forward.
+std::string module_of(const FeedForward& base) {
+  const std::string &up = base.up.site(), &down = base.down.site();
+  const auto differ = std::mismatch(up.begin(), up.end(), down.begin(), down.end()).first;
+  const std::string common(up.begin(), differ);
+  return common.substr(0, common.rfind('.'));
+}
+
+bool is_selected(const Sentence& sentence, int64_t block) {
+  const auto& layers = sentence.sites.layers;
+  return !layers || std::find(layers->begin(), layers->end(), block) != layers->end();
+}
+
+// Names and first values of the A of one linear's experts.
+void add_down(const Member& member, int64_t experts, int64_t rank, int64_t in, RandomKey seed,
+              std::vector<Tensor>& values, std::vector<Segment>& segments) {
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  for (int64_t e = 0; e < experts; ++e) {
+    const std::string name = member.name + ".experts." + std::to_string(e) + ".lora_A.weight";
+    values.push_back(uniform_tensor({rank, in}, -bound, bound, derive(seed, name)));
+    segments.push_back({name, "adapter", {rank, in}});
+  }
+}
+
+std::vector<Segment> up_segments(const Member& member, int64_t experts, int64_t rank) {
+  std::vector<Segment> out;
+  for (int64_t e = 0; e < experts; ++e)
+    out.push_back({member.name + ".experts." + std::to_string(e) + ".lora_B.weight",
+                   "adapter",
+                   {member.end - member.begin, rank}});
+  return out;
+}
+
+}  // namespace
+
+void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
+                                   Attachment& attachment) const {
+  MOLT_CHECK(sentence.routing.has_value(), "experts need a routing");
+  sentence.routing->check(experts, method);
+  if (sites.feed_forwards.empty())
+    throw UserError(method, "mixes feed-forwards; the model has none", "Choose another method.");
+  if (sentence.sites.layers)
+    for (const int64_t layer : *sentence.sites.layers)
+      if (layer < 0 || layer >= sites.stack->size())
+        throw UserError(method + ".layers",
+                        "names layer " + std::to_string(layer) + "; the model has layers 0 to " +
+                            std::to_string(sites.stack->size() - 1),
+                        "Correct the list.");
+  const SiteObjectives objectives = site_objectives(sentence.losses, method);
+  for (FeedForward* base : sites.feed_forwards) {
+    if (!is_selected(sentence, base->up.block())) continue;
+    MOLT_CHECK(!base->adapter, "two adapters at " + base->up.site());
+    if (base->up.adapter || base->down.adapter)
+      throw UserError(method, "another update stands on a linear of " + module_of(*base),
+                      "Leave the linears of the feed-forward to the experts.");
+    const at::TensorOptions options = base->up.weight.options();
+    const int64_t in = base->up.in(), inner = base->down.in(), out = base->down.weight.size(0);
+    const double scaling = alpha / (rank_stabilised ? std::sqrt(static_cast<double>(rank))
+                                                    : static_cast<double>(rank));
+    auto adapter = std::make_shared<ExpertFeedForward>();
+    adapter->name = module_of(*base);
+    adapter->bank = *this;
+    adapter->routing = *sentence.routing;
+    for (const auto& objective : objectives)
+      adapter->objectives.emplace_back(
+          objective, objective->add_sites(1, experts, base->up.block(), attachment.measures));
+
+    std::vector<Tensor> in_downs, out_downs;
+    std::vector<Segment> in_segments, out_segments;
+    for (const Member& member : base->up.members())
+      add_down(member, experts, rank, in, attachment.seed, in_downs, in_segments);
+    const Member& down = base->down.members().front();
+    add_down(down, experts, rank, inner, attachment.seed, out_downs, out_segments);
+    FeedForwardExperts& own = adapter->experts;
+    own = {.rank = rank,
+           .scaling = scaling,
+           .in_down = at::cat(in_downs, 0).to(options),
+           .in_up = {},
+           .out_down = at::cat(out_downs, 0).to(options),
+           .out_up = at::zeros({experts, out, rank}, options)};
+    for (size_t m = 0; m < base->up.members().size(); ++m)
+      own.in_up.push_back(at::zeros({experts, inner, rank}, options));
+    const std::string router_name = adapter->name + ".router.weight";
+    adapter->router =
+        normal_tensor({experts, in}, router_deviation, derive(attachment.seed, router_name))
+            .to(options.dtype(at::kFloat));
+
+    attachment.trainables.add(&own.in_down, std::move(in_segments));
+    for (size_t m = 0; m < own.in_up.size(); ++m)
+      attachment.trainables.add(&own.in_up[m], up_segments(base->up.members()[m], experts, rank));
+    attachment.trainables.add(&own.out_down, std::move(out_segments));
+    attachment.trainables.add(&own.out_up, up_segments(down, experts, rank));
+    attachment.train(&adapter->router, router_name, "router", true);
+    const auto linears = static_cast<int64_t>(own.in_up.size());
+    attachment.note(adapter->name,
+                    std::to_string(experts) + " feed-forwards of rank " + std::to_string(rank),
+                    experts * (rank * ((linears + 1) * inner + linears * in + out) + in));
+    base->adapter = adapter;
+  }
+  // Losses count every token, and experts with a limit compete over them.
+  if (sites.stack && (!objectives.empty() || capacity)) sites.stack->trains_every_row = true;
+  add_losses(objectives, attachment);
+}
+
+}  // namespace molt

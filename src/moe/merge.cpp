@@ -1,0 +1,47 @@
+#include "moe/merge.h"
+
+#include "base/error.h"
+
+namespace molt {
+namespace {
+
+[[noreturn]] void refuse(const std::string& site) {
+  throw UserError(site, "has an adapter that no weight can stand for: it depends on the input",
+                  "Keep the adapter beside the model.");
+}
+
+// Every member first: an update of several members reads the weight of all of them.
+void merge_group(LinearGroup& group) {
+  std::vector<Tensor> weights;
+  std::vector<std::optional<Tensor>> biases;
+  for (size_t m = 0; m < group.members().size(); ++m) {
+    const auto weight = group.adapter->merged(group, m);
+    if (!weight) refuse(group.members()[m].name);
+    weights.push_back(*weight);
+    biases.push_back(group.adapter->merged_bias(group, m));
+  }
+  for (size_t m = 0; m < group.members().size(); ++m) {
+    const Member& member = group.members()[m];
+    group.weight.narrow(0, member.begin, member.end - member.begin).copy_(weights[m]);
+    if (!biases[m]) continue;
+    if (!group.bias.defined())
+      group.bias = at::zeros({group.weight.size(0)}, group.weight.options());
+    group.bias.narrow(0, member.begin, member.end - member.begin).copy_(*biases[m]);
+  }
+  group.adapter = nullptr;
+}
+
+}  // namespace
+
+void merge_adapters(Sites& sites) {
+  const at::NoGradGuard no_grad;
+  if (sites.stack && sites.stack->adapter) refuse("the layer stack");
+  for (const FeedForward* feed_forward : sites.feed_forwards)
+    if (feed_forward->adapter) refuse(feed_forward->up.site());
+  for (const SublayerEnd* end : sites.outputs)
+    if (end->adapter) refuse(end->path());
+  for (LinearGroup* group : sites.groups)
+    if (group->adapter) merge_group(*group);
+}
+
+}  // namespace molt

@@ -1,0 +1,12 @@
+// Adapters folded into the weights of a model.
+#pragma once
+
+#include "nn/sites.h"
+
+namespace molt {
+
+// Folds the adapter of every linear into its weight and bias and empties the slots. UserError where
+// what is attached depends on the input (experts, mixed layers), so that no weight says the same.
+void merge_adapters(Sites& sites);
+
+}  // namespace molt

@@ -1,0 +1,110 @@
+// MixLoRA on whole models: what it trains, its published size, its losses, and bad input. The
+// arithmetic is tested in tests/moe/feed_forward_experts_test.cpp.
+#include "support/hand_made_feed_forward.h"
+
+namespace molt::test {
+namespace {
+
+std::string error_of(const std::string& yaml) {
+  try {
+    Attached(tiny_config("llama", 2), "mixlora", yaml);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+// LLaMA-2-7B at the defaults has 203,423,744 trainable parameters in 32 equal layers: the attention
+// 16 * (6 * 4096 + 2 * 4096) in each, the experts 8 * 16 * 3 * (4096 + 11008), the router 8 * 4096.
+TEST(MixLora, HasThePublishedNumberOfParameters) {
+  ModelConfig c = tiny_config("llama", 1);
+  c.hidden_size = 4096;
+  c.intermediate_size = 11008;
+  c.heads = 32;
+  c.decoder->head_width = c.decoder->rotary.width = 128;
+  c.decoder->key_value_heads = 32;
+  c.decoder->attention_biased = c.decoder->output_biased = c.decoder->feed_forward_biased = false;
+  const auto model =
+      make_model(c, HeadKind::last_token, 2, at::TensorOptions(at::kFloat).device(at::kMeta));
+  const auto attachment =
+      attach(sentences_from("mixlora", "", {1, false}), model->sites(), {.train_head = false});
+  EXPECT_EQ(attachment->trainables.count() * 32, 203423744);
+}
+
+TEST(MixLora, NamesItsTensorsByModuleAndExpert) {
+  Attached run(tiny_config("gpt2", 2), "mixlora", "experts: 3");
+  for (const char* name :
+       {"transformer.h.1.mlp.router.weight", "transformer.h.1.mlp.c_fc.experts.2.lora_A.weight",
+        "transformer.h.1.mlp.c_proj.experts.0.lora_B.weight",
+        "transformer.h.0.attn.c_attn.query.lora_A.weight"})
+    EXPECT_NE(run.trainables().find(name), nullptr) << name;
+  EXPECT_EQ(run.trainables().find("transformer.h.0.mlp.c_fc.lora_A.weight"), nullptr);
+}
+
+TEST(MixLora, AdaptsTheAttentionOnlyWhereAsked) {
+  Attached run(tiny_config("bert", 1), "mixlora", "attention_targets: []");
+  for (const Segment& s : run.trainables().segments())
+    EXPECT_EQ(s.name.find("attention"), std::string::npos) << s.name;
+}
+
+// An even router: every expert has probability 1 / N and the balance loss is k.
+TEST(MixLora, TheBalanceLossOfAnEvenRouterIsK) {
+  for (const int64_t k : {1, 2, 3}) {
+    Attached run(tiny_config("llama", 2), "mixlora",
+                 "experts: 4\nrouter_deviation: 0\nk: " + std::to_string(k));
+    ForwardContext c = run.context();
+    run.model->logits(pack_examples({0, 1, 2}), c);
+    const auto losses = run.attachment->auxiliary(c);
+    ASSERT_EQ(losses.size(), 1u);
+    EXPECT_NEAR(losses[0].second.item<double>(), static_cast<double>(k), 1e-5);
+  }
+}
+
+TEST(MixLora, SwitchHasAZLossToo) {
+  Attached run(tiny_config("llama", 2), "mixlora",
+               "routing: switch\nexperts: 4\nrouter_deviation: 0");
+  ForwardContext c = run.context();
+  run.model->logits(pack_examples({0, 1, 2}), c);
+  const auto losses = run.attachment->auxiliary(c);
+  ASSERT_EQ(losses.size(), 2u);
+  EXPECT_NEAR(losses[0].second.item<double>(), 1, 1e-5);
+  EXPECT_NEAR(losses[1].second.item<double>(), std::pow(std::log(4), 2), 1e-5);
+}
+
+// A classifier reads one token of each sequence; the losses of the last block still count them all.
+TEST(MixLora, LossesCountEveryTokenOfEveryBlockInTraining) {
+  Attached run(tiny_config("bert", 2), "mixlora", "experts: 4");
+  const PackedBatch batch = pack_examples({0, 1, 2});
+  ForwardContext c = run.context(Phase::train);
+  const Tensor training = run.model->logits(batch, c);
+  for (const int64_t site : {0, 1})
+    EXPECT_EQ(c.measures.sums(site, run.alone)[8].item<double>(),
+              static_cast<double>(batch.rows.tokens()));
+}
+
+TEST(MixLora, RecordsWhereTokensWent) {
+  Attached run(tiny_config("bert", 2), "mixlora", "experts: 4");
+  RoutingRecord record;
+  ForwardContext c = run.context(Phase::train);
+  c.record = &record;
+  const PackedBatch batch = pack_examples({0, 1, 2});
+  run.model->logits(batch, c);
+  const ExpertRecord& site = record.experts.at("bert.encoder.layer.0");
+  EXPECT_EQ(site.tokens, batch.rows.tokens());
+  EXPECT_EQ(site.load.sum().item<double>(), 2.0 * static_cast<double>(batch.rows.tokens()));
+}
+
+TEST(MixLora, RefusesWhatCannotBe) {
+  EXPECT_NE(error_of("k: 9").find("k is 9; expected 1 to 8 (experts)"), std::string::npos)
+      << error_of("k: 9");
+  EXPECT_NE(error_of("routing: dynamic\np: 0").find("p is 0"), std::string::npos);
+  EXPECT_NE(error_of("routing: swich").find("switch"), std::string::npos);
+  EXPECT_NE(error_of("layers: [2]").find("layers 0 to 1"), std::string::npos);
+  EXPECT_NE(error_of("attention_targets: [ffn_up]").find("another update stands on a linear"),
+            std::string::npos);
+  EXPECT_NE(error_of("attention_targets: [qeury]").find("mixlora.attention.targets"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace molt::test

@@ -1,0 +1,43 @@
+#include "metrics/mteval_words.h"
+
+#include <gtest/gtest.h>
+
+namespace molt {
+namespace {
+
+TEST(MtevalWords, PartPunctuationButNotWithinNumbersOrWords) {
+  EXPECT_EQ(mteval_words("It's kid-friendly, cheap (10.50)."),
+            (Words{"it's", "kid-friendly", ",", "cheap", "(", "10.50", ")", "."}));
+  EXPECT_EQ(mteval_words("1,000 and 5,x and x,5"),
+            (Words{"1,000", "and", "5", ",", "x", "and", "x", ",", "5"}));
+}
+
+TEST(MtevalWords, PartADashAfterADigitOnly) {
+  EXPECT_EQ(mteval_words("\u00A320-25 non-kid"), (Words{"\u00A320", "-", "25", "non-kid"}));
+}
+
+// A pair takes both characters: the second of two stops is parted by the rule that comes after.
+TEST(MtevalWords, PartEveryOneOfSeveralStops) {
+  EXPECT_EQ(mteval_words("wait... what.."), (Words{"wait", ".", ".", ".", "what", ".", "."}));
+}
+
+TEST(MtevalWords, LowerCaseAsciiAlone) {
+  EXPECT_EQ(mteval_words("CAF\u00C9 caf\u00E9"), (Words{"caf\u00C9", "caf\u00E9"}));
+}
+
+TEST(MtevalWords, TakeEntitiesAsCharacters) {
+  EXPECT_EQ(mteval_words("A &amp; B &quot;c&quot; <skipped>"),
+            (Words{"a", "&", "b", "\"", "c", "\""}));
+}
+
+TEST(MtevalWords, ANoBreakSpaceIsWhiteSpace) {
+  EXPECT_EQ(mteval_words("a\u00A0b\tc"), (Words{"a", "b", "c"}));
+}
+
+TEST(MtevalWords, OfNothingAreNone) {
+  EXPECT_TRUE(mteval_words("").empty());
+  EXPECT_TRUE(mteval_words(" \t ").empty());
+}
+
+}  // namespace
+}  // namespace molt

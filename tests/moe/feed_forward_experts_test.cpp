@@ -1,0 +1,242 @@
+// Feed-forwards as experts against the loop over experts that they replace, and the small parts of
+// their routing: capacity, jitter, z-loss.
+#include <cmath>
+
+#include "moe/capacity.h"
+#include "moe/loss/objective.h"
+#include "moe/merge.h"
+#include "moe/noise.h"
+#include "support/hand_made_feed_forward.h"
+
+namespace molt::test {
+namespace {
+
+using Leaves = std::map<std::string, Tensor>;
+
+// What each token's experts weigh, from probabilities [T, E]; in plain loops.
+using Rule = std::function<Tensor(const Tensor&)>;
+
+Tensor best(const Tensor& probabilities, int64_t k, bool renormalises) {
+  const Tensor mask = at::zeros_like(probabilities.detach());
+  for (int64_t t = 0; t < mask.size(0); ++t)
+    for (int64_t n = 0; n < k; ++n) {
+      const Tensor left = probabilities[t].detach() - 2 * mask[t];
+      mask[t][left.argmax().item<int64_t>()] = 1;
+    }
+  const Tensor weights = probabilities * mask;
+  return renormalises ? weights / weights.sum(1, true) : weights;
+}
+
+Tensor nucleus(const Tensor& probabilities, double p) {
+  const Tensor mask = at::zeros_like(probabilities.detach());
+  for (int64_t t = 0; t < mask.size(0); ++t)
+    while ((probabilities[t].detach() * mask[t]).sum().item<double>() < p) {
+      const Tensor left = probabilities[t].detach() - 2 * mask[t];
+      mask[t][left.argmax().item<int64_t>()] = 1;
+    }
+  return probabilities * mask;
+}
+
+// Expert after expert, each a whole feed-forward with its own weights W + scaling B A. With masks,
+// the updates see masked inputs.
+struct Loop {
+  const HandMadeFeedForward& made;
+  int64_t experts;
+  double scaling;
+  std::string activation;
+  Tensor mask = {}, inner_mask = {};  // factors, or undefined
+  Leaves leaves = {};
+
+  Tensor leaf(const std::string& name) {
+    if (!leaves.contains(name)) leaves[name] = made.value(name).clone().requires_grad_(true);
+    return leaves.at(name);
+  }
+  Tensor linear(const LinearGroup& group, size_t member, int64_t e, const Tensor& x,
+                const Tensor& factors) {
+    const std::string name =
+        group.members()[member].name + ".experts." + std::to_string(e) + ".lora_";
+    const Tensor dropped = factors.defined() ? x * factors : x;
+    const Tensor thin = at::mm(dropped, leaf(name + "A.weight").t());
+    return at::linear(x, group.weight_of({member, member + 1}),
+                      group.bias_of({member, member + 1})) +
+           scaling * at::mm(thin, leaf(name + "B.weight").t());
+  }
+  Tensor expert(int64_t e, const Tensor& x) {
+    Tensor h = activate(linear(made.base.up, 0, e, x, mask), activation);
+    if (made.base.is_gated()) h = h * linear(made.base.up, 1, e, x, mask);
+    return linear(made.base.down, 0, e, h, inner_mask);
+  }
+  Tensor weights(const Tensor& x, const Rule& rule) {
+    return rule(at::softmax(at::linear(x, leaf("mlp.router.weight")), 1));
+  }
+  Tensor mix(const Tensor& x, const Tensor& weights) {
+    Tensor y = at::zeros_like(x);
+    for (int64_t e = 0; e < experts; ++e) y = y + weights.narrow(1, e, 1) * expert(e, x);
+    return y;
+  }
+};
+
+void compare_gradients(const HandMadeFeedForward& made, const Tensor& y, const Tensor& expected,
+                       const Tensor& x, const Tensor& other, const Leaves& leaves) {
+  EXPECT_CLOSE(y, expected, 1e-6);
+  const Tensor weights = draw(y.sizes(), 1, "weights").to(at::kDouble);
+  (y * weights).sum().backward();
+  (expected * weights).sum().backward();
+  EXPECT_CLOSE(x.grad(), other.grad(), 1e-5);
+  for (const auto& [name, leaf] : leaves) {
+    const Tensor gradient =
+        leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);  // an expert without tokens
+    EXPECT_CLOSE(made.gradient(name), gradient, 1e-5) << name;
+  }
+}
+
+TEST(FeedForwardExperts, EqualTheLoopOverExpertsGradientsIncluded) {
+  const FeedForwardShape shapes[] = {{.gated = true, .biased = true, .activation = "silu"},
+                                     {.gated = true, .activation = "gelu_pytorch_tanh"},
+                                     {.gated = false, .activation = "gelu"},
+                                     {.gated = false, .biased = false, .activation = "relu"}};
+  const std::pair<std::string, Rule> rules[] = {
+      {"", [](const Tensor& p) { return best(p, 2, true); }},
+      {"k: 1", [](const Tensor& p) { return best(p, 1, true); }},
+      {"routing: dynamic\np: 0.6", [](const Tensor& p) { return nucleus(p, 0.6); }},
+      {"routing: switch", [](const Tensor& p) { return best(p, 1, false); }}};
+  for (const FeedForwardShape& shape : shapes) {
+    for (const auto& [yaml, rule] : rules) {
+      SCOPED_TRACE(shape.activation + " " + yaml);
+      HandMadeFeedForward made(shape);
+      made.attach_method("mixlora",
+                         "experts: 4\nrank: 2\nalpha: 3\nattention_targets: []\n" + yaml);
+      perturb(made.attachment->trainables, 0.7);
+      const Rows rows = rows_of({4, 7});
+      const Tensor start = draw({11, shape.width}, 1, "x").to(at::kDouble);
+      const Tensor x = start.clone().requires_grad_(true);
+      const Tensor other = start.clone().requires_grad_(true);
+      ForwardContext context = made.context();
+      Loop loop{made, 4, 1.5, shape.activation};
+      const Tensor expected = loop.mix(other, loop.weights(other, rule));
+      compare_gradients(made, made.forward(x, rows, context), expected, x, other, loop.leaves);
+    }
+  }
+}
+
+TEST(FeedForwardExperts, InSinglePrecisionTheKernelsGiveTheSame) {
+  HandMadeFeedForward made({.width = 24, .inner = 40}, at::kFloat);
+  made.attach_method("mixlora", "experts: 4\nrank: 2\nattention_targets: []");
+  perturb(made.attachment->trainables, 0.3);
+  const Tensor x = draw({33, 24}, 1, "x").requires_grad_(true), other = x.detach().clone();
+  ForwardContext context = made.context();
+  Loop loop{made, 4, 16, "silu"};
+  other.requires_grad_(true);
+  const Tensor y = made.forward(x, rows_of({20, 13}), context);
+  const Tensor expected =
+      loop.mix(other, loop.weights(other, [](const Tensor& p) { return best(p, 2, true); }));
+  EXPECT_CLOSE(y, expected, 1e-5 * expected.abs().max().item<double>());
+  y.square().sum().backward();
+  expected.square().sum().backward();
+  EXPECT_CLOSE(x.grad(), other.grad(), 1e-5 * other.grad().abs().max().item<double>());
+  for (const auto& [name, leaf] : loop.leaves)
+    EXPECT_CLOSE(made.gradient(name), leaf.grad(), 1e-5 * leaf.grad().abs().max().item<double>())
+        << name;
+}
+
+// One mask for all experts on x, one by token on what goes into `down`.
+TEST(FeedForwardExperts, DropoutReachesTheUpdatesAlone) {
+  HandMadeFeedForward made({});
+  made.attach_method("mixlora",
+                     "experts: 3\nrank: 2\nalpha: 3\ndropout: 0.4\nattention_targets: []");
+  perturb(made.attachment->trainables, 0.7);
+  const Rows rows = rows_of({4, 7});
+  const Tensor x = draw({11, 6}, 1, "x").to(at::kDouble).requires_grad_(true);
+  const Tensor other = x.detach().clone().requires_grad_(true);
+  ForwardContext context = made.context(Phase::train, 5);
+  const auto factors = [&](int64_t width, const std::string& purpose) {
+    return apply_mask(at::ones({11, width}, at::kDouble),
+                      context.mask(0.4, "mlp", {}, purpose, rows));
+  };
+  Loop loop{made, 3, 1.5, "silu", factors(6, "experts"), factors(10, "experts inner")};
+  const Tensor expected =
+      loop.mix(other, loop.weights(other, [](const Tensor& p) { return best(p, 2, true); }));
+  compare_gradients(made, made.forward(x, rows, context), expected, x, other, loop.leaves);
+}
+
+// With room for one token of a sequence, the others pass through with their probability as the
+// weight. At inference there is room for all.
+TEST(FeedForwardExperts, WhatFindsNoPlacePassesThroughInTrainingAlone) {
+  HandMadeFeedForward made({});
+  made.attach_method("mixlora",
+                     "experts: 2\nrank: 2\nalpha: 3\ndropout: 0\nrouting: switch\ncapacity: 1\n"
+                     "jitter: 0\nattention_targets: []");
+  perturb(made.attachment->trainables, 0.7);
+  const Rows rows = rows_of({4, 7});
+  const Tensor x = draw({11, 6}, 1, "x").to(at::kDouble).requires_grad_(true);
+  const Tensor other = x.detach().clone().requires_grad_(true);
+  Loop loop{made, 2, 1.5, "silu"};
+  const Tensor weights =
+      loop.weights(other, [](const Tensor& p) { return best(p, 1, false); });  // [T, E]
+  const Tensor taken = at::zeros_like(weights.detach());
+  for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, 4}, {4, 11}})
+    for (int64_t e = 0; e < 2; ++e)
+      for (int64_t t = begin; t < end; ++t)
+        if (weights[t][e].item<double>() > 0) {
+          taken[t][e] = 1;
+          break;
+        }
+  const Tensor passed = (weights * (1 - taken)).sum(1, true);
+  EXPECT_GT(passed.max().item<double>(), 0);
+  const Tensor expected = loop.mix(other, weights * taken) + passed * other;
+  ForwardContext context = made.context(Phase::train), reading = made.context();
+  EXPECT_CLOSE(made.forward(x.detach(), rows, reading), loop.mix(other, weights), 1e-6);
+  compare_gradients(made, made.forward(x, rows, context), expected, x, other, loop.leaves);
+}
+
+TEST(FeedForwardExperts, WithoutUpdatesTheyAreTheBase) {
+  HandMadeFeedForward made({});
+  const Tensor x = draw({11, 6}, 1, "x").to(at::kDouble);
+  const Rows rows = rows_of({11});
+  Reducer alone;
+  ForwardContext context(Phase::evaluate, 7, 0, alone);
+  const Tensor base = made.base.base(x, Call{rows, {}, context});
+  made.attach_method("mixlora", "attention_targets: []");
+  ForwardContext mixing = made.context();
+  EXPECT_CLOSE(made.forward(x, rows, mixing), base, 1e-6);
+}
+
+TEST(FeedForwardExperts, DoNotMerge) {
+  HandMadeFeedForward made({});
+  made.attach_method("mixlora", "attention_targets: []");
+  EXPECT_THROW(merge_adapters(made.sites), UserError);
+}
+
+TEST(Capacity, CountsTheTokensOfEachSequenceInOrder) {
+  const Tensor mask = at::tensor({1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0}).view({4, 2});
+  const Tensor kept = at::tensor({1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0}).view({4, 2});
+  EXPECT_SAME(within_capacity(mask, rows_of({3, 1}), 1), kept);
+  EXPECT_SAME(within_capacity(mask, rows_of({3, 1}), 2), mask);
+}
+
+TEST(Jitter, StaysInItsBoundsAndDependsOnExampleTokenAndStepAlone) {
+  const Rows two = rows_of({3, 5}, {4, 9}), one = rows_of({5}, {9});
+  const auto factors = [](const Rows& rows, uint32_t step) {
+    return jittered(at::ones({rows.tokens(), 500}), 0.1,
+                    DropoutMask{1, 77, step, rows.example, rows.token});
+  };
+  const Tensor f = factors(two, 3);
+  EXPECT_GE(f.min().item<float>(), 0.9f);
+  EXPECT_LE(f.max().item<float>(), 1.1f);
+  EXPECT_NEAR(f.mean().item<double>(), 1, 0.005);
+  EXPECT_NEAR(f.std().item<double>(), 0.2 / std::sqrt(12), 0.003);
+  EXPECT_SAME(factors(one, 3), f.narrow(0, 3, 5));
+  EXPECT_FALSE(at::equal(factors(one, 4), f.narrow(0, 3, 5)));
+}
+
+// Logits (0, 0) and (ln 3, 0): the mean of (ln 2)^2 and (ln 4)^2.
+TEST(ZLoss, IsTheMeanSquareOfTheLogOfTheSum) {
+  const auto z = objectives().get("z", "test", "loss").make(*objective_choices().make("z"));
+  Routed routed;
+  routed.logits = at::tensor({0.0, 0.0, std::log(3.0), 0.0}).view({2, 2});
+  const double expected = (std::pow(std::log(2), 2) + std::pow(std::log(4), 2)) / 2;
+  EXPECT_NEAR(z->formula(z->measure(routed), 2).item<double>(), expected, 1e-12);
+}
+
+}  // namespace
+}  // namespace molt::test
