@@ -17,6 +17,9 @@ std::string first_router(Session& session, const RoutingRecord& record) {
       if (found != record.experts.end() && !std::isfinite(found->second.entropy))
         return "the router of " + member.name;
     }
+  // Those of whole feed-forwards.
+  for (const auto& [site, counts] : record.experts)
+    if (!std::isfinite(counts.entropy)) return "the router of " + site;
   return "";
 }
 
@@ -34,8 +37,9 @@ std::string first_not_finite(Session& session, const StepBatches& batches, Rando
     context.record = &record;
     std::vector<Tensor> states;
     stack.hidden_states = &states;
-    const Tensor logits =
-        session.model->logits(pack_examples(session, session.train.examples, batch), context);
+    // Not the logits: of a language model they are wide.
+    session.model->last_hidden_state(pack_examples(session, session.train.examples, batch),
+                                     context);
     stack.hidden_states = nullptr;
     // A router reads what the block before it wrote: the first of the two is the cause.
     for (size_t n = 0; n < states.size(); ++n) {
@@ -45,7 +49,6 @@ std::string first_not_finite(Session& session, const StepBatches& batches, Rando
       return n == 0 ? "the embeddings" : "the output of block " + std::to_string(n - 1);
     }
     if (const std::string router = first_router(session, record); !router.empty()) return router;
-    if (!is_finite(logits)) return "the head's logits";
   }
   return "";
 }
