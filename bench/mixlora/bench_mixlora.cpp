@@ -1,7 +1,8 @@
-// bench_mixlora ROUNDS [THREADS]: whole training steps (forward, backward, AdamW) of MixLoRA, in
-// its three routings, beside LoRA of the same rank on the same linears and DoRA, on a LLaMA shape
-// with texts of natural lengths. Steps alternate, so that every method sees the same machine. For
-// each method prints the median seconds of a step and the ratio to LoRA's.
+// bench_mixlora ROUNDS [THREADS [METHOD]]: whole training steps (forward, backward, AdamW) of
+// MixLoRA, in its three routings, beside LoRA of the same rank on the same linears and DoRA, on a
+// LLaMA shape with texts of natural lengths. Steps alternate, so that every method sees the same
+// machine. For each method prints the median seconds of a step and the ratio to LoRA's. With the
+// beginning of a title as METHOD, that one runs alone and the process's peak memory is its own.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include "methods/method.h"
 #include "models/model.h"
 #include "train/optimizer.h"
+#include "train/plan.h"
 
 namespace {
 
@@ -71,7 +73,7 @@ class Run {
     layers.add_text(options, "bench");
     layers.apply(*choice.config);
     attachment_ =
-        attach(sentences_of(choice, 4), model_->sites(), {.seed = 1, .train_head = false});
+        attach(sentences_of(choice, {4, true}), model_->sites(), {.seed = 1, .train_head = false});
     optimizer_ = std::make_unique<AdamW>(attachment_->trainables, AdamWOptions{});
   }
 
@@ -114,7 +116,9 @@ int main(int count, char** arguments) {
   at::set_num_threads(count > 2 ? std::atoi(arguments[2]) : 1);
   const std::string plain = "rank: 16\nalpha: 32\ndropout: 0.05\ntargets: [all-linear]";
   std::vector<std::unique_ptr<Run>> runs;
-  const auto add = [&](const char* title, const char* method, const std::string& options) {
+  const std::string only = count > 3 ? arguments[3] : "";
+  const auto add = [&](const std::string& title, const char* method, const std::string& options) {
+    if (!title.starts_with(only)) return;
     runs.push_back(std::make_unique<Run>(title, method, options));
   };
   add("lora r16", "lora", plain);
@@ -130,9 +134,11 @@ int main(int count, char** arguments) {
       const double seconds = run->step(texts);
       if (round > 0) run->seconds.push_back(seconds);  // the first warms up
     }
-  const double lora = median(runs.front()->seconds);
+  if (runs.empty()) return std::fprintf(stderr, "no method begins with %s\n", only.c_str()), 2;
+  const double first = median(runs.front()->seconds);
   for (const auto& run : runs)
-    std::printf("%-26s %10lld parameters %8.4f s %6.2f of lora\n", run->title.c_str(),
+    std::printf("%-26s %10lld parameters %8.4f s %6.2f of the first\n", run->title.c_str(),
                 static_cast<long long>(run->parameters()), median(run->seconds),
-                median(run->seconds) / lora);
+                median(run->seconds) / first);
+  std::printf("peak memory %lld MB\n", static_cast<long long>(peak_memory() / 1000000));
 }

@@ -30,6 +30,9 @@ RunResult majority_row(const std::filesystem::path& run) {
   if (task->evaluation_sets().empty())
     throw UserError(run.string(), "its task has no evaluation set to score a majority on",
                     "Leave --majority out.");
+  if (task->labels().empty() && !task->is_regression())
+    throw UserError(run.string(), "its task " + config.task.name + " has no labels",
+                    "Leave --majority out.");
   const DataSet& set = task->evaluation_sets().front();
   const DataSet& train = task->train();
   Predictions predictions;

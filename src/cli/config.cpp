@@ -3,12 +3,24 @@
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
+#include <sstream>
 
 #include "cli/command.h"
 #include "cli/recipes.h"
+#include "methods/method.h"
 
 namespace molt {
 namespace {
+
+// A method that is a mixture, said in the grammar: as comments, so that the output stays a recipe.
+std::string sentence_of(const Choice& method) {
+  const MethodEntry* entry = methods().find(method.name);
+  if (entry == nullptr || !entry->as_mixture || method.name == "mixture") return "";
+  std::string out = "\n# The same method in the grammar:\n# method:\n#   name: mixture\n";
+  std::istringstream lines(to_yaml(*entry->as_mixture(*method.config)));
+  for (std::string line; std::getline(lines, line);) out += "#   " + line + "\n";
+  return out;
+}
 
 CommandRun declare(CLI::App& app) {
   auto recipes = std::make_shared<std::vector<std::string>>();
@@ -18,8 +30,11 @@ CommandRun declare(CLI::App& app) {
                "Every option with its type, default, limits and meaning instead");
   return [recipes, shows_help] {
     RunRequest request = read_request(*recipes);
-    fmt::print("{}",
-               *shows_help ? describe(request.config) : to_yaml(request.config, request.origins));
+    if (*shows_help)
+      fmt::print("{}", describe(request.config));
+    else
+      fmt::print("{}{}", to_yaml(request.config, request.origins),
+                 sentence_of(request.config.method));
     return kDone;
   };
 }

@@ -92,7 +92,7 @@ void print_routing(const fs::path& run, bool is_asked) {
     fmt::print("\n{}", routing_chart(*counts));
   } else if (is_asked) {
     throw UserError(run.string(), "has no routing.safetensors: its method does not route",
-                    "Name a finished run of molex.");
+                    "Name a finished run of molex or of a mixture of experts.");
   }
 }
 

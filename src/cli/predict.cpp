@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <iostream>
+#include <algorithm>
+#include <cmath>
+#include <iterator>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -20,31 +22,67 @@ struct PredictArguments {
   std::optional<std::string> adapter, task;
 };
 
-// The order of keys is kept for people: the label first, then the scores in the order of label ids.
+// The order of keys is kept for people: the label first, then the scores of the labels.
 using OrderedJson = nlohmann::ordered_json;
 
-// `scores` of a class are probabilities; of a regression there is one score, in the task's unit.
-std::string prediction_line(const Session& session, const Tensor& logits) {  // [C]
+double rounded(double value) {
+  return std::round(value * 1e6) / 1e6;
+}
+
+// Of one request: the label with the score of each (probabilities of a classification head and of
+// label tokens, log-probabilities for their length of whole answers), a number, or how likely the
+// text is.
+std::string prediction_line(const Session& session, const Predictions& p) {
   OrderedJson line;
   if (session.task->is_regression()) {
-    line["score"] = logits[0].item<double>();
+    line["score"] = p.scores.at(0);
+  } else if (!p.labels.empty()) {
+    line["label"] = session.label_name(p.labels[0]);
+    for (const LabelScore& one : p.label_scores.at(0))
+      line["scores"][session.label_name(one.label)] = rounded(one.score);
   } else {
-    const Tensor probabilities = logits.to(at::kDouble).softmax(0);  // [C]
-    line["label"] = session.label_name(logits.argmax().item<int64_t>());
-    for (int64_t c = 0; c < logits.size(0); ++c)
-      line["scores"][session.label_name(c)] =
-          std::round(probabilities[c].item<double>() * 1e6) / 1e6;
+    Likelihood all;
+    for (const Likelihood& one : p.likelihoods) {
+      all.log_probability += one.log_probability;
+      all.tokens += one.tokens;
+    }
+    line["log_probability"] = rounded(all.log_probability);
+    line["tokens"] = all.tokens;
+    line["perplexity"] = rounded(
+        std::exp(-all.log_probability / static_cast<double>(std::max<int64_t>(1, all.tokens))));
   }
   return line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
-std::vector<EncodedExample> read_examples(const Session& session, const std::string& input) {
-  std::vector<EncodedExample> out;
+// Each request is a set of its own: a question may be several sequences, and a text several chunks.
+struct Request {
+  DataSet set;
+  int64_t first = 0, sequences = 0;
+};
+
+struct Requests {
+  std::vector<Request> requests;
+  std::vector<EncodedExample> sequences;
+};
+
+Requests read_requests(const Session& session, const std::string& input) {
+  Requests out;
   const std::string name = input == "-" ? "standard input" : input;
   read_json_lines(input == "-" ? "/dev/stdin" : input, [&](const Json& object, int64_t line) {
-    Example example = session.task->example_from_json(object, name + ":" + std::to_string(line));
-    example.id = static_cast<int64_t>(out.size());
-    out.push_back(encode_example(*session.tokenizer, example, session.encode));
+    Request& one = out.requests.emplace_back();
+    one.set = {.name = "request", .source = name};
+    one.set.examples.push_back(
+        session.task->example_from_json(object, name + ":" + std::to_string(line)));
+    one.set.examples[0].id = static_cast<int64_t>(out.requests.size()) - 1;
+    one.set.examples[0].line = line;
+    EncodedExamples encoded =
+        session.task->encode_evaluation(*session.tokenizer, one.set, session.max_length);
+    if (encoded.examples.empty())
+      throw UserError(name + ":" + std::to_string(line), "has nothing to predict",
+                      "Give a longer text, or raise task.max_length.");
+    one.first = static_cast<int64_t>(out.sequences.size());
+    one.sequences = static_cast<int64_t>(encoded.examples.size());
+    std::move(encoded.examples.begin(), encoded.examples.end(), std::back_inserter(out.sequences));
   });
   return out;
 }
@@ -54,11 +92,19 @@ int run(const PredictArguments& arguments) {
   PredictorOptions options{.source = arguments.source, .task = arguments.task};
   if (arguments.adapter) options.adapter = *arguments.adapter;
   const auto session = open_predictor(options, progress);
-  const std::vector<EncodedExample> examples = read_examples(*session, arguments.input);
+  const Requests asked = read_requests(*session, arguments.input);
   std::string lines;
-  if (!examples.empty()) {
-    const Tensor logits = predict_logits(*session, examples);  // [N, C]
-    for (int64_t n = 0; n < logits.size(0); ++n) lines += prediction_line(*session, logits[n]);
+  if (!asked.requests.empty()) {
+    const Tensor outputs = predict_logits(*session, asked.sequences);  // [N, W]
+    for (const Request& request : asked.requests) {
+      const std::vector<EncodedExample> sequences(
+          asked.sequences.begin() + request.first,
+          asked.sequences.begin() + request.first + request.sequences);
+      const Tensor part = outputs.narrow(0, request.first, request.sequences);
+      lines += prediction_line(
+          *session, session->task->combine(request.set, sequences,
+                                           session->objective->predictions(part, sequences)));
+    }
   }
   if (arguments.output == "-")
     fmt::print("{}", lines);
@@ -74,7 +120,7 @@ CommandRun declare(CLI::App& app) {
                  "JSON lines with the task's text fields; - is standard input")
       ->required();
   app.add_option("--output", arguments->output,
-                 "JSON lines with label and scores; - is standard output")
+                 "JSON lines with label and scores, or likelihoods; - is standard output")
       ->capture_default_str();
   app.add_option("--adapter", arguments->adapter, "An adapter folder, on top of a model");
   app.add_option("--task", arguments->task, "Instead of the run's or the adapter's task");

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -25,6 +26,83 @@ std::string cell(int64_t chosen, int64_t total) {
   return fmt::format(" {}{:>3}", shades[shade], percent);
 }
 
+std::vector<double> numbers(const Tensor& tensor) {
+  const Tensor flat = tensor.to(at::kDouble).contiguous().view({-1});
+  return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
+}
+
+// Names with numbers in the order of the numbers: layer 2 before layer 10.
+bool comes_before(const std::string& a, const std::string& b) {
+  size_t i = 0, j = 0;
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  while (i < a.size() && j < b.size()) {
+    if (digit(a[i]) && digit(b[j])) {
+      size_t m = i, n = j;
+      while (m < a.size() && digit(a[m])) ++m;
+      while (n < b.size() && digit(b[n])) ++n;
+      if (m - i != n - j) return m - i < n - j;
+      const int order = a.compare(i, m - i, b, j, n - j);
+      if (order != 0) return order < 0;
+      i = m;
+      j = n;
+    } else if (a[i] != b[j]) {
+      return a[i] < b[j];
+    } else {
+      ++i;
+      ++j;
+    }
+  }
+  return a.size() - i < b.size() - j;
+}
+
+std::vector<ExpertCounts> read_experts(const NamedTensors& tensors, const std::string& file) {
+  static const std::string suffix = ".load";
+  std::vector<ExpertCounts> out;
+  for (const auto& [name, load] : tensors) {
+    if (!name.ends_with(suffix)) continue;
+    ExpertCounts one;
+    one.site = name.substr(0, name.size() - suffix.size());
+    const Tensor* routing = find_tensor(tensors, one.site + ".routing");
+    if (load.dim() != 1 || routing == nullptr || routing->numel() != 3)
+      throw UserError(file, "has " + name + " without " + one.site + ".routing [3]",
+                      "Name a run of a method that routes.");
+    one.load = numbers(load);
+    const std::vector<double> values = numbers(*routing);
+    one.tokens = values[0];
+    one.entropy = values[1];
+    one.everything = values[2];
+    out.push_back(std::move(one));
+  }
+  std::sort(out.begin(), out.end(), [](const ExpertCounts& a, const ExpertCounts& b) {
+    return comes_before(a.site, b.site);
+  });
+  return out;
+}
+
+// "  mlp.up_proj  3.41  ████ 83 %   41 %  ▓▓ 52 ...".
+std::string expert_chart(const std::vector<ExpertCounts>& experts) {
+  size_t widest = 6, most = 0;
+  for (const ExpertCounts& one : experts) {
+    widest = std::max(widest, one.site.size());
+    most = std::max(most, one.load.size());
+  }
+  std::string out = fmt::format(
+      "How each linear's router used its experts (% of tokens)\n\n  {:<{}}  used  entropy       "
+      "sent to all",
+      "linear", widest);
+  for (size_t e = 0; e < most; ++e) out += fmt::format("{:>6}", e);
+  out += "\n";
+  for (const ExpertCounts& one : experts) {
+    const double tokens = std::max(one.tokens, 1.0);
+    const double used = std::accumulate(one.load.begin(), one.load.end(), 0.0) / tokens;
+    out += fmt::format("  {:<{}}  {:4.2f}  {} {:3.0f} %      {:3.0f} %", one.site, widest, used,
+                       bar_text(one.entropy, 8), 100 * one.entropy, 100 * one.everything);
+    for (const double load : one.load) out += cell(std::llround(load), std::llround(tokens));
+    out += "\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::optional<RoutingCounts> read_routing(const std::filesystem::path& run) {
@@ -34,12 +112,14 @@ std::optional<RoutingCounts> read_routing(const std::filesystem::path& run) {
   const NamedTensors tensors = read_tensors(path);
   const Tensor* choices = find_tensor(tensors, "choices");  // [P, B]
   const Tensor* entropy = find_tensor(tensors, "entropy");  // [P], mean over tokens, nats
+  RoutingCounts out;
+  out.experts = read_experts(tensors, path.string());
+  if (choices == nullptr && !out.experts.empty()) return out;
   if (choices == nullptr || choices->dim() != 2)
     throw UserError(path.string(), "has no tensor 'choices' [positions, blocks]",
                     "Name a run of a method that routes.");
   const int64_t positions = choices->size(0), blocks = choices->size(1);
   const Tensor counts = choices->to(at::kLong).contiguous();
-  RoutingCounts out;
   for (int64_t p = 0; p < positions; ++p) {
     const int64_t* row = counts.const_data_ptr<int64_t>() + p * blocks;
     out.choices.emplace_back(row, row + blocks);
@@ -53,7 +133,7 @@ std::optional<RoutingCounts> read_routing(const std::filesystem::path& run) {
 }
 
 std::string routing_chart(const RoutingCounts& counts) {
-  if (counts.choices.empty()) return "";
+  if (counts.choices.empty()) return counts.experts.empty() ? "" : expert_chart(counts.experts);
   const size_t blocks = counts.choices.front().size();
   std::string out =
       "Which block each layer was mixed with (% of choices, own block in brackets)\n\n";
@@ -74,7 +154,7 @@ std::string routing_chart(const RoutingCounts& counts) {
     }
     out += "\n";
   }
-  return out;
+  return counts.experts.empty() ? out : out + "\n" + expert_chart(counts.experts);
 }
 
 }  // namespace molt

@@ -49,9 +49,9 @@ const ChoiceTable& inner_method_choices() {
   return choices;
 }
 
-std::vector<Sentence> sentences_of(const Choice& method, int64_t layers) {
+std::vector<Sentence> sentences_of(const Choice& method, const StackShape& shape) {
   MOLT_CHECK(method.config != nullptr, "a method without a config");
-  return methods().get(method.name, "method.name", "method").sentences(*method.config, layers);
+  return methods().get(method.name, "method.name", "method").sentences(*method.config, shape);
 }
 
 std::unique_ptr<Attachment> attach(const std::vector<Sentence>& sentences, Sites& sites,

@@ -7,11 +7,19 @@
 
 namespace molt {
 
+// What a method knows of the model. Most need the number of blocks alone and take that.
+struct StackShape {
+  int64_t layers;
+  bool causal;  // a token sees itself and those before it
+
+  operator int64_t() const { return layers; }
+};
+
 struct MethodEntry {
   std::string name, paper, summary;
   std::function<std::unique_ptr<Config>()> config;
-  // The method in the grammar, for a stack of `layers` blocks.
-  std::function<std::vector<Sentence>(const Config&, int64_t layers)> sentences;
+  // The method in the grammar, for a stack of blocks.
+  std::function<std::vector<Sentence>(const Config&, const StackShape&)> sentences;
   // The config of `mixture` that says the same; unset where the method is no such mixture.
   std::function<std::unique_ptr<Config>(const Config&)> as_mixture = nullptr;
 };
@@ -24,7 +32,7 @@ const Registry<MethodEntry>& methods();
 const ChoiceTable& method_choices();
 const ChoiceTable& inner_method_choices();
 
-std::vector<Sentence> sentences_of(const Choice& method, int64_t layers);
+std::vector<Sentence> sentences_of(const Choice& method, const StackShape& shape);
 
 struct AttachOptions {
   RandomKey seed = 0;         // of the initial values

@@ -7,9 +7,7 @@
 // released code returns the input unchanged at inference; here the expert's output counts as in
 // training, and no token is left out for want of capacity, so that a prediction does not depend on
 // the length of its text.
-#include "base/config.h"
-#include "base/json.h"
-#include "methods/method.h"
+#include "methods/mixture.h"
 #include "moe/bank/banks.h"
 #include "moe/loss/objective.h"
 
@@ -71,19 +69,17 @@ struct MixLoraConfig final : Config {
 };
 
 Choice loss(const std::string& name, double weight) {
-  Choice out{name, objective_choices().make(name)};
-  dynamic_cast<ObjectiveConfig&>(*out.config).weight = weight;
+  Choice out = part(objective_choices(), name);
+  set(out, "weight", weight);
   return out;
 }
 
 Routing routing_of(const MixLoraConfig& c) {
-  const bool dynamic = c.routing == "dynamic";
-  Choice select{dynamic ? "nucleus" : "top_k", nullptr};
-  select.config = select_choices().make(select.name);
-  ConfigLayers options;
-  options.add_override(dynamic ? "p=" + Json(c.p).dump()
-                               : "k=" + Json(c.routing == "switch" ? 1 : c.k).dump());
-  options.apply(*select.config);
+  Choice select = part(select_choices(), c.routing == "dynamic" ? "nucleus" : "top_k");
+  if (c.routing == "dynamic")
+    set(select, "p", c.p);
+  else
+    set(select, "k", std::to_string(c.routing == "switch" ? 1 : c.k));
   Routing out;
   out.select = make_select(select);
   out.renormalises = c.routing == "top_k";

@@ -1,9 +1,9 @@
 // MoLEx (Teo and Nguyen 2025, arXiv 2503.11144): at each mixed position the output of the block is
 // blended with that of another block of the same model, which a gate chooses; composes with the
 // method under `over`. In the released code padding votes, a batch shares one choice, and the task
-// never reaches the gate: here real tokens vote, by sequence unless asked, and `gate.gradient` can
-// let the task reach the gate. `compat: released` goes back (packed batches have no padding to
-// vote). docs/design.md says what else paper and code leave open.
+// never reaches the gate: here real tokens vote, by sequence (in decoders, the prompt for its
+// sequence) unless asked, and `gate.gradient` can let the task reach the gate. `compat: released`
+// goes back (packed batches have no padding to vote). docs/design.md says what else is left open.
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 
@@ -42,14 +42,19 @@ struct GateConfig final : Config {
 
 struct AlphaConfig final : Config {
   std::string kind = "fixed";
-  double main = 0.5, other = 0.5;
+  std::optional<double> main, other;
   std::optional<std::string> sharing;
 
   void fields(FieldVisitor& v) override {
     v.field("kind", kind, "fixed: main and other as given; learned: their softmax, trained.",
             {.choices = {"fixed", "learned"}});
-    v.field("main", main, "Weight of the block's own output (learned: its logit).");
-    v.field("other", other, "Weight of the chosen block's output (learned: its logit).");
+    v.field(
+        "main", main,
+        "Weight of the block's own output (learned: its logit); null: 0.5, or 0.95 on a decoder "
+        "under compat: released.");
+    v.field("other", other,
+            "Weight of the chosen block's output (learned: its logit); null: 0.5, or 0.05 on a "
+            "decoder under compat: released.");
     v.field("sharing", sharing, "Of learned weights; null: as the gate.",
             {.choices = {"shared", "per_layer"}});
   }
@@ -67,7 +72,9 @@ std::optional<std::string> layers_expected(const std::string& text) {
   return "all, a count, or a list of block numbers such as [0, 1, 2]";
 }
 
-std::vector<int64_t> mixed_layers(const std::string& text, int64_t layers, bool released) {
+// `inclusive`: the released RoBERTa code mixes blocks 0 to k for a limit of k; its GPT-2 code mixes
+// k of them.
+std::vector<int64_t> mixed_layers(const std::string& text, int64_t layers, bool inclusive) {
   std::vector<int64_t> out;
   if (text.front() == '[') {
     for (size_t at = 1; at < text.size();) {
@@ -77,9 +84,8 @@ std::vector<int64_t> mixed_layers(const std::string& text, int64_t layers, bool 
     }
     return out;
   }
-  // The released RoBERTa code mixes blocks 0 to k inclusive for a limit of k.
-  int64_t count = text == "all" ? layers : std::stoll(text) + (released ? 1 : 0);
-  if (count > layers && !released)
+  int64_t count = text == "all" ? layers : std::stoll(text) + (inclusive ? 1 : 0);
+  if (count > layers && !inclusive)
     throw UserError("molex.layers",
                     "is " + text + "; the model has " + std::to_string(layers) + " blocks",
                     "Lower it, or write all.");
@@ -95,6 +101,7 @@ struct MolexConfig final : Config {
   double balance = 0.01;
   std::string layers = "all", reduce = "vote", control = "none", compat = "none";
   std::optional<std::string> vote;
+  int64_t prompt_tokens = 16;
 
   void fields(FieldVisitor& v) override {
     v.choice("over", over, inner_method_choices(), "The method that adapts the blocks.",
@@ -105,9 +112,12 @@ struct MolexConfig final : Config {
     v.field("layers", layers, "Positions that mix: all, a count from the first, or a list.",
             {.check = layers_expected});
     v.field("vote", vote,
-            "Who shares one choice: sequence or batch; null: sequence, or batch under compat: "
-            "released.",
-            {.choices = {"sequence", "batch"}});
+            "Who chooses for whom: sequence, prompt (for its whole sequence) or batch; null: batch "
+            "under compat: released, else prompt on a decoder and sequence on an encoder.",
+            {.choices = {"sequence", "prompt", "batch"}});
+    v.field("prompt_tokens", prompt_tokens,
+            "vote: prompt, of a text without a prompt: so many tokens at its start vote.",
+            {.minimum = 1, .maximum = 1 << 20});
     v.field("reduce", reduce, "vote: most tokens; mean: highest mean probability.",
             {.choices = {"vote", "mean"}});
     v.field(
@@ -128,12 +138,20 @@ ChoiceSource source_of(const std::string& control) {
   return ChoiceSource::learned;
 }
 
-RouterSpec router_of(const MolexConfig& c) {
+Pool::Unit unit_of(const MolexConfig& c, bool causal) {
+  if (c.vote) {
+    if (*c.vote == "batch") return Pool::Unit::batch;
+    return *c.vote == "prompt" ? Pool::Unit::prompt : Pool::Unit::sequence;
+  }
+  if (c.compat == "released") return Pool::Unit::batch;
+  return causal ? Pool::Unit::prompt : Pool::Unit::sequence;
+}
+
+RouterSpec router_of(const MolexConfig& c, bool causal) {
   const bool released = c.compat == "released";
   RouterSpec router;
-  router.pool.unit = c.vote.value_or(released ? "batch" : "sequence") == "batch"
-                         ? Pool::Unit::batch
-                         : Pool::Unit::sequence;
+  router.pool.unit = unit_of(c, causal);
+  router.pool.prompt_tokens = c.prompt_tokens;
   router.pool.of = c.reduce == "mean" ? Pool::Of::probabilities : Pool::Of::votes;
   router.pool.detach_first = c.gate.detach_input;
   router.score.part = c.gate.kind;
@@ -152,16 +170,27 @@ RouterSpec router_of(const MolexConfig& c) {
   return router;
 }
 
-std::vector<Sentence> sentences(const Config& config, int64_t layers) {
+Blend blend_of(const MolexConfig& c, bool causal) {
+  const bool released = c.compat == "released", as_gpt2 = released && causal;
+  Blend out{c.alpha.main.value_or(as_gpt2 ? 0.95 : 0.5),
+            c.alpha.other.value_or(as_gpt2 ? 0.05 : 0.5)};
+  out.learned = c.alpha.kind == "learned";
+  out.per_site = c.alpha.sharing.value_or(c.gate.sharing) == "per_layer";
+  // The released GPT-2 code computes the softmax of shared weights and then uses the weights.
+  out.raw = out.learned && as_gpt2 && !out.per_site;
+  return out;
+}
+
+std::vector<Sentence> sentences(const Config& config, const StackShape& shape) {
   const auto& c = dynamic_cast<const MolexConfig&>(config);
   const bool released = c.compat == "released";
   std::vector<Sentence> out;
-  if (!c.over.name.empty()) out = sentences_of(c.over, layers);
+  if (!c.over.name.empty()) out = sentences_of(c.over, shape);
   auto bank = std::make_shared<LayerBank>();
-  bank->mixed = mixed_layers(c.layers, layers, released);
-  Sentence mix{.sites = {}, .bank = bank, .router = router_of(c)};
-  mix.blend = Blend{c.alpha.main, c.alpha.other, c.alpha.kind == "learned",
-                    c.alpha.sharing.value_or(c.gate.sharing) == "per_layer"};
+  bank->mixed = mixed_layers(c.layers, shape.layers, released && !shape.causal);
+  bank->causal = shape.causal;
+  Sentence mix{.sites = {}, .bank = bank, .router = router_of(c, shape.causal)};
+  mix.blend = blend_of(c, shape.causal);
   mix.balance = c.balance;
   mix.evaluate_twice = released;
   out.push_back(mix);

@@ -72,25 +72,41 @@ int64_t DecoderModel::max_length() const {
   return grows ? int64_t{1} << 24 : config_.max_positions;
 }
 
+LanguageHead DecoderModel::language_head() const {
+  MOLT_CHECK(head_ == HeadKind::language, "the language head of another model");
+  return {classifier_ ? classifier_->weight : words_, decoder().logits_cap};
+}
+
 Tensor DecoderModel::through_head(const Tensor& z) const {
-  const Tensor out = classifier_ ? classifier_->base(z, classifier_->all()) : at::linear(z, words_);
-  const double cap = decoder().logits_cap;
-  if (cap == 0 || head_ != HeadKind::language) return out;
-  return at::tanh(out / cap) * cap;
+  if (head_ == HeadKind::last_token) return classifier_->base(z, classifier_->all());
+  const LanguageHead head = language_head();
+  const Tensor out = at::linear(z, head.weight);
+  return head.cap == 0 ? out : at::tanh(out / head.cap) * head.cap;
+}
+
+Tensor DecoderModel::head_input(const PackedBatch& batch, ForwardContext& context,
+                                const SelectedRows* read) {
+  return final_norm(stack_.forward(embed(batch, context), rows_of(batch), context, read));
+}
+
+// What a classifier reads has no completion: all of it is the prompt.
+Rows DecoderModel::rows_of(const PackedBatch& batch) const {
+  Rows rows = batch.rows;
+  if (head_ != HeadKind::last_token || !rows.prompt.empty()) return rows;
+  for (int64_t s = 0; s < rows.sequences(); ++s) rows.prompt.push_back(rows.length(s));
+  return rows;
 }
 
 Tensor DecoderModel::logits(const PackedBatch& batch, ForwardContext& context) {
   MOLT_CHECK(head_ != HeadKind::none, "logits of a base model");
-  const Tensor z = embed(batch, context);
   if (head_ == HeadKind::language)
-    return through_head(final_norm(stack_.forward(z, batch.rows, context, nullptr)));  // [T, V]
+    return through_head(head_input(batch, context, nullptr));  // [T, V]
   const SelectedRows last = last_rows(batch, config_.pad_token_id);
-  return through_head(final_norm(stack_.forward(z, batch.rows, context, &last)));  // [S, C]
+  return through_head(head_input(batch, context, &last));  // [S, C]
 }
 
 Tensor DecoderModel::last_hidden_state(const PackedBatch& batch, ForwardContext& context) {
-  const Tensor z =
-      final_norm(stack_.forward(embed(batch, context), batch.rows, context, nullptr));  // [T, D]
+  const Tensor z = head_input(batch, context, nullptr);  // [T, D]
   if (stack_.hidden_states) stack_.hidden_states->back() = z.detach();
   return z;
 }

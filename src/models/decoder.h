@@ -15,6 +15,10 @@ class DecoderModel : public Model {
   Tensor logits(const PackedBatch& batch, ForwardContext& context) override;
   Tensor last_hidden_state(const PackedBatch& batch, ForwardContext& context) override;
   Tensor pooled(const Tensor&, const Rows&) override { return {}; }
+  bool is_language_model() const override { return head_ == HeadKind::language; }
+  Tensor head_input(const PackedBatch& batch, ForwardContext& context,
+                    const SelectedRows* read) override;
+  LanguageHead language_head() const override;
   int64_t max_length() const override;
 
  protected:
@@ -37,6 +41,7 @@ class DecoderModel : public Model {
   Sites sites_;
 
  private:
+  Rows rows_of(const PackedBatch& batch) const;
   Tensor through_head(const Tensor& z) const;
 
   HeadKind head_;

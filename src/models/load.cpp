@@ -100,6 +100,15 @@ LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& o
 
   const at::NoGradGuard no_grad;
   const std::string where = folder.string();
+  if (options.from_scratch) {
+    if (!config.decoder)
+      throw UserError(
+          "model.from_scratch",
+          "is set, and " + where + " is an encoder (" + config.model_type + "); expected a decoder",
+          "Name a folder with a decoder's config.json.");
+    initialise_decoder(*out.model, derive(options.seed, "scratch"));
+    return out;
+  }
   std::map<std::string, std::pair<std::string, Tensor>> file;  // canonical name to name and tensor
   for (auto& [name, tensor] : read_model_tensors(folder)) {
     if (is_ignored(name, config)) continue;

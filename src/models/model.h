@@ -2,6 +2,7 @@
 #pragma once
 
 #include "models/model_config.h"
+#include "nn/language_loss.h"
 #include "nn/sites.h"
 
 namespace molt {
@@ -27,6 +28,14 @@ class Model {
   // BERT's pooler on the first token of each sequence: [S, D]; undefined where the model has none.
   virtual Tensor pooled(const Tensor& last_hidden_state, const Rows& rows) = 0;
 
+  // The two halves of a language model's logits, for a loss that never holds all of them: what the
+  // head multiplies, after the final norm ([T, D], or [read, D] of some rows, the only ones that
+  // the last block then computes), and the head.
+  virtual bool is_language_model() const { return false; }
+  virtual Tensor head_input(const PackedBatch& batch, ForwardContext& context,
+                            const SelectedRows* read);
+  virtual LanguageHead language_head() const;
+
   // The longest sequence that has positions.
   virtual int64_t max_length() const = 0;
 };
@@ -42,7 +51,8 @@ struct LoadOptions {
   std::optional<int64_t>
       labels;  // outputs of the head; none: a base model unless the config describes a head
   std::optional<HeadKind> head;  // by default that of the model type
-  RandomKey seed = 0;            // of newly initialised head weights
+  RandomKey seed = 0;            // of newly initialised weights
+  bool from_scratch = false;     // read config.json alone and initialise everything
   at::Device device = at::kCPU;
 };
 
@@ -55,6 +65,10 @@ struct LoadedModel {
 // has another shape than the config says, is a UserError; a head that is missing or has another
 // number of labels is initialised anew, N(0, initializer_range) with zero bias, and reported.
 LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& options);
+
+// Draws every weight of a decoder anew: N(0, initializer_range), norms as the identity, biases 0;
+// GPT-2's projections into the residual stream N(0, initializer_range / sqrt(2 layers)).
+void initialise_decoder(Model& model, RandomKey seed);
 
 // The same without weights: they are uninitialised but for norms. For tests and estimates.
 std::unique_ptr<Model> make_model(const ModelConfig& config, HeadKind head, int64_t labels,

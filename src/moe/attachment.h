@@ -40,6 +40,7 @@ struct Attachment {
   std::vector<AuxiliaryLoss> losses;
   std::map<std::string, GroupSettings> groups;
   std::vector<AttachedSite> table;
+  std::vector<std::string> warnings;  // for the user, a sentence each
   RandomKey seed = 0;  // of initial values
 
   // Adds a trainable leaf of one segment, or a frozen buffer.

@@ -15,11 +15,14 @@ struct SiteChoice {
   std::vector<std::string> exclude = {};  // module paths or expressions that win over targets
 };
 
-// What a router pools before one decision is made, and over which unit it holds.
+// What a router pools before one decision is made, and for whom it holds: `sequence`, all tokens of
+// a sequence for it; `prompt`, its prompt's tokens for the whole of it, so that no token sees a later
+// one; `batch`, all tokens for all sequences.
 struct Pool {
-  enum class Unit { sequence, batch } unit = Unit::sequence;
+  enum class Unit { sequence, prompt, batch } unit = Unit::sequence;
   enum class Of { votes, probabilities } of = Of::votes;
-  bool detach_first = false;  // the router's input carries no gradient
+  int64_t prompt_tokens = 16;  // prompt: of a text that has none, so many tokens at its start
+  bool detach_first = false;   // the router's input carries no gradient
 };
 
 // How the task reaches a router whose choice is an integer (docs/design.md, "MoLEx").
@@ -46,11 +49,12 @@ struct RouterSpec {
 };
 
 // a * own + o * borrowed. Learned: (a, o) is the softmax of two trained numbers that start as
-// given.
+// given; `raw`, compatibility: the two numbers themselves.
 struct Blend {
   double own = 0.5, other = 0.5;
   bool learned = false;
   bool per_site = false;
+  bool raw = false;
 };
 
 struct Bank;

@@ -59,7 +59,7 @@ class ClassifyTask final : public Task {
   ClassifyTask(ClassifyConfig config, std::vector<std::string> saved)
       : Task("classify", config), config_(std::move(config)), labels_(std::move(saved)) {}
 
-  bool is_regression() const override { return config_.score.has_value(); }
+  Goal goal() const override { return config_.score ? Goal::regress : Goal::classify; }
 
   const std::vector<std::string>& labels() override {
     if (labels_.empty() && !is_regression()) train();

@@ -48,6 +48,7 @@ LengthSummary summarise_lengths(const std::vector<EncodedExample>& examples) {
     out.tokens += length;
     out.longest = std::max(out.longest, length);
     out.truncated += example.truncated;
+    out.supervised += example.supervised_tokens();
   }
   return out;
 }

@@ -1,9 +1,7 @@
-// Examples to token ids, as the model reads them. Nothing is padded: each example has its own
-// length.
+// Texts and pairs to token ids, for a classification head.
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "tasks/task.h"
@@ -11,17 +9,9 @@
 
 namespace molt {
 
-struct EncodedExample {
-  std::vector<int32_t> ids = {}, type_ids = {};  // [tokens]
-  int64_t id = 0;                                // of the example
-  int64_t label = -1;
-  double score = std::numeric_limits<double>::quiet_NaN();
-  bool truncated = false;
-};
-
 struct EncodeOptions {
-  int64_t max_length =
-      256;  // special tokens count; the caller lowers it to what the model can take
+  // Special tokens count; the caller lowers it to what the model can take.
+  int64_t max_length = 256;
   Truncation truncation = Truncation::kLongestFirst;
 };
 
@@ -36,7 +26,7 @@ std::vector<EncodedExample> encode_set(const Tokenizer& tokenizer, const DataSet
 
 // How long the examples are, for the preflight.
 struct LengthSummary {
-  int64_t examples = 0, tokens = 0, longest = 0, truncated = 0;
+  int64_t examples = 0, tokens = 0, longest = 0, truncated = 0, supervised = 0;
 };
 LengthSummary summarise_lengths(const std::vector<EncodedExample>& examples);
 

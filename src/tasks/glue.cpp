@@ -49,7 +49,9 @@ class GlueTask final : public Task {
           "Use an adapter or run that was trained on " + spec.name + ".");
   }
 
-  bool is_regression() const override { return spec_.label_kind == GlueLabels::scores; }
+  Goal goal() const override {
+    return spec_.label_kind == GlueLabels::scores ? Goal::regress : Goal::classify;
+  }
   const std::vector<std::string>& labels() override { return spec_.labels; }
   std::vector<std::string> text_fields() const override { return spec_.text_fields; }
   std::string main_metric() const override { return spec_.metrics.front(); }

@@ -2,37 +2,18 @@
 
 #include <cmath>
 
-#include "base/json.h"
+#include "files/json_records.h"
+#include "tasks/encode.h"
 #include "tasks/sample.h"
 
 namespace molt {
-namespace {
-
-std::string text_at(const Json& object, const std::string& key, const std::string& where) {
-  const auto found = object.find(key);
-  if (found == object.end()) {
-    std::vector<std::string> keys;
-    for (const auto& item : object.items()) keys.push_back(item.key());
-    throw UserError(where,
-                    "the text '" + key + "' is missing; found " +
-                        (keys.empty() ? std::string("no keys") : join_names(keys)),
-                    "Give every object the key '" + key + "'.");
-  }
-  if (!found->is_string())
-    throw UserError(where, "'" + key + "' is " + found->type_name() + "; expected a string",
-                    "Put the text in quotes.");
-  return found->get<std::string>();
-}
-
-}  // namespace
-
-void TaskConfig::fields(FieldVisitor& v) {
+void TaskConfig::data_fields(FieldVisitor& v) {
   v.field("data", data, "Folder with the task's files (or, for your own data, one file).");
   v.field("max_length", max_length, "Tokens per example; longer ones are truncated.",
           {.minimum = 1});
-  v.field("truncation", truncation,
-          "What is shortened in a pair: the longer text, token by token, or only the second.",
-          {.choices = {"longest_first", "only_second"}});
+}
+
+void TaskConfig::split_fields(FieldVisitor& v) {
   v.field("limit_train", limit_train,
           "Train on that many examples only: a fixed choice, the same in every run.",
           {.minimum = 1});
@@ -40,6 +21,14 @@ void TaskConfig::fields(FieldVisitor& v) {
   v.field("train", train, "File to train on, within the folder or a path of its own.");
   v.field("dev", dev, "File to evaluate on, within the folder or a path of its own.");
   v.field("test", test, "File to predict, within the folder or a path of its own.");
+}
+
+void TaskConfig::fields(FieldVisitor& v) {
+  data_fields(v);
+  v.field("truncation", truncation,
+          "What is shortened in a pair: the longer text, token by token, or only the second.",
+          {.choices = {"longest_first", "only_second"}});
+  split_fields(v);
 }
 
 const DataSet& Task::train() {
@@ -75,6 +64,13 @@ Example Task::example_from_json(const Json& object, const std::string& where) co
   out.first = text_at(object, fields.at(0), where);
   if (fields.size() > 1) out.second = text_at(object, fields[1], where);
   return out;
+}
+
+EncodedExamples Task::encode_training(const Tokenizer& tokenizer, const DataSet& set,
+                                      int64_t max_length) const {
+  EncodeOptions how = encode_options(options_);
+  how.max_length = max_length;
+  return {.examples = encode_set(tokenizer, set, how)};
 }
 
 std::optional<Submission> Task::submission(const DataSet&, const Predictions&) {

@@ -1,7 +1,7 @@
-// What a task is to the rest of the program: labelled examples, label names, official metrics, and
-// the fields of a prediction request. One file per task family registers one entry per task
-// (glue.cpp registers nine). Files are read on first use: a prediction needs label names and no
-// data.
+// What a task is to the rest of the program: examples, what is asked of the model (its goal, which
+// decides head and loss), how an example becomes token ids, how what the model says becomes
+// predictions, and the metrics. One file per task family registers one entry per task (glue.cpp
+// registers nine). Files are read on first use: a prediction needs label names and no data.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +16,35 @@
 
 #include "base/fields.h"
 #include "base/registry.h"
+#include "tasks/encoded.h"
 
 namespace molt {
 
+class Tokenizer;
+
+// A piece of a text for a language model: what others say, or what the model is to say.
+struct TextPart {
+  std::string text;
+  bool is_supervised = false;
+  bool ends = false;    // the end token follows, supervised as the text is
+  bool begins = false;  // the begin tokens come before, as before the first part
+};
+
+// One answer that a question offers.
+struct AnswerOption {
+  int64_t label;                // its id among the task's labels
+  std::vector<TextPart> parts;  // the question with this answer; the answer is what is supervised
+};
+
 struct Example {
-  int64_t id = 0;  // row number in its file, from 0; limits and splits do not renumber
+  int64_t id = 0;    // row number in its file, from 0; limits and splits do not renumber
+  int64_t line = 0;  // in its file, from 1; 0: not known
   std::string first = {};
   std::optional<std::string> second = {};
   int64_t label = -1;                                       // -1: not known
   double score = std::numeric_limits<double>::quiet_NaN();  // of a regression task; nan: not known
+  std::vector<TextPart> parts = {};        // of tasks that predict tokens: what is trained on
+  std::vector<AnswerOption> options = {};  // of questions with answers to choose from
 };
 
 struct DataSet {
@@ -40,12 +60,36 @@ struct MetricValue {
   double value = 0;
 };
 
+// How probable a model finds the supervised tokens of a sequence.
+struct Likelihood {
+  double log_probability = 0;  // sum, in nats
+  int64_t tokens = 0;
+  int64_t best = 0;  // tokens that the model would have chosen itself
+};
+
+struct LabelScore {
+  int64_t label;
+  double score;
+};
+
 // One entry per example of the data set, in its order: `labels` for classification, `scores` for
-// regression.
+// regression. `label_scores`, where filled, say how each label fared; `likelihoods` have one entry
+// per sequence.
 struct Predictions {
   std::vector<int64_t> labels = {};
   std::vector<double> scores = {};
+  std::vector<std::vector<LabelScore>> label_scores = {};
+  std::vector<Likelihood> likelihoods = {};
 };
+
+// A prompt for which texts are to be written, and what people wrote.
+struct WritingPrompt {
+  Example prompt;
+  std::vector<std::string> references;
+};
+
+// What is asked of the model: a label or a number for a sequence, or its next tokens.
+enum class Goal { classify, regress, next_token };
 
 // A file as a benchmark's site wants it.
 struct Submission {
@@ -62,6 +106,10 @@ struct TaskConfig : Config {
   std::optional<int64_t> limit_train, limit_dev;
   std::optional<std::string> train, dev, test;
   void fields(FieldVisitor& v) override;
+
+ protected:
+  void data_fields(FieldVisitor& v);   // data, max_length
+  void split_fields(FieldVisitor& v);  // limits and files
 };
 
 class Task {
@@ -75,8 +123,9 @@ class Task {
   const std::string& name() const { return name_; }
   const TaskConfig& options() const { return options_; }
 
-  virtual bool is_regression() const { return false; }
-  // Label names in the order of label ids; empty for regression. May read the training file.
+  virtual Goal goal() const { return Goal::classify; }
+  bool is_regression() const { return goal() == Goal::regress; }
+  // Label names in the order of label ids; empty where there are none. May read the training file.
   virtual const std::vector<std::string>& labels() = 0;
   // Outputs of the classification head: one per label, one for regression.
   int64_t outputs() { return is_regression() ? 1 : static_cast<int64_t>(labels().size()); }
@@ -87,18 +136,40 @@ class Task {
   const std::vector<DataSet>& evaluation_sets();
   const std::vector<DataSet>& test_sets();
 
+  // Token ids of what is trained on, and of what is evaluated or predicted; by default both are one
+  // sequence per example, for a classification head. UserError with the file and the example.
+  virtual EncodedExamples encode_training(const Tokenizer& tokenizer, const DataSet& set,
+                                          int64_t max_length) const;
+  virtual EncodedExamples encode_evaluation(const Tokenizer& tokenizer, const DataSet& set,
+                                            int64_t max_length) const {
+    return encode_training(tokenizer, set, max_length);
+  }
+  // The token that every training sequence must end with, supervised; nothing where the task knows
+  // none.
+  virtual std::optional<int32_t> end_token(const Tokenizer&) const { return std::nullopt; }
+
+  // What the model says of each sequence, as predictions of the examples.
+  virtual Predictions combine(const DataSet&, const std::vector<EncodedExample>&,
+                              Predictions of_sequences) const {
+    return of_sequences;
+  }
+
+  // What to write texts for, each prompt once, of tasks that are scored by what is written.
+  virtual std::vector<WritingPrompt> writing_prompts(const DataSet&) const { return {}; }
+
   // The official metrics over the labelled examples of `set`, none where nothing is labelled. Names
   // are unique over the evaluation sets of a task: MNLI has accuracy and accuracy_mismatched.
   virtual std::vector<MetricValue> metrics(const DataSet& set,
                                            const Predictions& predictions) const = 0;
-  // Which of them decides the best checkpoint. Larger is better; a nan never is.
+  // Which of them decides the best checkpoint; a nan never is the best.
   virtual std::string main_metric() const = 0;
+  virtual bool smaller_is_better() const { return false; }
 
   // The keys of one prediction request, in the order of the text: {"question", "sentence"}.
   virtual std::vector<std::string> text_fields() const = 0;
   // A request as an example; other keys are ignored. `where`: file and line, for the error about a
   // key that is missing or not text.
-  Example example_from_json(const nlohmann::json& object, const std::string& where) const;
+  virtual Example example_from_json(const nlohmann::json& object, const std::string& where) const;
 
   // The benchmark's file for a set, where the task has one.
   virtual std::optional<Submission> submission(const DataSet& set, const Predictions& predictions);

@@ -45,9 +45,8 @@ double auxiliary_of(const Attachment& attachment, ForwardContext& context) {
 Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examples,
                       const ForwardOptions& options) {
   const at::NoGradGuard no_grad;
-  Model& model = *session.model;
   const auto count = static_cast<int64_t>(examples.size());
-  Tensor out = at::empty({count, model.labels()}, at::kFloat);  // [N, C]
+  Tensor out;  // [N, W]
   Reducer alone;
   for (const MicroBatch& batch : evaluation_batches(session, examples, options.batch_tokens)) {
     ForwardContext context(Phase::evaluate, static_cast<RandomKey>(session.config.train.seed), 0,
@@ -55,13 +54,16 @@ Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examp
     context.measures = session.attachment->measures;
     context.measures.clear();
     context.record = options.record;
-    const Tensor logits = model.logits(pack_examples(session, examples, batch), context);
-    out.index_copy_(0, at::tensor(batch), logits.to(at::kCPU, at::kFloat));
+    const Tensor part =
+        session.objective->outputs(*session.model, pack_examples(session, examples, batch),
+                                   sequences_of(examples, batch), context);  // [S, W]
+    if (!out.defined()) out = at::empty({count, part.size(1)}, part.options());
+    out.index_copy_(0, at::tensor(batch), part);
     if (options.auxiliary)
       *options.auxiliary += auxiliary_of(*session.attachment, context) *
                             static_cast<double>(batch.size()) / static_cast<double>(count);
   }
-  return out;
+  return out.defined() ? out : at::empty({0, 1}, at::kFloat);
 }
 
 Predictions predictions_of(const Tensor& logits, bool is_regression) {
@@ -70,28 +72,33 @@ Predictions predictions_of(const Tensor& logits, bool is_regression) {
   if (is_regression) {
     const Tensor scores = logits.select(1, 0).to(at::kDouble).contiguous();  // [N]
     out.scores.assign(scores.data_ptr<double>(), scores.data_ptr<double>() + scores.numel());
-  } else {
-    const Tensor labels = logits.argmax(1).contiguous();  // [N]
-    out.labels.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
+    return out;
+  }
+  const Tensor labels = logits.argmax(1).contiguous();  // [N]
+  out.labels.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
+  const Tensor probabilities = logits.to(at::kDouble).softmax(1);  // [N, C]
+  const auto p = probabilities.accessor<double, 2>();
+  for (int64_t n = 0; n < logits.size(0); ++n) {
+    std::vector<LabelScore>& scores = out.label_scores.emplace_back();
+    for (int64_t c = 0; c < logits.size(1); ++c) scores.push_back({c, p[n][c]});
   }
   return out;
 }
 
-Targets targets_of(const std::vector<EncodedExample>& examples, const std::vector<int64_t>& indices,
-                   bool is_regression) {
+Targets targets_of(const SequenceRefs& sequences, bool is_regression) {
   Targets out;
   if (is_regression) {
     std::vector<double> scores;
-    for (const int64_t i : indices) {
-      scores.push_back(examples[i].score);
-      out.labelled += !std::isnan(examples[i].score);
+    for (const EncodedExample* e : sequences) {
+      scores.push_back(e->score);
+      out.labelled += !std::isnan(e->score);
     }
     out.values = at::tensor(scores, at::kFloat);
   } else {
     std::vector<int64_t> labels;
-    for (const int64_t i : indices) {
-      labels.push_back(examples[i].label < 0 ? kIgnoredTarget : examples[i].label);
-      out.labelled += examples[i].label >= 0;
+    for (const EncodedExample* e : sequences) {
+      labels.push_back(e->label < 0 ? kIgnoredTarget : e->label);
+      out.labelled += e->label >= 0;
     }
     out.values = at::tensor(labels, at::kLong);
   }
@@ -100,9 +107,9 @@ Targets targets_of(const std::vector<EncodedExample>& examples, const std::vecto
 
 double task_loss(const Tensor& logits, const std::vector<EncodedExample>& examples,
                  bool is_regression) {
-  std::vector<int64_t> indices(examples.size());
-  std::iota(indices.begin(), indices.end(), 0);
-  const Targets targets = targets_of(examples, indices, is_regression);
+  SequenceRefs all;
+  for (const EncodedExample& example : examples) all.push_back(&example);
+  const Targets targets = targets_of(all, is_regression);
   if (targets.labelled == 0) return std::numeric_limits<double>::quiet_NaN();
   double sum = 0;
   if (is_regression) {
@@ -116,16 +123,16 @@ double task_loss(const Tensor& logits, const std::vector<EncodedExample>& exampl
 
 SetEvaluation evaluate_set(Session& session, const EncodedSet& set, const ForwardOptions& options) {
   MOLT_CHECK(session.task && set.data, "evaluation without a task");
-  const bool is_regression = session.task->is_regression();
   SetEvaluation out;
   double auxiliary = 0;
   ForwardOptions with_auxiliary = options;
   with_auxiliary.auxiliary = &auxiliary;
   out.logits = predict_logits(session, set.examples, with_auxiliary);
-  out.predictions = predictions_of(out.logits, is_regression);
+  out.predictions = session.task->combine(*set.data, set.examples,
+                                          session.objective->predictions(out.logits, set.examples));
   out.report = {.set = set.data->name,
-                .examples = static_cast<int64_t>(set.examples.size()),
-                .loss = task_loss(out.logits, set.examples, is_regression) + auxiliary,
+                .examples = static_cast<int64_t>(set.data->examples.size()),
+                .loss = session.objective->mean_loss(out.logits, set.examples) + auxiliary,
                 .metrics = session.task->metrics(*set.data, out.predictions)};
   return out;
 }

@@ -14,11 +14,12 @@ struct ForwardOptions {
   double* auxiliary = nullptr;
 };
 
-// Logits on the CPU, in the order of `examples`: [N, C] fp32.
+// What the objective says of each sequence, on the CPU, in the order of `examples`: logits [N, C]
+// fp32 of a classification head.
 Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examples,
                       const ForwardOptions& options = {});
 
-// Labels (largest logit) or, for regression, scores.
+// Labels (largest logit) with the probabilities of all, or, for regression, scores.
 Predictions predictions_of(const Tensor& logits, bool is_regression);
 
 // Labels ([N] int64, kIgnoredTarget where not known) or scores ([N] fp32, nan where not known), on
@@ -27,8 +28,7 @@ struct Targets {
   Tensor values;
   int64_t labelled = 0;  // those that are known
 };
-Targets targets_of(const std::vector<EncodedExample>& examples, const std::vector<int64_t>& indices,
-                   bool is_regression);
+Targets targets_of(const SequenceRefs& sequences, bool is_regression);
 
 // Mean of the task's loss (without label smoothing) over the labelled examples; nan where there are
 // none.
@@ -37,8 +37,8 @@ double task_loss(const Tensor& logits, const std::vector<EncodedExample>& exampl
 
 struct SetEvaluation {
   SetReport report;
-  Predictions predictions;
-  Tensor logits;  // [N, C]
+  Predictions predictions;  // of the examples
+  Tensor logits;            // of the sequences: [N, C]
 };
 SetEvaluation evaluate_set(Session& session, const EncodedSet& set,
                            const ForwardOptions& options = {});

@@ -16,11 +16,20 @@ std::string hex(RandomKey key) {
   return fmt::format("{:016x}", key);
 }
 
+RandomKey hash_parts(RandomKey key, const std::vector<TextPart>& parts) {
+  for (const TextPart& part : parts)
+    key = derive(derive(key, part.text), static_cast<uint64_t>(part.is_supervised));
+  return key;
+}
+
 RandomKey hash_text(RandomKey key, const DataSet& set) {
   key = derive(key, set.name);
   for (const Example& e : set.examples) {
     key = derive(derive(key, e.first), static_cast<uint64_t>(e.id));
     if (e.second) key = derive(key, *e.second);
+    key = hash_parts(key, e.parts);
+    for (const AnswerOption& option : e.options)
+      key = hash_parts(derive(key, static_cast<uint64_t>(option.label)), option.parts);
     key = derive(derive(key, static_cast<uint64_t>(e.label)), std::bit_cast<uint64_t>(e.score));
   }
   return key;
@@ -32,6 +41,9 @@ RandomKey hash_ids(RandomKey key, const std::vector<EncodedExample>& examples) {
   };
   for (const EncodedExample& e : examples)
     key = derive(derive(key, bytes(e.ids)), bytes(e.type_ids));
+  for (const EncodedExample& e : examples)
+    for (const TokenSpan& span : e.supervised)
+      key = derive(derive(key, static_cast<uint64_t>(span.begin)), static_cast<uint64_t>(span.end));
   return key;
 }
 
@@ -42,7 +54,7 @@ Json deciding_options(const RunConfig& config) {
   for (const char* key : {"output", "threads", "device"}) out.erase(key);
   for (const char* key : {"keep", "save_every"}) out["train"].erase(key);
   // Folders may move; what was in them is hashed.
-  for (const char* key : {"path", "adapter"}) out["model"].erase(key);
+  for (const char* key : {"path", "adapter", "tokenizer"}) out["model"].erase(key);
   if (out["task"].is_object())
     for (const char* key : {"data", "train", "dev", "test"}) out["task"].erase(key);
   return out;

@@ -36,8 +36,9 @@ SetSummary summarise(Session& session, const EncodedSet& set) {
   SetSummary out{.name = set.data->name,
                  .source = set.data->source,
                  .lengths = summarise_lengths(set.examples),
+                 .goal = session.task->goal(),
                  .labels = {}};
-  if (session.task->is_regression()) {
+  if (out.goal == Goal::regress) {
     const ScoreSummary scores = summarise_scores(*set.data);
     out.lowest = scores.minimum;
     out.highest = scores.maximum;
@@ -45,6 +46,7 @@ SetSummary summarise(Session& session, const EncodedSet& set) {
     return out;
   }
   const auto names = static_cast<int64_t>(session.task->labels().size());
+  if (names == 0) return out;
   const std::vector<int64_t> counts = label_counts(*set.data, names);
   for (int64_t label = 0; label < names; ++label)
     out.labels.push_back({session.label_name(label), counts[static_cast<size_t>(label)]});
@@ -101,14 +103,19 @@ void warn(const Session& session, Preflight& out) {
     const LengthSummary& lengths = set.lengths;
     if (lengths.truncated * 10 > lengths.examples)
       add(fmt::format("{} of {} examples of {} are cut to task.max_length {}", lengths.truncated,
-                      lengths.examples, set.name, session.encode.max_length));
+                      lengths.examples, set.name, session.max_length));
     for (const LabelShare& label : set.labels)
-      if (label.count == 0 && set.name == "train")
+      if (label.count == 0 && set.name == "train" && set.goal == Goal::classify)
         add("no training example has the label " + label.label);
   }
-  for (const std::string& line : session.train.data->warnings) add(line);
-  for (const EncodedSet& set : session.evaluation)
+  const auto add_of = [&](const EncodedSet& set) {
     for (const std::string& line : set.data->warnings) add(line);
+    for (const std::string& line : set.notes) add(line);
+  };
+  add_of(session.train);
+  for (const EncodedSet& set : session.evaluation) add_of(set);
+  if (session.config.model.from_scratch && session.config.method.name != "full")
+    add("random weights (model.from_scratch) stay as they are under this method; full trains them");
   if (session.attachment->trainables.count() == 0) add("nothing is trained");
   if (out.memory_available > 0 && out.memory.total() > out.memory_available)
     add("the estimated memory is more than what is available; lower train.batch_size or "
@@ -172,10 +179,14 @@ std::string render_set(const SetSummary& set) {
       l.truncated,
       l.examples ? 100.0 * static_cast<double>(l.truncated) / static_cast<double>(l.examples)
                  : 0.0);
-  if (set.labels.empty()) {
+  if (set.goal == Goal::next_token)
+    out += fmt::format(
+        "    supervised tokens {} ({:.1f} %)\n", grouped(l.supervised),
+        l.tokens ? 100.0 * static_cast<double>(l.supervised) / static_cast<double>(l.tokens) : 0.0);
+  if (set.goal == Goal::regress) {
     out += fmt::format("    scores {:.3g} to {:.3g}, mean {:.3g}\n", set.lowest, set.highest,
                        set.mean);
-  } else {
+  } else if (!set.labels.empty()) {
     int64_t labelled = 0;
     for (const LabelShare& label : set.labels) labelled += label.count;
     out += "    labels";
@@ -187,6 +198,43 @@ std::string render_set(const SetSummary& set) {
     out += '\n';
   }
   return out;
+}
+
+// The text with what is learnt between « and ». Pieces are cut from texts decoded from the start,
+// so that characters of several tokens and spaces at a piece's beginning come out as they are.
+std::string marked_text(const Tokenizer& tokenizer, const EncodedExample& example) {
+  const auto decoded = [&](int64_t tokens) {
+    return tokenizer.decode({example.ids.data(), static_cast<size_t>(tokens)},
+                            SpecialTokens::kKeep);
+  };
+  std::string out, before;
+  const auto add = [&](int64_t end) {
+    const std::string text = decoded(end);
+    if (text.size() >= before.size()) out += text.substr(before.size());
+    before = text;
+  };
+  for (const TokenSpan& span : example.supervised) {
+    add(span.begin);
+    out += "«";
+    add(span.end);
+    out += "»";
+  }
+  add(static_cast<int64_t>(example.ids.size()));
+  return out;
+}
+
+void check_ends(const Session& session) {
+  const std::optional<int32_t> end = session.task->end_token(*session.tokenizer);
+  if (!end) return;
+  for (const EncodedExample& e : session.train.examples) {
+    const bool ends = !e.supervised.empty() && e.ids.back() == *end &&
+                      e.supervised.back().end == static_cast<int64_t>(e.ids.size());
+    if (!ends)
+      throw UserError(session.train.data->source + " example " + std::to_string(e.id),
+                      "does not end with a supervised " + session.tokenizer->token_of(*end) +
+                          ": the model would not learn to stop",
+                      "Correct the example, or choose the token with task.end.");
+  }
 }
 
 }  // namespace
@@ -211,11 +259,14 @@ Preflight preflight(Session& session) {
   if (!session.train.examples.empty()) {
     const EncodedExample& first = session.train.examples.front();
     out.example_ids = first.ids;
-    out.example_text = session.tokenizer->decode(first.ids, SpecialTokens::kKeep);
-    out.example_label = session.task->is_regression() ? fmt::format("{:g}", first.score)
-                                                      : session.label_name(first.label);
+    out.example_text = marked_text(*session.tokenizer, first);
+    if (session.task->is_regression())
+      out.example_label = fmt::format("{:g}", first.score);
+    else if (!session.task->labels().empty())
+      out.example_label = session.label_name(first.label);
   }
 
+  check_ends(session);
   const BatchPlan plan = batch_plan(session);
   const TrainSettings& train = session.config.train;
   out.steps = total_steps(train, plan);
@@ -233,6 +284,10 @@ Preflight preflight(Session& session) {
                 .optimizer = 8 * out.trainable_parameters,
                 .activations = activation_bytes(session, micro_batch_tokens(session, mean_length),
                                                 mean_length)};
+  if (session.model->is_language_model()) {
+    const int64_t vocabulary = session.model->config().vocab_size;
+    out.memory.logits = 4 * 2 * vocabulary * language_chunk(vocabulary);
+  }
   if (session.device.is_cpu()) out.memory_available = available_memory();
   warn(session, out);
   return out;
@@ -259,7 +314,8 @@ std::string render(const Preflight& p) {
                        grouped(line.parameters), line.what);
   out += "data\n";
   for (const SetSummary& set : p.sets) out += render_set(set);
-  out += fmt::format("example\n  {}\n  label {}\n", p.example_text, p.example_label);
+  out += fmt::format("example\n  {}\n", p.example_text);
+  if (!p.example_label.empty()) out += fmt::format("  label {}\n", p.example_label);
   out += fmt::format("steps   {} ({} an epoch, {:.1f} epochs), {:.0f} tokens a step, {} an epoch\n",
                      grouped(p.steps), grouped(p.steps_per_epoch), p.epochs, p.tokens_per_step,
                      grouped(p.tokens_per_epoch));
@@ -267,6 +323,7 @@ std::string render(const Preflight& p) {
                      bytes_text(p.memory.total()), bytes_text(p.memory.weights),
                      bytes_text(p.memory.gradients), bytes_text(p.memory.optimizer),
                      bytes_text(p.memory.activations));
+  if (p.memory.logits > 0) out += fmt::format(", logits {}", bytes_text(p.memory.logits));
   if (p.memory_available > 0) out += fmt::format("; {} available", bytes_text(p.memory_available));
   return out;
 }

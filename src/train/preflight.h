@@ -14,7 +14,8 @@ struct LabelShare {
 struct SetSummary {
   std::string name = {}, source = {};
   LengthSummary lengths = {};
-  std::vector<LabelShare> labels = {};       // classification, in the order of ids
+  Goal goal = Goal::classify;
+  std::vector<LabelShare> labels = {};       // of labelled examples, in the order of ids
   double lowest = 0, highest = 0, mean = 0;  // regression: of the scores
 };
 
@@ -26,7 +27,8 @@ struct KindCount {
 // Bytes; an estimate of what training adds to an idle process.
 struct MemoryEstimate {
   int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0;
-  int64_t total() const { return weights + gradients + optimizer + activations; }
+  int64_t logits = 0;  // of a language head: one chunk
+  int64_t total() const { return weights + gradients + optimizer + activations + logits; }
 };
 
 struct Preflight {
@@ -36,7 +38,9 @@ struct Preflight {
   std::vector<KindCount> kinds;
   std::vector<std::string> loading;  // newly initialised, unexpected, adapter differences: lines
   std::vector<SetSummary> sets;      // training first
-  std::string example_text;          // one training example decoded, special tokens included
+  // One training example decoded, special tokens included; between « and » what is learnt of a
+  // language model's example.
+  std::string example_text;
   std::vector<int32_t> example_ids;
   std::string example_label;
   int64_t steps = 0, steps_per_epoch = 0, tokens_per_epoch = 0;
@@ -46,6 +50,8 @@ struct Preflight {
   std::vector<std::string> warnings;
 };
 
+// UserError where a training example of a language model does not end with a supervised end-of-text
+// token: such a model would never stop.
 Preflight preflight(Session& session);
 
 // As lines for people.

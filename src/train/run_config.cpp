@@ -63,6 +63,9 @@ void ModelSettings::fields(FieldVisitor& v) {
           "that of the model type.",
           {.choices = {"auto", "pooled", "dense"}});
   v.field("train_pooler", train_pooler, "Train BERT's pooler as well as the classifier.");
+  v.field("tokenizer", tokenizer, "A folder with the tokenizer's files; null: that of the model.");
+  v.field("from_scratch", from_scratch,
+          "Random weights, drawn as config.json says: no weights are read (decoders).");
 }
 
 void TrainSettings::fields(FieldVisitor& v) {

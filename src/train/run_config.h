@@ -12,6 +12,8 @@ struct ModelSettings final : Config {
   std::optional<std::string> adapter;
   std::string head = "auto";
   bool train_pooler = false;
+  std::optional<std::string> tokenizer;
+  bool from_scratch = false;
   void fields(FieldVisitor& v) override;
 };
 

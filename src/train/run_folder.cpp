@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "tensor/tensor_file.h"
 #include "train/identity.h"
+#include "train/routing_report.h"
 
 namespace molt {
 namespace fs = std::filesystem;
@@ -209,17 +210,8 @@ std::optional<RunResult> read_result(const fs::path& run) {
 }
 
 void RunFolder::write_routing(const RoutingRecord& record) const {
-  if (!record.choices.defined()) return;
-  NamedTensors tensors = {{"choices", record.choices}};  // [positions, blocks]
-  if (!record.entropy.empty()) {
-    std::vector<double> means(record.entropy.size());  // per position, nats a token
-    for (size_t t = 0; t < means.size(); ++t)
-      means[t] =
-          record.tokens[t] > 0 ? record.entropy[t] / static_cast<double>(record.tokens[t]) : 0;
-    tensors.emplace_back("entropy", at::tensor(means, at::kFloat));
-    tensors.emplace_back("tokens", at::tensor(record.tokens));
-  }
-  write_tensors(path_ / "routing.safetensors", tensors);
+  const auto tensors = routing_tensors(record);
+  if (!tensors.empty()) write_tensors(path_ / "routing.safetensors", tensors);
 }
 
 }  // namespace molt

@@ -30,12 +30,34 @@ void check_ids(const EncodedSet& set, const ModelConfig& model) {
                         "Use the tokenizer files that belong to the model.");
 }
 
+EncodedSet checked(const Session& session, const DataSet& set, EncodedExamples encoded) {
+  EncodedSet out{&set, std::move(encoded.examples), std::move(encoded.notes)};
+  check_ids(out, session.model->config());
+  return out;
+}
+
+// Encoders have no next token; a clear line instead of a head that nothing fits.
+void check_goal(const RunConfig& config, const ModelConfig& model, Goal goal) {
+  if (goal == Goal::next_token && !model.decoder)
+    throw UserError(
+        "task " + config.task.name,
+        "needs a decoder; " + config.model.path + " is an encoder (" + model.model_type + ")",
+        "Choose a decoder (gpt2, llama, ...), or a classification task.");
+}
+
+// Whether the last block may leave rows out: not where tokens are routed to experts, whose load
+// and losses count every row.
+bool reads_some_rows(const std::vector<Sentence>& sentences) {
+  return std::none_of(sentences.begin(), sentences.end(),
+                      [](const Sentence& sentence) { return sentence.routing.has_value(); });
+}
+
 void lower_length(Session& session, Progress& progress) {
   const int64_t most = session.model->max_length();
-  if (session.encode.max_length <= most) return;
-  progress.on_warning("task.max_length " + std::to_string(session.encode.max_length) +
-                      " is lowered to " + std::to_string(most) + ", the most that the model takes");
-  session.encode.max_length = most;
+  if (session.max_length <= most) return;
+  progress.on_warning("task.max_length " + std::to_string(session.max_length) + " is lowered to " +
+                      std::to_string(most) + ", the most that the model takes");
+  session.max_length = most;
 }
 
 void report_loading(const Session& session, const SessionOptions& options, Progress& progress) {
@@ -51,6 +73,7 @@ void report_loading(const Session& session, const SessionOptions& options, Progr
     progress.on_message("not taken from the adapter (not in it, or another number of labels): " +
                         join_names(adapter.newly_initialised));
   for (const std::string& line : adapter.differences) progress.on_warning(line);
+  for (const std::string& line : session.attachment->warnings) progress.on_warning(line);
 }
 
 }  // namespace
@@ -77,9 +100,14 @@ std::string Session::label_name(int64_t label) const {
 }
 
 EncodedSet encode_for(const Session& session, const DataSet& set) {
-  MOLT_CHECK(session.tokenizer != nullptr, "encoding without a tokenizer");
-  EncodedSet out{&set, encode_set(*session.tokenizer, set, session.encode)};
-  check_ids(out, session.model->config());
+  return checked(session, set,
+                 session.task->encode_evaluation(*session.tokenizer, set, session.max_length));
+}
+
+SequenceRefs sequences_of(const std::vector<EncodedExample>& examples,
+                          const std::vector<int64_t>& indices) {
+  SequenceRefs out;
+  for (const int64_t i : indices) out.push_back(&examples[static_cast<size_t>(i)]);
   return out;
 }
 
@@ -92,7 +120,7 @@ PackedBatch pack_examples(const Session& session, const std::vector<EncodedExamp
   for (const int64_t i : indices) {
     const EncodedExample& e = examples[static_cast<size_t>(i)];
     views.push_back({e.ids.data(), typed && !e.type_ids.empty() ? e.type_ids.data() : nullptr,
-                     static_cast<int64_t>(e.ids.size()), e.id});
+                     static_cast<int64_t>(e.ids.size()), e.id, e.prompt});
   }
   return pack(views, session.device);
 }
@@ -121,12 +149,22 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
   load.seed = static_cast<RandomKey>(config.train.seed);
   load.device = session->device;
   load.labels = options.outputs;
+  load.from_scratch = config.model.from_scratch;
+  const ModelConfig described = read_model_config(config.model.path);
+  const Goal goal = session->task ? session->task->goal() : Goal::classify;
   if (session->task) {
-    load.labels = session->task->outputs();
-    session->tokenizer = std::make_unique<Tokenizer>(Tokenizer::load(config.model.path));
-    session->encode = encode_options(dynamic_cast<const TaskConfig&>(*session->config.task.config));
+    check_goal(config, described, goal);
+    load.labels.reset();
+    if (goal == Goal::next_token)
+      load.head = HeadKind::language;
+    else
+      load.labels = session->task->outputs();
+    session->tokenizer = std::make_unique<Tokenizer>(
+        Tokenizer::load(config.model.tokenizer.value_or(config.model.path)));
+    session->max_length = session->task->options().max_length;
   }
-  if (config.model.head != "auto" && load.labels) load.head = head_kind(config.model.head);
+  if (config.model.head != "auto" && load.labels && !described.decoder)
+    load.head = head_kind(config.model.head);
   LoadedModel loaded = load_model(config.model.path, load);
   session->model = std::move(loaded.model);
   session->load_report = std::move(loaded.report);
@@ -134,10 +172,14 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
   const std::vector<Sentence> sentences =
       config.method.name.empty()
           ? std::vector<Sentence>()
-          : sentences_of(session->config.method, session->model->config().layers);
+          : sentences_of(session->config.method, {session->model->config().layers,
+                                                  session->model->config().decoder.has_value()});
   session->attachment = attach(sentences, session->model->sites(),
                                {.seed = static_cast<RandomKey>(config.train.seed),
                                 .train_pooler = config.model.train_pooler});
+  if (session->task)
+    session->objective =
+        make_objective({.goal = goal, .reads_some_rows = reads_some_rows(sentences)});
   if (adapter) {
     session->adapter_report =
         place_adapter(*adapter, *session->attachment, options.adapter_use, match, adapter_path);
@@ -147,7 +189,12 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
   if (!session->task) return session;
 
   lower_length(*session, progress);
-  if (options.train_data) session->train = encode_for(*session, session->task->train());
+  if (options.train_data) {
+    const DataSet& set = session->task->train();
+    session->train =
+        checked(*session, set,
+                session->task->encode_training(*session->tokenizer, set, session->max_length));
+  }
   if (options.evaluation_data)
     for (const DataSet& set : session->task->evaluation_sets())
       session->evaluation.push_back(encode_for(*session, set));

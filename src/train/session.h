@@ -7,14 +7,16 @@
 #include "models/model.h"
 #include "tasks/encode.h"
 #include "text/tokenizer.h"
+#include "train/objective.h"
 #include "train/progress.h"
 #include "train/run_config.h"
 
 namespace molt {
 
 struct EncodedSet {
-  const DataSet* data = nullptr;  // owned by the task
-  std::vector<EncodedExample> examples;
+  const DataSet* data = nullptr;         // owned by the task
+  std::vector<EncodedExample> examples;  // sequences, each of one of the set's examples
+  std::vector<std::string> notes = {};   // what was left out
 };
 
 // How an adapter's tensors found their places.
@@ -30,11 +32,12 @@ struct Session {
   at::Device device = at::kCPU;
   std::unique_ptr<Tokenizer> tokenizer;  // null where there is no task
   std::unique_ptr<Task> task;            // null where nothing names one
+  std::unique_ptr<Objective> objective;  // of the task
   std::unique_ptr<Model> model;
   LoadReport load_report;
   std::unique_ptr<Attachment> attachment;
   AdapterReport adapter_report;
-  EncodeOptions encode;                // the length is already lowered to what the model takes
+  int64_t max_length = 0;              // the task's, lowered to what the model takes
   EncodedSet train;                    // empty unless asked for
   std::vector<EncodedSet> evaluation;  // empty unless asked for
 
@@ -62,8 +65,11 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
 // "auto" is CUDA where there is one. UserError where the device does not exist.
 at::Device choose_device(const std::string& name);
 
-// Encodes a set of the session's task (a test set, another file).
+// Encodes a set of the session's task (a test set, another file) to be evaluated.
 EncodedSet encode_for(const Session& session, const DataSet& set);
+
+SequenceRefs sequences_of(const std::vector<EncodedExample>& examples,
+                          const std::vector<int64_t>& indices);
 
 // Some examples as a batch on the session's device.
 PackedBatch pack_examples(const Session& session, const std::vector<EncodedExample>& examples,

@@ -1,26 +1,18 @@
-// Legend: S sequences of a micro-batch, C outputs of the head.
 #include "train/step.h"
 
-#include "train/evaluate.h"
-#include "train/loss.h"
-
 namespace molt {
-namespace {
-
-Tensor loss_sum(const Tensor& logits, const Tensor& targets, bool is_regression, double smoothing) {
-  return is_regression ? squared_error_sum(logits.select(1, 0), targets)
-                       : cross_entropy_sum(logits, targets, smoothing);
-}
-
-}  // namespace
 
 StepLosses accumulate_gradients(Session& session, const StepBatches& batches,
                                 const StepOptions& options, Reducer& reducer) {
   Attachment& attachment = *session.attachment;
-  const bool is_regression = session.task->is_regression();
+  const Objective& objective = *session.objective;
   const std::vector<EncodedExample>& examples = session.train.examples;
   StepLosses out;
-  for (const MicroBatch& batch : batches) out.sequences += static_cast<int64_t>(batch.size());
+  for (const MicroBatch& batch : batches) {
+    out.sequences += static_cast<int64_t>(batch.size());
+    for (const int64_t i : batch) out.units += objective.units(examples[static_cast<size_t>(i)]);
+  }
+  MOLT_CHECK(out.units > 0, "a step without anything to learn");
 
   attachment.trainables.zero_gradients();
   Tensor task = at::zeros({}, at::TensorOptions(at::kDouble).device(session.device));
@@ -32,11 +24,9 @@ StepLosses accumulate_gradients(Session& session, const StepBatches& batches,
     context.measures.clear();
     const PackedBatch batch = pack_examples(session, examples, indices);
     out.tokens += batch.rows.tokens();
-    const Targets targets = targets_of(examples, indices, is_regression);
-    const Tensor logits = session.model->logits(batch, context);  // [S, C]
-    const Tensor sum =
-        loss_sum(logits, targets.values.to(session.device), is_regression, options.label_smoothing);
-    Tensor loss = sum / static_cast<double>(out.sequences);
+    const Tensor sum = objective.loss_sum(*session.model, batch, sequences_of(examples, indices),
+                                          context, options.label_smoothing);
+    Tensor loss = sum / static_cast<double>(out.units);
     if (const Tensor weighted = attachment.auxiliary_sum(context); weighted.defined())
       loss = loss + weighted * share;
     torch::autograd::backward({loss}, {});
@@ -52,7 +42,7 @@ StepLosses accumulate_gradients(Session& session, const StepBatches& batches,
           if (known == name) total = total + part;
     }
   }
-  out.task = task.item<double>() / static_cast<double>(out.sequences);
+  out.task = task.item<double>() / static_cast<double>(out.units);
   for (const auto& [name, value] : auxiliary)
     out.auxiliary.emplace_back(name, value.item<double>());
   return out;

@@ -1,7 +1,7 @@
 // The gradients of one optimizer step: its micro-batches one after the other, each a forward and a
-// backward pass into the flat gradient buffer. The task's loss is divided by the sequences of the
-// whole step, so gradient and loss are those of the large batch; auxiliary losses are means over
-// the micro-batches.
+// backward pass into the flat gradient buffer. The task's loss is divided by the units of the whole
+// step (sequences, or supervised tokens), so gradient and loss are those of the large batch;
+// auxiliary losses are means over the micro-batches.
 #pragma once
 
 #include "train/batches.h"
@@ -16,9 +16,9 @@ struct StepOptions {
 };
 
 struct StepLosses {
-  double task = 0;         // mean over sequences
+  double task = 0;         // mean over units
   NamedNumbers auxiliary;  // unweighted
-  int64_t sequences = 0, tokens = 0;
+  int64_t sequences = 0, tokens = 0, units = 0;
 };
 
 // Replaces the gradients of `session.attachment->trainables`.

@@ -10,11 +10,13 @@
 
 #include "train/adapter_load.h"
 #include "train/checkpoint.h"
+#include "train/diagnosis.h"
 #include "train/evaluate.h"
 #include "train/identity.h"
 #include "train/narrator.h"
 #include "train/plan.h"
 #include "train/preflight.h"
+#include "train/routing_report.h"
 #include "train/run_folder.h"
 #include "train/step.h"
 
@@ -128,14 +130,19 @@ class Training {
                               .label_smoothing = settings_.label_smoothing},
                              alone_);
     const double norm = global_norm(trainables.gradients);
-    if (!std::isfinite(losses.task) || !std::isfinite(norm))
+    if (!std::isfinite(losses.task) || !std::isfinite(norm)) {
+      const std::string where = first_not_finite(
+          session_, batches, derive(static_cast<RandomKey>(settings_.seed), "forward"), number,
+          alone_);
       throw UserError(
           "step " + std::to_string(number),
-          fmt::format("the loss is {} and the norm of its gradient {}; expected finite numbers",
-                      losses.task, norm),
+          fmt::format("the loss is {} and the norm of its gradient {}{}; expected finite numbers",
+                      losses.task, norm,
+                      where.empty() ? "" : ", and the first that is not finite is " + where),
           "Lower train.learning_rate, raise train.warmup or set train.clip" +
               (saved_step_ > 0 ? fmt::format("; step {} is saved.", saved_step_)
                                : std::string(".")));
+    }
     const double factor = schedule_.factor(cursor_.step);
     const double limit = settings_.clip.value_or(0);
     optimizer_.step(factor, limit > 0 ? clip_scale(norm, limit) : 1);
@@ -175,6 +182,10 @@ class Training {
     narrator_.on_step(r);
   }
 
+  bool is_better(double value, double than) const {
+    return session_.task->smaller_is_better() ? value < than : value > than;
+  }
+
   // Whether it is the best so far.
   bool evaluate(double epoch) {
     if (session_.evaluation.empty()) return false;
@@ -195,7 +206,7 @@ class Training {
     for (const MetricValue& m : report.sets.front().metrics)
       if (m.name == report.main_metric) report.main_value = m.value;
     report.is_best = !std::isnan(report.main_value) &&
-                     (!cursor_.best_value || report.main_value > *cursor_.best_value);
+                     (!cursor_.best_value || is_better(report.main_value, *cursor_.best_value));
     if (report.is_best || !cursor_.best_value) {
       cursor_.best_metrics = metrics;
       cursor_.best_loss = report.sets.front().loss;
@@ -218,6 +229,7 @@ class Training {
                    {"best", report.is_best}});
     folder_.write_routing(record);
     narrator_.on_evaluation(report);
+    if (const std::string line = routing_line(record); !line.empty()) narrator_.on_message(line);
     if (cursor_.stopped_early && cursor_.step < total_)
       narrator_.on_message(fmt::format("stopped early: {} evaluations in a row without a new best",
                                        cursor_.evaluations_without_best));

@@ -38,7 +38,8 @@ struct WithAdapter {
       : contents(load_adapter(golden.folder)),
         method(method_choice(contents.method)),
         loaded(load_model(golden.folder / golden.json.at("base_model").get<std::string>(), {})) {
-    const auto sentences = sentences_of(method, loaded.model->config().layers);
+    const auto sentences = sentences_of(
+        method, {loaded.model->config().layers, loaded.model->config().decoder.has_value()});
     attachment = attach(sentences, loaded.model->sites(),
                         {.seed = 3, .train_head = contents.outputs.has_value()});
     place();

@@ -1,5 +1,7 @@
 #include "cli/recipes.h"
 
+#include <sstream>
+
 #include "base/file.h"
 #include "run_cli.h"
 #include "support/paths.h"
@@ -71,6 +73,22 @@ TEST(Config, ReadsItsOwnOutput) {
   const RunRequest again = read_request({folder / "again.yaml"});
   EXPECT_EQ(to_yaml(again.config),
             to_yaml(read_request({"molex", "qnli", "model.path=some where"}).config));
+}
+
+// What is printed for people, without its comment signs, is a recipe of the same function.
+TEST(Config, PrintsAMixtureAsASentenceOfTheGrammar) {
+  const CliResult result = run_cli({"config", "dynmole", "rte", "method.keep_top_k=3"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const size_t begin = result.out.find("# method:\n");
+  ASSERT_NE(begin, std::string::npos) << result.out;
+  std::istringstream lines(result.out.substr(begin));
+  std::string sentence;
+  for (std::string line; std::getline(lines, line);) sentence += line.substr(2) + "\n";
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "sentence.yaml", sentence);
+  const RunRequest request = read_request({"rte", folder / "sentence.yaml"});
+  EXPECT_EQ(request.config.method.name, "mixture");
+  EXPECT_TRUE(says(to_yaml(request.config), "keep: 3")) << sentence;
 }
 
 TEST(Config, UnknownKeysAndWrongValuesAreMistakesOfOneLine) {

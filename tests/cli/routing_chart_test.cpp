@@ -5,6 +5,7 @@
 #include "run_cli.h"
 #include "support/paths.h"
 #include "tensor/tensor_file.h"
+#include "train/routing_report.h"
 
 namespace molt::test {
 namespace {
@@ -47,9 +48,43 @@ TEST(RoutingChart, ReadsWhatARunWrites) {
   EXPECT_EQ(counts->entropy, (std::vector<double>{0.25, 0.5}));
 }
 
+TEST(RoutingChart, ShowsTheExpertsOfEachLinearInTheOrderOfLayers) {
+  RoutingRecord record;
+  record.experts["layers.10.up"] = {
+      .load = at::tensor({4.0, 1.0}, at::kDouble), .entropy = 2, .tokens = 4, .everything = 1};
+  record.experts["layers.2.up"] = {
+      .load = at::tensor({0.0, 2.0, 2.0}, at::kDouble), .entropy = 1, .tokens = 2, .everything = 0};
+  const TemporaryFolder folder;
+  write_tensors(folder / "routing.safetensors", routing_tensors(record));
+  const auto counts = read_routing(folder.path());
+  ASSERT_TRUE(counts.has_value());
+  ASSERT_EQ(counts->experts.size(), 2u);
+  EXPECT_EQ(counts->experts[0].site, "layers.2.up");
+  EXPECT_EQ(counts->experts[0].load, (std::vector<double>{0, 2, 2}));
+  EXPECT_EQ(counts->experts[1].entropy, 0.5);
+  EXPECT_EQ(counts->experts[1].everything, 0.25);
+  const std::string chart = routing_chart(*counts);
+  EXPECT_TRUE(says(chart, "layers.10.up  1.25")) << chart;  // five uses of four tokens
+  EXPECT_TRUE(says(chart, "layers.2.up   2.00")) << chart;
+  EXPECT_TRUE(says(chart, " 50 %       25 %")) << chart;
+  EXPECT_TRUE(says(chart, "██100")) << chart;
+  EXPECT_TRUE(says(chart, "▒▒ 25")) << chart;
+}
+
+TEST(RoutingReport, SaysInOneLineHowManyExpertsATokenUsed) {
+  RoutingRecord record;
+  EXPECT_EQ(routing_line(record), "");
+  record.experts["up"] = {
+      .load = at::tensor({4.0, 1.0}, at::kDouble), .entropy = 2, .tokens = 4, .everything = 1};
+  EXPECT_EQ(routing_line(record),
+            "experts: 1.25 of 2 a token, entropy 0.50, 25 % of tokens sent to all");
+}
+
 TEST(RoutingChart, RefusesAFileOfAnotherShape) {
   const TemporaryFolder folder;
   write_tensors(folder / "routing.safetensors", {{"choices", at::zeros({3})}});
+  EXPECT_THROW(read_routing(folder.path()), UserError);
+  write_tensors(folder / "routing.safetensors", {{"up.load", at::zeros({3})}});
   EXPECT_THROW(read_routing(folder.path()), UserError);
 }
 

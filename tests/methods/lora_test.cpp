@@ -132,6 +132,17 @@ TEST(Lora, TrainsTheBiasesOfAdaptedLinearsAlone) {
   EXPECT_SAME(made.group.bias, before);
 }
 
+TEST(Lora, SaysThatThereAreNoBiasesToTrain) {
+  ModelConfig c = tiny_config("llama", 1);
+  c.decoder->attention_biased = false;
+  try {
+    Attached(c, "lora", "bias: lora_only");
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find("no adapted linear has a bias"), std::string::npos);
+  }
+}
+
 // GPT-2's c_attn is one module with one A; asked for in ranges it gives the same columns.
 TEST(Lora, AFusedModuleHasOneUpdateWhereItIsNamed) {
   HandMadeLinear made({{Role::query, "attn.c_attn.query", 2},

@@ -27,7 +27,7 @@ TEST(MixLora, HasThePublishedNumberOfParameters) {
   const auto model =
       make_model(c, HeadKind::last_token, 2, at::TensorOptions(at::kFloat).device(at::kMeta));
   const auto attachment =
-      attach(sentences_from("mixlora", "", 1), model->sites(), {.train_head = false});
+      attach(sentences_from("mixlora", "", {1, false}), model->sites(), {.train_head = false});
   EXPECT_EQ(attachment->trainables.count() * 32, 203423744);
 }
 

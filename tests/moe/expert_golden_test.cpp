@@ -1,8 +1,9 @@
 // Kinds `lora_expert_linear` (one linear with experts: DynMoLE, MoLA, LoRAMoE, executed) and
-// `initialisation` (measured distributions of what the released code draws). MixLoRA's experts are
-// whole feed-forwards: of them, initialisation draws alike and is checked here too.
+// `initialisation` (measured distributions of what the released code draws), MixLoRA's whole
+// feed-forwards among them.
 #include "base/scalars.h"
 #include "support/golden_tensors.h"
+#include "support/hand_made_feed_forward.h"
 #include "support/routers.h"
 
 namespace molt::test {
@@ -171,10 +172,29 @@ struct Drawn {
   Tensor a, b, router;
 };
 
+// MixLoRA's experts are feed-forwards: one of d_in to d_out stands for the linear.
+Drawn draw_as_feed_forward(const Json& m) {
+  const std::string method = m.at("method"), experts = m.at("experts").dump();
+  const std::string routing =
+      method == "mixlora" ? "top_k" : method.substr(std::string("mixlora-").size());
+  HandMadeFeedForward made({.width = m.at("d_in"), .inner = m.at("d_out"), .gated = false},
+                           at::kFloat);
+  made.attach_method("mixlora", "attention_targets: []\nrouting: " + routing +
+                                    "\nexperts: " + experts + "\nrank: " + m.at("r").dump());
+  std::vector<Tensor> a, b;
+  for (int64_t e = 0; e < m.at("experts").get<int64_t>(); ++e) {
+    const std::string name = "mlp.up_proj.experts." + std::to_string(e) + ".lora_";
+    a.push_back(made.value(name + "A.weight"));
+    b.push_back(made.value(name + "B.weight"));
+  }
+  return {at::cat(a), at::cat(b), made.value("mlp.router.weight")};
+}
+
 Drawn draw_as(const Json& m) {
   std::string method = m.at("method");
   const bool plain = method == "lora", normal = method.starts_with("mixlora");
-  if (normal) method = "mixture";  // its experts stand elsewhere and are drawn alike
+  if (normal && m.contains("d_in")) return draw_as_feed_forward(m);
+  if (normal) method = "mixture";  // the option init is the mixture's
   const auto number = [&](const char* key, int64_t otherwise) {
     return m.contains(key) && m.at(key).is_number() ? m.at(key).get<int64_t>() : otherwise;
   };

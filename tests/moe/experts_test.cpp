@@ -32,7 +32,7 @@ struct Loop {
 // W x + sum_i g_i scaling B_i (A_i drop_i(x)), expert by expert, of tracked operations alone.
 Loop expert_by_expert(const HandMadeLinear& made, const Tensor& x, const std::string& yaml,
                       const std::function<Tensor(const std::string&, int64_t)>& drop) {
-  const auto sentence = sentences_from("mixture", yaml, 1)[0];
+  const auto sentence = sentences_from("mixture", yaml, {1, false})[0];
   const auto& bank = dynamic_cast<const ExpertBank&>(*sentence.bank);
   Loop out;
   const auto leaf = [&](const std::string& name) {

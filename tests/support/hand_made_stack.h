@@ -41,7 +41,7 @@ class HandMadeStack {
   }
   // MoLEx over nothing; `yaml` on top of "over: null".
   void attach_molex(const std::string& yaml) {
-    attachment = attach_method(sites, "molex", "over: null\n" + yaml);
+    attachment = attach_method(sites, "molex", "over: null\n" + yaml, {}, causal);
   }
   // The state of MoLEx by name, to be written into.
   Tensor state(const std::string& name) const {
@@ -62,6 +62,7 @@ class HandMadeStack {
     return out;
   }
 
+  bool causal = false;  // set before something is attached
   Sites sites;
   LayerStack stack;
   std::unique_ptr<Attachment> attachment;

@@ -83,19 +83,20 @@ inline std::unique_ptr<Model> tiny_model(const ModelConfig& config,
 
 // The sentences of a method as a recipe writes them: attach_method(sites, "lora", "rank: 2").
 inline std::vector<Sentence> sentences_from(const std::string& method, const std::string& yaml,
-                                            int64_t layers) {
+                                            const StackShape& shape) {
   Choice choice{method, methods().get(method, "method.name", "method").config()};
   ConfigLayers config;
   if (!yaml.empty()) config.add_text(yaml, "test");
   config.apply(*choice.config);
-  return sentences_of(choice, layers);
+  return sentences_of(choice, shape);
 }
 
 inline std::unique_ptr<Attachment> attach_method(Sites& sites, const std::string& method,
                                                  const std::string& yaml,
-                                                 const AttachOptions& options = {}) {
-  return attach(sentences_from(method, yaml, sites.stack ? sites.stack->size() : 0), sites,
-                options);
+                                                 const AttachOptions& options = {},
+                                                 bool causal = false) {
+  const StackShape shape{sites.stack ? sites.stack->size() : 0, causal};
+  return attach(sentences_from(method, yaml, shape), sites, options);
 }
 
 // Adds noise that depends on names alone to what trains: zero starts are left.
@@ -143,7 +144,8 @@ struct Attached {
   Attached(const ModelConfig& config, const std::string& method, const std::string& yaml,
            at::TensorOptions options = at::kFloat, const AttachOptions& attach_options = {})
       : model(tiny_model(config, options)),
-        attachment(attach_method(model->sites(), method, yaml, attach_options)) {}
+        attachment(attach_method(model->sites(), method, yaml, attach_options,
+                                 config.decoder.has_value())) {}
 
   ForwardContext context(Phase phase = Phase::evaluate, int64_t step = 0, RandomKey seed = 7) {
     ForwardContext out(phase, seed, step, alone);

@@ -36,7 +36,9 @@ struct Layer : Config {
 
 TEST(TaskRecipes, EachIsCalledAfterItsTaskAndSetsKnownKeys) {
   for (const std::string name :
-       {"classify", "cola", "mnli", "mrpc", "qnli", "qqp", "rte", "sst2", "stsb", "wnli"}) {
+       {"arc-challenge", "arc-easy", "boolq", "classify", "cola", "hellaswag", "instruct", "lm",
+        "mnli", "mrpc", "openbookqa", "piqa", "qnli", "qqp", "rte", "siqa", "sst2", "stsb",
+        "winogrande", "wnli"}) {
     SCOPED_TRACE(name);
     Layer layer;
     ConfigLayers layers;

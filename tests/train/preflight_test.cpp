@@ -45,7 +45,7 @@ TEST(Preflight, WarnsOfTruncationAndLowersTheLength) {
   ASSERT_FALSE(p.warnings.empty());
   contains(p.warnings[0], "cut to task.max_length 8");
   const auto lowered = open_session(world.config("run", {"task.max_length=300"}), {}, recorder);
-  EXPECT_EQ(lowered->encode.max_length, 32);
+  EXPECT_EQ(lowered->max_length, 32);
   contains(recorder.text, "lowered to 32");
 }
 

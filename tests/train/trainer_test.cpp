@@ -140,7 +140,7 @@ TEST(Train, AFailureBeforeTheFirstStepLeavesNoFolder) {
         const TinyWorld broken(0.1, 1e30);
         test::run(broken.config("x/y/run", {"output='" + world.path("x/y/run").string() + "'"}));
       }),
-      "expected finite numbers");
+      "the first that is not finite is");
   EXPECT_FALSE(fs::exists(world.path("x")));
   Recorder recorder;
   recorder.stop.store(true);

@@ -78,6 +78,7 @@ struct BaseWeightBank final : Bank {
 // The model's own blocks (MoLEx): needs a router and a blend.
 struct LayerBank final : Bank {
   std::vector<int64_t> mixed;  // positions at which another block is blended in
+  bool causal = false;         // of the stack: a token sees itself and those before it
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 };
 

@@ -1,11 +1,12 @@
 // Layer experts (MoLEx, arXiv 2503.11144): at a mixed position t the block's own output is blended
 // with that of the block j which the gate chose, z' = a u_t(z) + o u_j(z). Blocks are borrowed,
-// never copied. The gate decides once for a unit: a sequence, or the batch. Legend: T tokens, S
-// sequences, L blocks, D width, U units; out: the rows of a block's output.
+// never copied. The gate decides once for a unit: a sequence (by all tokens or by its prompt), or
+// the batch. Legend: T tokens, S sequences, L blocks, D width; out: the rows of a block's output.
 #include <algorithm>
-#include <cmath>
 
 #include "moe/bank/banks.h"
+#include "moe/layers/blend.h"
+#include "moe/layers/borrow.h"
 #include "moe/loss/balance.h"
 #include "moe/score/score.h"
 
@@ -13,49 +14,6 @@ namespace molt {
 namespace {
 
 constexpr const char* kRouter = "molex";
-
-// An order of rows and the order that undoes it; [T] int64 each.
-struct RowOrder {
-  Tensor forward, inverse;
-
-  explicit RowOrder(Tensor order) : forward(std::move(order)), inverse(at::empty_like(forward)) {
-    inverse.index_copy_(0, forward, at::arange(forward.size(0), forward.options()));
-  }
-};
-
-// Rows in another order: the backward pass is the inverse order, no scatter.
-class PermuteRows : public torch::autograd::Function<PermuteRows> {
- public:
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& order,
-                        const Tensor& inverse) {
-    ctx->save_for_backward({inverse});
-    return x.index_select(0, order);
-  }
-  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    return {gradients[0].index_select(0, ctx->get_saved_variables()[0]), Tensor(), Tensor()};
-  }
-};
-
-// The rows that are read of some of the sequences, counted in the rows of those sequences alone.
-SelectedRows select_read(const SelectedRows& read, const Rows& rows,
-                         const std::vector<int64_t>& sequences) {
-  SelectedRows out = select_sequences(read.rows, sequences);
-  const Tensor absolute = read.index.index_select(0, out.index).to(at::kCPU).clone();
-  int64_t* index = absolute.data_ptr<int64_t>();
-  int64_t first = 0;
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    for (int64_t r = out.rows.offsets[i]; r < out.rows.offsets[i + 1]; ++r)
-      index[r] += first - rows.offsets[sequences[i]];
-    first += rows.length(sequences[i]);
-  }
-  out.index = absolute.to(read.index.device());
-  return out;
-}
-
-// The choice of a unit that votes: most votes, the smallest block id on a tie.
-int64_t majority(const std::vector<int64_t>& counts) {
-  return std::max_element(counts.begin(), counts.end()) - counts.begin();
-}
 
 class MolexAdapter final : public StackAdapter {
  public:
@@ -68,12 +26,13 @@ class MolexAdapter final : public StackAdapter {
 
   Tensor forward(LayerStack& stack, const Tensor& z, const Rows& rows, ForwardContext& context,
                  const SelectedRows* read) override {
+    const Voters voters(router_.pool, rows);
     Tensor state = z;
     for (int64_t t = 0; t < stack.size(); ++t) {
       if (stack.hidden_states) stack.hidden_states->push_back(state.detach());
       const SelectedRows* part = t + 1 == stack.size() ? read : nullptr;
       const CallPath own{.position = t, .block = t};
-      state = mixed_[t] ? mix(stack, t, state, rows, context, part)
+      state = mixed_[t] ? mix({stack, t, state, rows, context, part}, voters)
                         : stack.run({&own, 1}, state, rows, context, part)[0];
     }
     if (stack.hidden_states) stack.hidden_states->push_back(state.detach());
@@ -82,185 +41,71 @@ class MolexAdapter final : public StackAdapter {
 
   // One gate for all positions, or one for each of them; alpha alike. Public: the bank fills them.
   std::vector<std::unique_ptr<Score>> gates;
-  std::vector<Tensor> own_weight, other_weight;  // learned: logits, [1] each
+  std::vector<Tensor> own_weight, other_weight;  // learned: [1] each
   std::vector<std::optional<BalanceLoss>> balance;
 
  private:
-  struct Routed {
-    std::vector<int64_t> choice;   // [S]
-    Tensor scores, probabilities;  // [T, L]; undefined for controls without a gate
-  };
-
-  Tensor mix(LayerStack& stack, int64_t t, const Tensor& z, const Rows& rows,
-             ForwardContext& context, const SelectedRows* read) {
+  Tensor mix(const MixedPosition& here, const Voters& voters) {
+    const int64_t t = here.position;
+    const GateScores gate = score(here, voters);
+    const std::vector<int64_t> choice = route(here, gate, voters);  // [S]
     const CallPath own_path{.position = t, .block = t};
-    const Routed routed = route(t, z, rows, context);
-    const Tensor own = stack.run({&own_path, 1}, z, rows, context, read)[0];  // [out, D]
-    const bool once = !evaluate_twice_ && !(context.phase == Phase::train && stack.is_random());
+    const Tensor own =
+        here.stack.run({&own_path, 1}, here.z, here.rows, here.context, here.read)[0];  // [out, D]
+    // A block that chose itself gives the same again unless it draws random numbers.
+    const bool once =
+        !evaluate_twice_ && !(here.context.phase == Phase::train && here.stack.is_random());
     const bool all_self =
-        std::all_of(routed.choice.begin(), routed.choice.end(), [&](int64_t j) { return j == t; });
+        std::all_of(choice.begin(), choice.end(), [&](int64_t j) { return j == t; });
     if (all_self && once && router_.gradient == GateGradient::none) return scale_own(own);
-    const Tensor borrowed =
-        once && all_self ? own : borrow(stack, t, routed, own, once, z, rows, context, read);
-    return combine(t, routed, own, borrowed, rows, read);
+    const Tensor borrowed = borrow(here, choice, once ? own : Tensor());  // [out, D]
+    const size_t i = blend_.per_site ? t : 0;
+    return blended(
+        own, pulled(own, borrowed, {router_.gradient, t, choice, gate, voters}, here.out_rows()),
+        blend_, blend_.learned ? own_weight[i] : Tensor(),
+        blend_.learned ? other_weight[i] : Tensor());
   }
 
   // a u + o u = (a + o) u; exactly u where the weights sum to one.
   Tensor scale_own(const Tensor& own) const {
+    if (blend_.raw) return own * (own_weight[0] + other_weight[0]);
     if (blend_.learned || blend_.own + blend_.other == 1.0) return own;
     return own * (blend_.own + blend_.other);
   }
 
-  Routed route(int64_t t, const Tensor& z, const Rows& rows, ForwardContext& context) {
-    Routed out;
-    if (!gates.empty()) {
-      const Score& gate = *gates[router_.per_site ? t : 0];
-      out.scores = gate.forward(router_.pool.detach_first ? z.detach() : z, rows);  // [T, L]
-      out.probabilities = at::softmax(out.scores, 1);                               // [T, L]
-    }
-    const Decision& decision = context.route(kRouter, {.position = t, .block = t},
-                                             [&] { return decide(t, out, rows, context); });
+  GateScores score(const MixedPosition& here, const Voters& voters) const {
+    if (gates.empty()) return {};
+    const Score& gate = *gates[router_.per_site ? here.position : 0];
+    const Tensor z = voters.of(router_.pool.detach_first ? here.z.detach() : here.z);  // [V, D]
+    const Tensor scores = gate.forward(z, voters.rows());                              // [V, L]
+    return {scores, at::softmax(scores, 1)};
+  }
+
+  // The block of each sequence, which stands in the context or is decided now.
+  std::vector<int64_t> route(const MixedPosition& here, const GateScores& gate,
+                             const Voters& voters) const {
+    const int64_t t = here.position;
+    ForwardContext& context = here.context;
+    const Decision& decision = context.route(kRouter, {.position = t, .block = t}, [&] {
+      return decide(router_, t, blocks_, gate, voters, context);
+    });
     if (!balance.empty() && balance[t])
-      balance[t]->measure(out.probabilities, decision.choice, context.measures);
-    if (context.record) {
-      context.record->count(t, blocks_, blocks_, decision);
-      if (out.probabilities.defined()) {
-        const Tensor p = out.probabilities.detach();
-        context.record->add_entropy(t, blocks_, -at::xlogy(p, p).sum().item<double>(), p.size(0));
-        if (context.record->keeps_probabilities) context.record->probabilities[t] = p;
-      }
-    }
-    out.choice = decision.choice;
-    if (out.choice.size() == 1) out.choice.resize(rows.sequences(), decision.choice[0]);
-    MOLT_CHECK(static_cast<int64_t>(out.choice.size()) == rows.sequences(), "choices");
-    for (const int64_t j : out.choice)
-      MOLT_CHECK(j >= 0 && j < blocks_, "block " + std::to_string(j));
-    return out;
+      balance[t]->measure(gate.probabilities, decision.choice, context.measures);
+    if (context.record) record(*context.record, t, gate, decision);
+    std::vector<int64_t> choice = decision.choice;
+    if (choice.size() == 1) choice.resize(here.rows.sequences(), decision.choice[0]);
+    MOLT_CHECK(static_cast<int64_t>(choice.size()) == here.rows.sequences(), "choices");
+    for (const int64_t j : choice) MOLT_CHECK(j >= 0 && j < blocks_, "block " + std::to_string(j));
+    return choice;
   }
 
-  // One choice for each unit, on the host: the one synchronisation of a mixed position.
-  Decision decide(int64_t t, const Routed& routed, const Rows& rows,
-                  const ForwardContext& context) const {
-    const bool batch = router_.pool.unit == Pool::Unit::batch;
-    const int64_t units = batch ? 1 : rows.sequences();
-    Decision out;
-    if (router_.source == ChoiceSource::self) {
-      out.choice.assign(units, t);
-    } else if (router_.source == ChoiceSource::neighbour) {
-      out.choice.assign(units, t + 1 < blocks_ ? t + 1 : std::max<int64_t>(t - 1, 0));
-    } else if (router_.source == ChoiceSource::uniform) {
-      const RandomKey key = derive(derive(context.seed, "molex.uniform"), static_cast<uint64_t>(t));
-      const Tensor example = rows.example.to(at::kCPU);
-      for (int64_t u = 0; u < units; ++u) {
-        const int64_t id = example.data_ptr<int64_t>()[rows.offsets[u]];
-        const uint64_t counter =
-            (static_cast<uint64_t>(id) << 32) ^ static_cast<uint64_t>(context.step);
-        out.choice.push_back(static_cast<int64_t>(integer_draw(key, counter, blocks_)));
-      }
-    } else if (router_.pool.of == Pool::Of::votes) {
-      const Tensor votes = routed.scores.detach().argmax(1).to(at::kCPU);  // [T]
-      const int64_t* vote = votes.data_ptr<int64_t>();
-      for (int64_t u = 0; u < units; ++u) {
-        std::vector<int64_t> counts(static_cast<size_t>(blocks_));
-        const int64_t end = batch ? rows.tokens() : rows.offsets[u + 1];
-        for (int64_t r = batch ? 0 : rows.offsets[u]; r < end; ++r) ++counts[vote[r]];
-        out.choice.push_back(majority(counts));
-      }
-    } else {
-      const Tensor means = unit_means(routed.probabilities.detach(), rows).argmax(1).to(at::kCPU);
-      for (int64_t u = 0; u < units; ++u) out.choice.push_back(means.data_ptr<int64_t>()[u]);
-    }
-    return out;
-  }
-
-  // Means over the tokens of each unit: [T, C] to [U, C].
-  Tensor unit_means(const Tensor& x, const Rows& rows) const {
-    if (router_.pool.unit == Pool::Unit::batch) return x.mean(0, true);
-    Tensor sums = at::zeros({rows.sequences(), x.size(1)}, x.options());
-    sums = sums.index_add(0, rows.sequence_of_row(), x);
-    std::vector<double> lengths;
-    for (int64_t s = 0; s < rows.sequences(); ++s)
-      lengths.push_back(static_cast<double>(rows.length(s)));
-    return sums / at::tensor(lengths).to(x.options()).unsqueeze(1);
-  }
-
-  // u_j(z) for every sequence: one call where all chose alike, else one call for each block that
-  // was chosen.
-  Tensor borrow(LayerStack& stack, int64_t t, const Routed& routed, const Tensor& own, bool once,
-                const Tensor& z, const Rows& rows, ForwardContext& context,
-                const SelectedRows* read) const {
-    std::map<int64_t, std::vector<int64_t>> chosen;  // block to sequences
-    for (size_t s = 0; s < routed.choice.size(); ++s)
-      chosen[routed.choice[s]].push_back(static_cast<int64_t>(s));
-    const auto path = [&](int64_t j) {
-      return CallPath{.position = t, .use = Use::borrowed, .block = j};
-    };
-    if (chosen.size() == 1) {
-      const CallPath one = path(chosen.begin()->first);
-      return stack.run({&one, 1}, z, rows, context, read)[0];
-    }
-    // The sequences in the order of their blocks: one split of the rows, one gather of the outputs.
-    const Rows& out_rows = read ? read->rows : rows;
-    std::vector<SelectedRows> in;
-    std::vector<Tensor> in_order, out_order, parts;
-    std::vector<int64_t> lengths;
-    for (const auto& [j, sequences] : chosen) {
-      in.push_back(select_sequences(rows, sequences));
-      in_order.push_back(in.back().index);
-      lengths.push_back(in.back().rows.tokens());
-      out_order.push_back(read ? select_sequences(out_rows, sequences).index : in.back().index);
-    }
-    const RowOrder to_parts(at::cat(in_order, 0));
-    const RowOrder to_outputs = read ? RowOrder(at::cat(out_order, 0)) : to_parts;
-    const std::vector<Tensor> inputs =
-        at::split_with_sizes(PermuteRows::apply(z, to_parts.forward, to_parts.inverse), lengths);
-    size_t i = 0;
-    for (const auto& [j, sequences] : chosen) {
-      const size_t n = i++;
-      if (j == t && once) {
-        parts.push_back(own.index_select(0, out_order[n]));
-        continue;
-      }
-      const CallPath one = path(j);
-      std::optional<SelectedRows> part;
-      if (read) part = select_read(*read, rows, sequences);
-      parts.push_back(
-          stack.run({&one, 1}, inputs[n], in[n].rows, context, part ? &*part : nullptr)[0]);
-    }
-    return PermuteRows::apply(at::cat(parts, 0), to_outputs.inverse,
-                              to_outputs.forward);  // [out, D]
-  }
-
-  // [U, 1] to one factor for each output row.
-  Tensor to_rows(const Tensor& units, const Rows& rows, const SelectedRows* read) const {
-    if (units.size(0) == 1) return units;
-    return units.index_select(0, (read ? read->rows : rows).sequence_of_row());
-  }
-
-  Tensor combine(int64_t t, const Routed& routed, const Tensor& own, const Tensor& borrowed,
-                 const Rows& rows, const SelectedRows* read) const {
-    Tensor factor;  // of the borrowed output: [1, 1] or [out, 1]; undefined: one
-    Tensor other = borrowed;
-    if (router_.gradient != GateGradient::none) {
-      const Tensor choice = at::tensor(routed.choice).to(own.device()).unsqueeze(1);  // [S, 1]
-      const bool batch = router_.pool.unit == Pool::Unit::batch;
-      const Tensor of_unit = batch ? choice.narrow(0, 0, 1) : choice;  // [U, 1]
-      if (router_.gradient == GateGradient::probability) {
-        // z' = a u_t + o (p_j / stop(p_j)) u_j
-        const Tensor p = unit_means(routed.probabilities, rows).gather(1, of_unit);  // [U, 1]
-        factor = to_rows(p / p.detach(), rows, read);
-      } else {
-        // z' = a u_t + o (u_j + (c - stop(c)) (u_j - u_t)), c = sigmoid(s_j - s_t)
-        const Tensor s = unit_means(routed.scores, rows);                        // [U, L]
-        const Tensor c = at::sigmoid(s.gather(1, of_unit) - s.narrow(1, t, 1));  // [U, 1]
-        other = borrowed + to_rows(c - c.detach(), rows, read) * (borrowed - own);
-      }
-    }
-    if (factor.defined()) other = other * factor;
-    if (!blend_.learned) return at::add(own * blend_.own, other, blend_.other);
-    const size_t i = blend_.per_site ? t : 0;
-    const Tensor weights = at::softmax(at::cat({own_weight[i], other_weight[i]}), 0);  // [2]
-    return own * weights[0] + other * weights[1];
+  void record(RoutingRecord& out, int64_t t, const GateScores& gate,
+              const Decision& decision) const {
+    out.count(t, blocks_, blocks_, decision);
+    if (!gate.probabilities.defined()) return;
+    const Tensor p = gate.probabilities.detach();
+    out.add_entropy(t, blocks_, -at::xlogy(p, p).sum().item<double>(), p.size(0));
+    if (out.keeps_probabilities) out.probabilities[t] = p;
   }
 
   RouterSpec router_;
@@ -304,6 +149,16 @@ void attach_gates(const Sentence& sentence, const std::vector<bool>& mixed, cons
   }
 }
 
+// A causal model generates token by token: a vote of later tokens cannot be taken then.
+void warn_of_later_tokens(const Pool& pool, Attachment& attachment) {
+  if (pool.unit == Pool::Unit::prompt) return;
+  const std::string unit = pool.unit == Pool::Unit::batch ? "batch" : "sequence";
+  attachment.warnings.push_back("vote: " + unit +
+                                " lets later tokens choose the blocks of earlier ones, so "
+                                "generated text is not what training "
+                                "saw; vote: prompt is what decoders should have");
+}
+
 }  // namespace
 
 void LayerBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
@@ -319,6 +174,7 @@ void LayerBank::attach(const Sentence& sentence, Sites& sites, Attachment& attac
                       "Correct the list.");
     is_mixed[t] = true;
   }
+  if (causal) warn_of_later_tokens(sentence.router->pool, attachment);
   auto adapter = std::make_shared<MolexAdapter>(sentence, is_mixed, stack.size());
   const ChoiceSource source = sentence.router->source;
   if (source == ChoiceSource::learned || source == ChoiceSource::frozen)
@@ -356,7 +212,8 @@ void LayerBank::attach(const Sentence& sentence, Sites& sites, Attachment& attac
                                    }
                                    return sum;
                                  },
-                                 sentence.evaluate_twice});
+                                 // Of the released code, that of RoBERTa alone.
+                                 sentence.evaluate_twice && !causal});
   }
   stack.adapter = adapter;
 }

@@ -145,6 +145,7 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
   check_choice(sentence.sites, sites, method);
   const std::string up_group = plus == 1 ? "adapter" : "adapter-up";
   if (plus != 1) attachment.groups[up_group].learning_rate_ratio = plus;
+  bool has_bias = false;
   for (LinearGroup* group : sites.groups) {
     const std::vector<Unit> units = selected_units(*group, sentence.sites);
     if (units.empty()) continue;
@@ -176,6 +177,7 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
                   .magnitude = {},
                   .squares = {}};
       int64_t parameters = r * (group->in() + out);
+      has_bias = has_bias || group->bias.defined();
       if (train_bias && group->bias.defined()) {
         entry.bias = group->bias_of(range)->detach().clone();
         parameters += out;
@@ -211,6 +213,9 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
     }
     group->adapter = adapter;
   }
+  if (train_bias && !has_bias)
+    throw UserError(method + ".bias", "is lora_only; no adapted linear has a bias",
+                    "Set it to none.");
 }
 
 }  // namespace molt

@@ -36,6 +36,7 @@ Tensor supervised_rows(const Rows& rows) {
   if (rows.prompt.empty()) return {};
   int64_t count = 0;
   for (int64_t s = 0; s < rows.sequences(); ++s) count += rows.length(s) - rows.prompt[s];
+  if (count == 0) return {};
   const Tensor out = at::empty({count}, at::kLong);
   int64_t* next = out.data_ptr<int64_t>();
   for (int64_t s = 0; s < rows.sequences(); ++s)

@@ -47,8 +47,9 @@ struct ObjectiveConfig : Config {
   void fields(FieldVisitor& v) override;
 };
 
-// The rows of a language task that carry a loss: those after the prompt. [T'] int64; undefined
-// where no sequence has a prompt, which means all.
+// The rows of a language task that carry a loss: those after the prompt. [T'] int64; undefined,
+// which means all, where no sequence has a prompt or none has anything else (a classifier reads
+// prompts alone).
 Tensor supervised_rows(const Rows& rows);
 
 // One objective over the sites of a sentence. Sites that read the same tokens are added and

@@ -1,0 +1,28 @@
+#include "moe/layers/blend.h"
+
+namespace molt {
+
+Tensor pulled(const Tensor& own, const Tensor& borrowed, const GatePull& pull, const Rows& out) {
+  if (pull.kind == GateGradient::none) return borrowed;
+  const Tensor choice = at::tensor(pull.choice).to(own.device()).unsqueeze(1);  // [S, 1]
+  const Tensor of_unit = choice.narrow(0, 0, pull.voters.units());              // [U, 1]
+  if (pull.kind == GateGradient::probability) {
+    // (p_j / stop(p_j)) u_j
+    const Tensor p = pull.voters.means(pull.gate.probabilities).gather(1, of_unit);  // [U, 1]
+    return borrowed * pull.voters.to_rows(p / p.detach(), out);
+  }
+  // u_j + (c - stop(c)) (u_j - u_t), c = sigmoid(s_j - s_t)
+  const Tensor s = pull.voters.means(pull.gate.scores);                                // [U, L]
+  const Tensor c = at::sigmoid(s.gather(1, of_unit) - s.narrow(1, pull.position, 1));  // [U, 1]
+  return borrowed + pull.voters.to_rows(c - c.detach(), out) * (borrowed - own);
+}
+
+Tensor blended(const Tensor& own, const Tensor& borrowed, const Blend& blend,
+               const Tensor& own_weight, const Tensor& other_weight) {
+  if (!blend.learned) return at::add(own * blend.own, borrowed, blend.other);
+  if (blend.raw) return own * own_weight + borrowed * other_weight;
+  const Tensor weights = at::softmax(at::cat({own_weight, other_weight}), 0);  // [2]
+  return own * weights[0] + borrowed * weights[1];
+}
+
+}  // namespace molt

@@ -1,0 +1,42 @@
+// Who decides which block a position borrows, and what they decide: one choice for each unit (a
+// sequence, by all of its tokens or by those of its prompt; or the batch). Legend: T tokens, V
+// tokens that vote, U units, L blocks, D width.
+#pragma once
+
+#include "moe/sentence.h"
+
+namespace molt {
+
+// The tokens that vote. `rows` must outlive it.
+class Voters {
+ public:
+  Voters(const Pool& pool, const Rows& rows);
+
+  // Their rows of an activation: [T, D] to [V, D].
+  Tensor of(const Tensor& z) const { return prompts_ ? z.index_select(0, prompts_->index) : z; }
+  const Rows& rows() const { return prompts_ ? prompts_->rows : all_; }
+
+  int64_t units() const { return batch_ ? 1 : all_.sequences(); }
+  int64_t begin(int64_t unit) const { return batch_ ? 0 : rows().offsets[unit]; }
+  int64_t end(int64_t unit) const { return batch_ ? rows().tokens() : rows().offsets[unit + 1]; }
+  // Means over the voters of each unit: [V, C] to [U, C].
+  Tensor means(const Tensor& x) const;
+  // [U, 1] to one factor for each of `out` rows, whose sequences are the same: [out, 1] or [1, 1].
+  Tensor to_rows(const Tensor& units, const Rows& out) const;
+
+ private:
+  const Rows& all_;
+  bool batch_;
+  std::optional<SelectedRows> prompts_;  // none: every token votes
+};
+
+// What a gate says of the voters; undefined for controls without one.
+struct GateScores {
+  Tensor scores, probabilities;  // [V, L]
+};
+
+// One block for each unit, on the host: the one synchronisation of a mixed position.
+Decision decide(const RouterSpec& router, int64_t position, int64_t blocks, const GateScores& gate,
+                const Voters& voters, const ForwardContext& context);
+
+}  // namespace molt

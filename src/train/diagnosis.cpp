@@ -1,0 +1,53 @@
+#include "train/diagnosis.h"
+
+#include <cmath>
+
+namespace molt {
+namespace {
+
+bool is_finite(const Tensor& t) {
+  return t.isfinite().all().item<bool>();
+}
+
+// In the order of a forward pass.
+std::string first_router(Session& session, const RoutingRecord& record) {
+  for (const LinearGroup* group : session.model->sites().groups)
+    for (const Member& member : group->members()) {
+      const auto found = record.experts.find(member.name);
+      if (found != record.experts.end() && !std::isfinite(found->second.entropy))
+        return "the router of " + member.name;
+    }
+  return "";
+}
+
+}  // namespace
+
+std::string first_not_finite(Session& session, const StepBatches& batches, RandomKey seed,
+                             int64_t step, Reducer& reducer) {
+  const at::NoGradGuard no_grad;
+  LayerStack& stack = *session.model->sites().stack;
+  for (const MicroBatch& batch : batches) {
+    ForwardContext context(Phase::train, seed, step, reducer);
+    context.measures = session.attachment->measures;
+    context.measures.clear();
+    RoutingRecord record;
+    context.record = &record;
+    std::vector<Tensor> states;
+    stack.hidden_states = &states;
+    const Tensor logits =
+        session.model->logits(pack_examples(session, session.train.examples, batch), context);
+    stack.hidden_states = nullptr;
+    // A router reads what the block before it wrote: the first of the two is the cause.
+    for (size_t n = 0; n < states.size(); ++n) {
+      if (is_finite(states[n])) continue;
+      const std::string router = n > 0 ? first_router(session, record) : "";
+      if (!router.empty()) return router;
+      return n == 0 ? "the embeddings" : "the output of block " + std::to_string(n - 1);
+    }
+    if (const std::string router = first_router(session, record); !router.empty()) return router;
+    if (!is_finite(logits)) return "the head's logits";
+  }
+  return "";
+}
+
+}  // namespace molt
