@@ -5,10 +5,12 @@ step, peak resident memory and versions. Settings are molt's: rank 8, alpha 16, 
 AdamW 5e-4, clipping at 1, the model's own dropout.
 """
 import argparse
-import json
+import pathlib
 import random
-import resource
-import time
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import timed_steps  # noqa: E402
 
 
 def main():
@@ -23,7 +25,6 @@ def main():
 
     import peft
     import torch
-    import transformers
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     torch.set_num_threads(args.threads)
@@ -39,7 +40,6 @@ def main():
     examples = [(r[1], r[2], names[r[3]]) for r in rows]
     random.shuffle(examples)
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=5e-4, weight_decay=0.0)
 
     encoded = []
     for step in range(args.steps):
@@ -48,27 +48,7 @@ def main():
                              max_length=args.max_length, padding="longest", return_tensors="pt")
         features["labels"] = torch.tensor([b[2] for b in batch])
         encoded.append(features)
-    times, tokens, padded = [], [], []
-    for features in encoded:
-        start = time.perf_counter()
-        loss = model(**features).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        times.append(time.perf_counter() - start)
-        tokens.append(int(features["attention_mask"].sum()))
-        padded.append(features["attention_mask"].numel())
-    seconds = sum(times[2:])  # as molt: without the first two steps
-    print(json.dumps({
-        "tokens_per_second": sum(tokens[2:]) / seconds,
-        "step_ms": 1000 * seconds / (len(times) - 2),
-        "full": sum(tokens) / sum(padded),
-        "peak_memory_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "trainable": sum(p.numel() for p in parameters),
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__,
-                     "peft": peft.__version__},
-    }))
+    timed_steps.train(encoded, lambda features: model(**features).loss, parameters, 5e-4)
 
 
 if __name__ == "__main__":

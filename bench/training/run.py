@@ -7,17 +7,16 @@ Needs: a Python with torch, transformers and peft for the other side. Both sides
 query and value, the model's own dropout, two threads. Tokens are real ones: padding does not count.
 """
 import argparse
-import datetime
-import json
-import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import side_by_side as sides  # noqa: E402
+
 EQUAL_LENGTH = 64
 
 
@@ -34,39 +33,20 @@ def equal_lengths(model, source, target, python):
         "        kept.append(line)\n"
         "open(sys.argv[3], 'w', encoding='utf8').write('\\n'.join(kept) + '\\n')\n")
     subprocess.run([python, "-c", script, model, str(source), str(target)], check=True,
-                   env=quiet(), stderr=subprocess.DEVNULL)
-
-
-def quiet():
-    return {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+                   env=sides.quiet(), stderr=subprocess.DEVNULL)
 
 
 def run_molt(args, data, length, method, folder):
-    subprocess.run(
-        [args.molt, "train", method, "rte", f"model.path={args.model}", f"task.data={data}",
-         f"task.max_length={length}", f"train.steps={args.steps}", "train.evaluate_every=1000000",
-         "train.save_every=1000000", "train.learning_rate=5e-4", "train.batch_size=16",
-         f"threads={args.threads}", "--output", str(folder), "--overwrite"],
-        check=True, stdout=subprocess.DEVNULL)
-    result = json.loads((folder / "result.json").read_text())
-    return {"tokens_per_second": result["tokens_per_second"],
-            "peak_memory_bytes": result["peak_memory_bytes"]}
+    return sides.run_molt(args.molt, [
+        method, "rte", f"model.path={args.model}", f"task.data={data}", f"task.max_length={length}",
+        f"train.steps={args.steps}", "train.evaluate_every=1000000", "train.save_every=1000000",
+        "train.learning_rate=5e-4", "train.batch_size=16", f"threads={args.threads}"], folder)
 
 
 def run_peer(args, data, length):
-    out = subprocess.run(
-        [args.peer_python, str(HERE / "peer.py"), "--model", args.model, "--train",
-         str(data / "train.tsv"), "--steps", str(args.steps), "--max-length", str(length),
-         "--threads", str(args.threads)],
-        check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=quiet(), text=True)
-    return json.loads(out.stdout.strip().split("\n")[-1])
-
-
-def processor():
-    for line in open("/proc/cpuinfo", encoding="utf8"):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+    return sides.run_peer(args.peer_python, HERE / "peer.py", [
+        "--model", args.model, "--train", data / "train.tsv", "--steps", args.steps,
+        "--max-length", length, "--threads", args.threads])
 
 
 def main():
@@ -95,39 +75,22 @@ def main():
             "molt lora, equal": lambda: run_molt(args, equal, EQUAL_LENGTH, "lora", scratch / "run"),
             "peft lora, equal": lambda: run_peer(args, equal, EQUAL_LENGTH),
         }
-        rows = {key: [] for key in jobs}
-        for round_number in range(args.rounds):
-            for key, job in jobs.items():
-                rows[key].append(job())
-                print(f"round {round_number + 1}: {key}: {rows[key][-1]['tokens_per_second']:.0f} tokens/s",
-                      flush=True)
+        rows = sides.alternate(jobs, args.rounds)
 
-    def middle(key, field="tokens_per_second"):
-        return statistics.median(row[field] for row in rows[key])
+    def memory(job):
+        return statistics.median(row["peak_memory_bytes"] for row in rows[job])
 
-    def ratios(a, b):
-        return [x["tokens_per_second"] / y["tokens_per_second"] for x, y in zip(rows[a], rows[b])]
-
-    lines = [f"## {datetime.date.today()}: {processor()}, {args.threads} threads", "",
+    lines = [sides.heading(args.threads), "",
              f"{args.rounds} rounds of {args.steps} steps, alternating; median (all rounds). "
-             f"{json.dumps(rows['peft lora, natural'][0]['versions'])}", "",
-             "| job | real tokens/s | peak memory, MB |", "|---|---|---|"]
-    for key in jobs:
-        every = ", ".join(f"{row['tokens_per_second']:.0f}" for row in rows[key])
-        lines.append(f"| {key} | {middle(key):.0f} ({every}) | {middle(key, 'peak_memory_bytes') / 1e6:.0f} |")
-    lines.append("")
+             f"{sides.versions(rows)}.", "",
+             *sides.table(rows), ""]
     for title, a, b in (("natural lengths, molt over peft", "molt lora, natural", "peft lora, natural"),
                         ("equal lengths, molt over peft", "molt lora, equal", "peft lora, equal"),
                         ("step time of MoLEx over LoRA", "molt lora, natural", "molt molex, natural")):
-        values = ratios(a, b)
-        lines.append(f"- {title}: {statistics.median(values):.2f} (rounds {', '.join(f'{v:.2f}' for v in values)})")
-    memory = middle("molt lora, natural", "peak_memory_bytes") / middle("peft lora, natural", "peak_memory_bytes")
-    lines.append(f"- peak memory, molt over peft: {memory:.2f}")
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if args.output:
-        with open(args.output, "a", encoding="utf8") as file:
-            file.write("\n" + text)
+        lines.append(sides.ratio_line(title, sides.ratios(rows, "tokens_per_second", a, b)))
+    peak = memory("molt lora, natural") / memory("peft lora, natural")
+    lines.append(f"- peak memory, molt over peft: {peak:.2f}")
+    sides.publish(lines, args.output)
 
 
 if __name__ == "__main__":
