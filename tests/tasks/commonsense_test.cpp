@@ -1,6 +1,7 @@
 #include <map>
 
 #include "support/tiny_tokenizer.h"
+#include "tasks/flow_options.h"
 #include "tasks/open_task.h"
 #include "tasks/token_text.h"
 
@@ -49,7 +50,7 @@ class Commonsense : public ::testing::Test {
                              const std::string& options = "{}",
                              const std::string& ending = "jsonl") {
     for (const char* split : {"train.", "test."}) write_text(folder_ / (split + ending), text);
-    return open_task(name, "data: '" + folder_.path().string() + "'\n" + options);
+    return open_task(name, "data: '" + folder_.path().string() + "'\n" + option_lines(options));
   }
   Tokenizer tokenizer(TokenizerStyle style = TokenizerStyle::llama) {
     write_tiny_tokenizer(folder_ / "model", style);

@@ -1,4 +1,5 @@
 #include "support/tiny_tokenizer.h"
+#include "tasks/flow_options.h"
 #include "tasks/open_task.h"
 #include "tasks/token_text.h"
 
@@ -10,7 +11,8 @@ class Instruct : public ::testing::Test {
   std::unique_ptr<Task> open(const std::string& text, const std::string& options = "{}",
                              const std::string& file = "train.jsonl") {
     write_text(folder_ / file, text);
-    return open_task("instruct", "data: '" + (folder_ / file).string() + "'\n" + options);
+    return open_task("instruct",
+                     "data: '" + (folder_ / file).string() + "'\n" + option_lines(options));
   }
 
   // What is learnt stands between brackets; $: the end token follows.

@@ -1,4 +1,5 @@
 #include "support/tiny_tokenizer.h"
+#include "tasks/flow_options.h"
 #include "tasks/language_task.h"
 #include "tasks/open_task.h"
 
@@ -12,7 +13,7 @@ class Lm : public ::testing::Test {
     write_text(folder_.path() / "train.txt", text);
     write_tiny_tokenizer(folder_.path() / "model", style);
     tokenizer_.emplace(Tokenizer::load(folder_.path() / "model"));
-    return open_task("lm", "data: '" + folder_.path().string() + "'\n" + options);
+    return open_task("lm", "data: '" + folder_.path().string() + "'\n" + option_lines(options));
   }
 
   // The chunks as text, unsupervised tokens as capitals; $ is the end token, ^ the begin token.

@@ -16,11 +16,17 @@ class TaskChoices final : public ChoiceTable {
 
 struct TrainKeys : Config {
   int64_t epochs = 0, batch_size = 0;
-  double learning_rate = 0;
+  double learning_rate = 0, warmup = 0, weight_decay = 0, epsilon = 0, label_smoothing = 0;
+  std::optional<double> clip;
   void fields(FieldVisitor& v) override {
     v.field("epochs", epochs, "");
     v.field("batch_size", batch_size, "");
     v.field("learning_rate", learning_rate, "");
+    v.field("warmup", warmup, "");
+    v.field("weight_decay", weight_decay, "");
+    v.field("epsilon", epsilon, "");
+    v.field("label_smoothing", label_smoothing, "");
+    v.field("clip", clip, "");
   }
 };
 
@@ -36,9 +42,9 @@ struct Layer : Config {
 
 TEST(TaskRecipes, EachIsCalledAfterItsTaskAndSetsKnownKeys) {
   for (const std::string name :
-       {"arc-challenge", "arc-easy", "boolq", "classify", "cola", "hellaswag", "instruct", "lm",
-        "mnli", "mrpc", "openbookqa", "piqa", "qnli", "qqp", "rte", "siqa", "sst2", "stsb",
-        "winogrande", "wnli"}) {
+       {"arc-challenge", "arc-easy", "boolq", "classify", "cola",       "e2e",        "hellaswag",
+        "instruct",      "lm",       "mnli",  "mrpc",     "openbookqa", "piqa",       "qnli",
+        "qqp",           "rte",      "siqa",  "sst2",     "stsb",       "winogrande", "wnli"}) {
     SCOPED_TRACE(name);
     Layer layer;
     ConfigLayers layers;

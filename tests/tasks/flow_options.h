@@ -1,0 +1,19 @@
+// Options as a test writes them, "{a: 1, b: x}", as lines below others.
+#pragma once
+
+#include <string>
+
+namespace molt::test {
+
+inline std::string option_lines(const std::string& flow) {
+  if (!flow.starts_with('{')) return flow;
+  std::string out;
+  for (size_t i = 1; i + 1 < flow.size(); ++i) {
+    const bool separates = flow.compare(i, 2, ", ") == 0;
+    out += separates ? '\n' : flow[i];
+    i += separates;
+  }
+  return out;
+}
+
+}  // namespace molt::test
