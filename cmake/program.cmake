@@ -1,4 +1,5 @@
-# The program: build/molt. It finds its libtorch by rpath; an installed tree does too.
+# The program: build/molt. It finds its libtorch by rpath; an installed tree does too (by name: CMake leaves
+# out what lies below the source folder, as .venv does).
 set_source_files_properties(${CMAKE_SOURCE_DIR}/src/cli/program.cpp PROPERTIES
                             COMPILE_DEFINITIONS MOLT_VERSION="${PROJECT_VERSION}")
 set_source_files_properties(${CMAKE_SOURCE_DIR}/src/cli/recipes.cpp PROPERTIES
@@ -9,7 +10,7 @@ if(TCMALLOC_LIBRARY AND NOT MOLT_SANITIZE)
   target_link_libraries(molt PRIVATE ${TCMALLOC_LIBRARY})
 endif()
 set_target_properties(molt PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
-                                      INSTALL_RPATH_USE_LINK_PATH TRUE)
+                                      INSTALL_RPATH "${torch_root}/lib")
 install(TARGETS molt RUNTIME DESTINATION bin)
 install(DIRECTORY recipes DESTINATION share/molt)
 install(FILES LICENSE NOTICE README.md DESTINATION share/molt)

@@ -63,8 +63,9 @@ Tensor total_loss(Attached& run, ForwardContext& c, const std::vector<int64_t>& 
   return auxiliary.defined() ? task + auxiliary : task;
 }
 
-// The losses of some steps of Adam, computed by its definition.
-std::vector<double> train(Attached& run, int steps) {
+// The losses of some steps of Adam, computed by its definition; no more once the loss is below
+// `enough` of the first.
+std::vector<double> train(Attached& run, int steps, double enough = 0) {
   Trainables& t = run.trainables();
   const Tensor first = at::zeros_like(t.values), second = at::zeros_like(t.values);
   std::vector<double> losses;
@@ -74,6 +75,7 @@ std::vector<double> train(Attached& run, int steps) {
     const Tensor loss = total_loss(run, c, sixteen());
     loss.backward();
     losses.push_back(loss.item<double>());
+    if (losses.back() < enough * losses.front()) break;
     const at::NoGradGuard no_grad;
     first.mul_(0.9).add_(t.gradients, 0.1);
     second.mul_(0.99).addcmul_(t.gradients, t.gradients, 0.01);
@@ -225,8 +227,8 @@ TEST_P(Conformance, TheLossFallsOnSixteenExamples) {
     SCOPED_TRACE(one.name);
     Attached run = one.attached();
     // A causal head reads one token of a random model: what trains little else needs longer.
-    const auto losses = train(run, run.model->config().decoder ? 90 : 30);
-    EXPECT_LT(*std::min_element(losses.end() - 5, losses.end()), 0.9 * losses.front());
+    const auto losses = train(run, run.model->config().decoder ? 90 : 30, 0.9);
+    EXPECT_LT(losses.back(), 0.9 * losses.front());
   }
 }
 

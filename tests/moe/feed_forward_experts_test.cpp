@@ -235,7 +235,7 @@ TEST(ZLoss, IsTheMeanSquareOfTheLogOfTheSum) {
   Routed routed;
   routed.logits = at::tensor({0.0, 0.0, std::log(3.0), 0.0}).view({2, 2});
   const double expected = (std::pow(std::log(2), 2) + std::pow(std::log(4), 2)) / 2;
-  EXPECT_NEAR(z->formula(z->measure(routed), 2).item<double>(), expected, 1e-12);
+  EXPECT_NEAR(z->formula(z->measure(routed, {rows_of({2}), {}, 1}), 2).item<double>(), expected, 1e-12);
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ struct Fixture {
                          "selection");
     const auto load =
         objectives().get("load", "test", "loss").make(*objective_choices().make("load"));
-    const Tensor loss = load->formula(load->measure(routed), experts);
+    const Rows rows = rows_of({leaf.size(0)});
+    const Tensor loss = load->formula(load->measure(routed, {rows, {}, 1}), experts);
     tensors.expect_near(loss.item<double>(),
                         golden.json.at("scalars").at("balance_loss").get<double>(),
                         tolerance("loss_abs"), "balance loss");
