@@ -105,6 +105,16 @@ Tensor DecoderModel::logits(const PackedBatch& batch, ForwardContext& context) {
   return through_head(head_input(batch, context, &last));  // [S, C]
 }
 
+Tensor DecoderModel::next_logits(const PackedBatch& batch, ForwardContext& context) {
+  MOLT_CHECK(head_ == HeadKind::language, "the next token of a model without a language head");
+  std::vector<int64_t> last;
+  for (int64_t s = 0; s < batch.rows.sequences(); ++s)
+    last.push_back(batch.rows.offsets[s + 1] - 1);
+  const SelectedRows read = select_rows(batch.rows, last);
+  return through_head(
+      final_norm(stack_.forward(embed(batch, context), batch.rows, context, &read)));  // [S, V]
+}
+
 Tensor DecoderModel::last_hidden_state(const PackedBatch& batch, ForwardContext& context) {
   const Tensor z = head_input(batch, context, nullptr);  // [T, D]
   if (stack_.hidden_states) stack_.hidden_states->back() = z.detach();

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "models/model.h"
-#include "nn/attention.h"
+#include "nn/decode_state.h"
 
 namespace molt {
 
@@ -14,6 +14,8 @@ class DecoderModel : public Model {
   int64_t labels() const override { return outputs_; }
   Tensor logits(const PackedBatch& batch, ForwardContext& context) override;
   Tensor last_hidden_state(const PackedBatch& batch, ForwardContext& context) override;
+  // Of a language model, for the token behind each sequence alone: [S, vocabulary].
+  Tensor next_logits(const PackedBatch& batch, ForwardContext& context);
   Tensor pooled(const Tensor&, const Rows&) override { return {}; }
   bool is_language_model() const override { return head_ == HeadKind::language; }
   Tensor head_input(const PackedBatch& batch, ForwardContext& context,

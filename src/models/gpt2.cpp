@@ -65,11 +65,9 @@ class Gpt2Block final : public Block {
       residual = z.index_select(0, call.read->index);  // [read, D]
       const Tensor query =
           attention.forward(x.index_select(0, call.read->index), read, kQuery);  // [read, D]
-      mixed = packed_attention(query, attention.forward(x, call, kKeyValue), read_rows, call.rows,
-                               shape_, mask);
+      mixed = attend(query, attention.forward(x, call, kKeyValue), read_rows, call, shape_, mask);
     } else {
-      mixed = packed_attention(Tensor(), attention.forward(x, call), call.rows, call.rows, shape_,
-                               mask);
+      mixed = attend(Tensor(), attention.forward(x, call), call.rows, call, shape_, mask);
     }
     const Tensor attended =
         attention_end.add(attention_output.forward(mixed, read), residual, read);  // [read, D]

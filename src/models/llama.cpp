@@ -84,13 +84,13 @@ class LlamaBlock final : public Block {
       residual = z.index_select(0, call.read->index);  // [read, D]
       const Tensor query = attention.forward(x.index_select(0, call.read->index), read, kQuery);
       const Tensor key_value = attention.forward(x, call, kKeyValue);  // [T, 2 G d]
-      mixed = packed_attention(turned(query, true, false, read_rows, call.rows),
-                               turned(key_value, false, true, call.rows, call.rows), read_rows,
-                               call.rows, shape_, mask);
+      mixed = attend(turned(query, true, false, read_rows, call.rows),
+                     turned(key_value, false, true, call.rows, call.rows), read_rows, call, shape_,
+                     mask);
     } else {
       const Tensor fused = attention.forward(x, call);  // [T, (H + 2 G) d]
-      mixed = packed_attention(Tensor(), turned(fused, true, true, call.rows, call.rows), call.rows,
-                               call.rows, shape_, mask);
+      mixed = attend(Tensor(), turned(fused, true, true, call.rows, call.rows), call.rows, call,
+                     shape_, mask);
     }
     Tensor out = attention_output.forward(mixed, read);  // [read, D]
     const bool after = norms.size() == 4;

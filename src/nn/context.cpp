@@ -54,6 +54,15 @@ void ForwardContext::stand(const std::string& router, const CallPath& path, Deci
   decisions_[std::make_pair(router, path)] = std::move(decision);
 }
 
+void ForwardContext::keep_sequences(const std::vector<int64_t>& sequences) {
+  for (auto& [key, decision] : decisions_) {
+    if (decision.choice.size() == 1) continue;  // one for all
+    std::vector<int64_t> kept;
+    for (const int64_t s : sequences) kept.push_back(decision.choice.at(s));
+    decision.choice = std::move(kept);
+  }
+}
+
 DropoutMask ForwardContext::mask(double probability, std::string_view site, const CallPath& path,
                                  std::string_view purpose, const Rows& rows) const {
   if (phase != Phase::train || probability == 0) return {};

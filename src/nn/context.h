@@ -74,6 +74,8 @@ struct RoutingRecord {
   void add_entropy(int64_t position, int64_t positions, double sum, int64_t tokens);
 };
 
+class DecodeState;  // nn/decode_state.h
+
 class ForwardContext {
  public:
   ForwardContext(Phase phase, RandomKey seed, int64_t step, Reducer& reducer)
@@ -85,12 +87,15 @@ class ForwardContext {
   Reducer& reducer;
   MeasureTable measures;
   RoutingRecord* record = nullptr;  // null when nobody looks
+  DecodeState* decode = nullptr;    // null unless texts grow token by token
 
   // The decision that stands for this router and path, else a new one, which then stands.
   const Decision& route(const std::string& router, const CallPath& path,
                         const std::function<Decision()>& make);
   // Lets a decision stand before the forward pass: forced routing, frozen votes.
   void stand(const std::string& router, const CallPath& path, Decision decision);
+  // From now on the sequences are those of the given old numbers: standing decisions follow them.
+  void keep_sequences(const std::vector<int64_t>& sequences);
 
   // The mask of a dropout at `site` for `purpose`; inactive outside training.
   DropoutMask mask(double probability, std::string_view site, const CallPath& path,

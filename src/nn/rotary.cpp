@@ -156,6 +156,8 @@ Tensor Rotary::forward(const Tensor& x, int64_t heads, const Rows& rows, const R
   for (int64_t s = 0; s < whole.sequences(); ++s) longest = std::max(longest, whole.length(s));
   Tensor cosine, sine;  // [T, d / 2]
   const Tensor token = rows.token.to(at::kCPU);
+  // A text that grows token by token stands further than its new rows are long.
+  if (token.numel() > 0) longest = std::max(longest, token.max().item<int64_t>() + 1);
   if (settings_.kind == RotarySettings::Kind::dynamic && longest > settings_.positions) {
     std::vector<Tensor> cosines, sines;
     for (int64_t s = 0; s < rows.sequences(); ++s) {

@@ -11,10 +11,22 @@ namespace {
 
 // The kinds that a test of this tree checks.
 const std::set<std::string>& checked_kinds() {
-  static const std::set<std::string> kinds = {
-      "bpe_training", "ffn_experts", "initialisation", "llama_training", "lora_expert_linear",
-      "metrics",      "minilm",      "model",          "molex",          "optimisation",
-      "peft_adapter", "router",      "tokenizer"};
+  static const std::set<std::string> kinds = {"bpe_training",
+                                              "decoding",
+                                              "ffn_experts",
+                                              "initialisation",
+                                              "llama_training",
+                                              "logits_processors",
+                                              "lora_expert_linear",
+                                              "metrics",
+                                              "minilm",
+                                              "model",
+                                              "molex",
+                                              "molex_decoding",
+                                              "optimisation",
+                                              "peft_adapter",
+                                              "router",
+                                              "tokenizer"};
   return kinds;
 }
 

@@ -47,7 +47,7 @@ class HandMadeLinear {
   }
   ForwardContext context(Phase phase = Phase::evaluate, int64_t step = 0) {
     ForwardContext out(phase, 7, step, alone_);
-    out.measures = attachment->measures;
+    if (attachment) out.measures = attachment->measures;
     return out;
   }
   Tensor forward(const Tensor& x, ForwardContext& context) {

@@ -70,9 +70,10 @@ inline Tensor draw(at::IntArrayRef shape, double deviation, const std::string& n
 }
 
 inline std::unique_ptr<Model> tiny_model(const ModelConfig& config,
-                                         at::TensorOptions options = at::kFloat) {
+                                         at::TensorOptions options = at::kFloat,
+                                         std::optional<HeadKind> head = {}) {
   const at::NoGradGuard no_grad;
-  auto model = make_model(config, head_of(config), 2, options);
+  auto model = make_model(config, head.value_or(head_of(config)), 2, options);
   for (const WeightSlot& slot : model->sites().weights) {
     const Tensor view = slot.view();
     view.copy_(draw(view.sizes(), slot.kind == WeightKind::matrix ? 0.25 : 0.3, slot.name));

@@ -9,6 +9,7 @@
 #include "moe/layers/borrow.h"
 #include "moe/loss/balance.h"
 #include "moe/score/score.h"
+#include "nn/decode_state.h"
 
 namespace molt {
 namespace {
@@ -46,9 +47,42 @@ class MolexAdapter final : public StackAdapter {
 
  private:
   Tensor mix(const MixedPosition& here, const Voters& voters) {
-    const int64_t t = here.position;
     const GateScores gate = score(here, voters);
+    DecodeState* state = here.context.decode;
+    const bool averages = state != nullptr && state->averages();
+    if (averages) vote_again(here, gate, voters);
     const std::vector<int64_t> choice = route(here, gate, voters);  // [S]
+    if (!averages) return mix(here, gate, voters, choice);
+    const CallPath own{.position = here.position, .block = here.position};
+    std::vector<CallPath> others;
+    for (const int64_t j : choice)
+      others.push_back({.position = here.position, .use = Use::borrowed, .block = j});
+    for (const CallPath& other : others) state->copy(own, other);
+    const Tensor mixed = mix(here, gate, voters, choice);  // [out, D]
+    const auto [a, o] = weights(here.position);
+    state->average(own, others, a, o);
+    return mixed;
+  }
+
+  // Compatibility: the tokens of each step of decoding vote anew.
+  void vote_again(const MixedPosition& here, const GateScores& gate, const Voters& voters) const {
+    const int64_t t = here.position;
+    here.context.stand(kRouter, {.position = t, .block = t},
+                       decide(router_, t, blocks_, gate, voters, here.context));
+  }
+
+  // What own and borrowed output are multiplied by at a position.
+  std::pair<double, double> weights(int64_t position) const {
+    if (!blend_.learned) return {blend_.own, blend_.other};
+    const size_t i = blend_.per_site ? position : 0;
+    const Tensor two = at::cat({own_weight[i], other_weight[i]}).detach();
+    const Tensor used = (blend_.raw ? two : at::softmax(two, 0)).to(at::kCPU, at::kDouble);
+    return {used[0].item<double>(), used[1].item<double>()};
+  }
+
+  Tensor mix(const MixedPosition& here, const GateScores& gate, const Voters& voters,
+             const std::vector<int64_t>& choice) {
+    const int64_t t = here.position;
     const CallPath own_path{.position = t, .block = t};
     const Tensor own =
         here.stack.run({&own_path, 1}, here.z, here.rows, here.context, here.read)[0];  // [out, D]

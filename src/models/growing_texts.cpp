@@ -1,0 +1,70 @@
+#include "models/growing_texts.h"
+
+namespace molt {
+namespace {
+
+bool keys_stand(const DecoderConfig& config, int64_t longest) {
+  return config.rotary.kind != RotarySettings::Kind::dynamic || longest <= config.rotary.positions;
+}
+
+}  // namespace
+
+GrowingTexts::GrowingTexts(DecoderModel& model, ForwardContext& context, Decoding decoding,
+                           int64_t longest)
+    : model_(model),
+      context_(context),
+      is_cached_(decoding != Decoding::recompute && keys_stand(*model.config().decoder, longest)),
+      state_(decoding == Decoding::averaged) {
+  MOLT_CHECK(is_cached_ || decoding != Decoding::averaged, "keys that change have no mean");
+  MOLT_CHECK(context.phase == Phase::evaluate && context.decode == nullptr, "a used context");
+  if (is_cached_) context_.decode = &state_;
+}
+
+GrowingTexts::~GrowingTexts() {
+  context_.decode = nullptr;
+}
+
+Tensor GrowingTexts::start(const std::vector<std::vector<int32_t>>& prompts) {
+  MOLT_CHECK(texts_.empty(), "started twice");
+  for (const auto& ids : prompts) texts_.push_back({ids, static_cast<int64_t>(ids.size())});
+  return run(0);
+}
+
+Tensor GrowingTexts::step(const std::vector<int64_t>& parents, const std::vector<int32_t>& tokens) {
+  MOLT_CHECK(parents.size() == tokens.size() && !parents.empty(), "a token for each text");
+  std::vector<Text> grown;
+  for (size_t i = 0; i < parents.size(); ++i) {
+    grown.push_back(texts_.at(parents[i]));
+    grown.back().ids.push_back(tokens[i]);
+  }
+  texts_ = std::move(grown);
+  context_.keep_sequences(parents);
+  if (is_cached_) state_.keep(parents);
+  return run(is_cached_ ? 1 : 0);
+}
+
+Tensor GrowingTexts::run(int64_t last_tokens) {
+  const at::NoGradGuard no_grad;
+  std::vector<SequenceView> views;
+  std::vector<int64_t> firsts;  // token number of each row's sequence start
+  for (int64_t s = 0; s < size(); ++s) {
+    const auto length = static_cast<int64_t>(texts_[s].ids.size());
+    const int64_t first = last_tokens > 0 ? length - last_tokens : 0;
+    firsts.push_back(first);
+    views.push_back({.ids = texts_[s].ids.data() + first,
+                     .type_ids = nullptr,
+                     .length = length - first,
+                     .example = s,
+                     .prompt = last_tokens > 0 ? 0 : texts_[s].prompt});
+  }
+  PackedBatch batch = pack(views, model_.sites().weights.front().storage->device());
+  if (last_tokens > 0) {
+    batch.positions = batch.positions + at::tensor(firsts, at::kLong)
+                                            .index_select(0, batch.rows.sequence_of_row().cpu())
+                                            .to(batch.positions.device());
+    batch.rows.token = batch.positions;
+  }
+  return model_.next_logits(batch, context_).to(at::kCPU, at::kFloat).contiguous();  // [S, V]
+}
+
+}  // namespace molt

@@ -1,0 +1,116 @@
+// Every registered method on every decoder: logits of texts that grow token by token beside a cache
+// are those of one forward pass over the whole texts.
+#include "models/growing_texts.h"
+#include "support/tiny_model.h"
+
+namespace molt::test {
+namespace {
+
+using Texts = std::vector<std::vector<int32_t>>;
+
+const Texts kWhole = {{5, 6, 7, 20, 21, 22, 23, 24, 25},
+                      {9, 30, 31, 32, 33, 34, 35},
+                      {4, 8, 15, 16, 23, 3, 11, 12, 13, 14, 17}};
+const std::vector<int64_t> kPrompts = {3, 1, 5};  // tokens at the start of each
+constexpr int64_t kSteps = 6;
+
+struct Case {
+  std::string name, method, yaml;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> out;
+  for (const std::string& method : methods().names()) out.push_back({method, method, ""});
+  for (const std::string& inner : inner_method_choices().names())
+    out.push_back({"molex over " + inner, "molex", "over: {name: " + inner + "}\n"});
+  out.push_back({"molex over nothing", "molex", "over: null\n"});
+  out.push_back({"molex, all options", "molex",
+                 "gate: {kind: cosine, projection: 4, sharing: per_layer, gradient: probability}\n"
+                 "alpha: {kind: learned}\nreduce: mean\n"});
+  out.push_back({"lora everywhere", "lora", "targets: [all-linear]\n"});
+  return out;
+}
+
+// A model that writes, with a method that has left its zero start.
+struct Writer {
+  Writer(const std::string& type, const Case& one, at::ScalarType kind)
+      : model(tiny_model(tiny_config(type, 3), kind, HeadKind::language)),
+        attachment(attach_method(model->sites(), one.method, one.yaml, {}, true)) {
+    perturb(attachment->trainables);
+  }
+  ForwardContext context() {
+    ForwardContext out(Phase::evaluate, 7, 0, alone);
+    out.measures = attachment->measures;
+    return out;
+  }
+  Tensor whole(ForwardContext& c) {
+    const at::NoGradGuard no_grad;
+    PackedBatch batch = pack_texts(kWhole);
+    batch.rows.prompt = kPrompts;
+    return model->logits(batch, c);  // [T, V]
+  }
+  // Behind the prompts, then behind each further token: [S, V] each.
+  std::vector<Tensor> grown(ForwardContext& c) {
+    Texts prompts;
+    std::vector<int64_t> all;
+    for (size_t i = 0; i < kWhole.size(); ++i) {
+      prompts.push_back({kWhole[i].begin(), kWhole[i].begin() + kPrompts[i]});
+      all.push_back(static_cast<int64_t>(i));
+    }
+    GrowingTexts texts(dynamic_cast<DecoderModel&>(*model), c, Decoding::cached, 24);
+    std::vector<Tensor> out = {texts.start(prompts)};
+    for (int64_t n = 0; n < kSteps; ++n) {
+      std::vector<int32_t> next;
+      for (size_t i = 0; i < kWhole.size(); ++i)
+        next.push_back(kWhole[i][static_cast<size_t>(kPrompts[i] + n)]);
+      out.push_back(texts.step(all, next));
+    }
+    return out;
+  }
+
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Attachment> attachment;
+  Reducer alone;
+};
+
+class CachedDecoding : public testing::TestWithParam<std::string> {};
+
+std::vector<std::string> decoders() {
+  std::vector<std::string> out;
+  for (const std::string& type : supported_model_types())
+    if (tiny_config(type).decoder) out.push_back(type);
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryMethod, CachedDecoding, testing::ValuesIn(decoders()),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(CachedDecoding, LogitsAreThoseOfTheFullForwardPass) {
+  const Rows rows = pack_texts(kWhole).rows;
+  const auto expect_close = [&](const std::vector<Tensor>& steps, const Tensor& expected,
+                                double tolerance) {
+    for (int64_t n = 0; n <= kSteps; ++n)
+      for (int64_t i = 0; i < rows.sequences(); ++i)
+        EXPECT_CLOSE(steps[static_cast<size_t>(n)][i],
+                     expected[rows.offsets[i] + kPrompts[i] - 1 + n], tolerance)
+            << "text " << i << ", step " << n;
+  };
+  for (const Case& one : cases()) {
+    SCOPED_TRACE(one.name);
+    std::vector<Tensor> whole;
+    for (const at::ScalarType kind : {at::kDouble, at::kFloat}) {
+      SCOPED_TRACE(toString(kind));
+      Writer run(GetParam(), one, kind);
+      ForwardContext growing = run.context(), full = run.context();
+      const std::vector<Tensor> steps = run.grown(growing);
+      whole.push_back(run.whole(full));
+      // A router that is steep at a token enlarges float rounding: then the full pass itself is
+      // that far from the exact one.
+      const double rounding = largest_difference(whole.back(), whole.front());
+      expect_close(steps, whole.back(), kind == at::kDouble ? 1e-5 : std::max(1e-4, 4 * rounding));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace molt::test
