@@ -71,7 +71,8 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
 
   SessionOptions session{.train_data = false,
                          .evaluation_data = options.evaluation_data,
-                         .adapter_use = AdapterUse::restore};
+                         .adapter_use = AdapterUse::restore,
+                         .writes = options.writes};
   if (folder) {
     config.model.adapter = adapter_folder(*folder).string();
     const AdapterContents adapter = load_adapter(*config.model.adapter);
@@ -85,7 +86,7 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
     for (const std::string& assignment : options.overrides) layers.add_override(assignment);
     layers.apply(config);
   }
-  if (!options.wants_task) {
+  if (!options.wants_task || options.writes) {
     config.task = {};
   } else if (config.task.name.empty()) {
     throw UserError(options.source.string(), "does not say which task it is for",

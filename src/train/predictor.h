@@ -13,6 +13,7 @@ struct PredictorOptions {
   std::vector<std::string> overrides = {};  // key=value on the config, last word
   bool evaluation_data = false;             // fill Session::evaluation
   bool wants_task = true;                   // false: `molt forward`, which takes ids
+  bool writes = false;                      // no task, but a language head and the tokenizer
 };
 
 // The head and its label count come from the adapter where it carries them, else from the task,

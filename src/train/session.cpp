@@ -45,6 +45,17 @@ void check_goal(const RunConfig& config, const ModelConfig& model, Goal goal) {
         "Choose a decoder (gpt2, llama, ...), or a classification task.");
 }
 
+void check_writes(const RunConfig& config, const ModelConfig& model) {
+  if (model.decoder) return;
+  throw UserError(config.model.path, "is an encoder (" + model.model_type + "); it writes no texts",
+                  "Choose a decoder (gpt2, llama, ...).");
+}
+
+std::unique_ptr<Tokenizer> open_tokenizer(const RunConfig& config) {
+  return std::make_unique<Tokenizer>(
+      Tokenizer::load(config.model.tokenizer.value_or(config.model.path)));
+}
+
 // Whether the last block may leave rows out: not where tokens are routed to experts, whose load
 // and losses count every row.
 bool reads_some_rows(const std::vector<Sentence>& sentences) {
@@ -159,9 +170,14 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
       load.head = HeadKind::language;
     else
       load.labels = session->task->outputs();
-    session->tokenizer = std::make_unique<Tokenizer>(
-        Tokenizer::load(config.model.tokenizer.value_or(config.model.path)));
+    session->tokenizer = open_tokenizer(config);
     session->max_length = session->task->options().max_length;
+  }
+  if (options.writes) {
+    check_writes(config, described);
+    load.labels.reset();
+    load.head = HeadKind::language;
+    session->tokenizer = open_tokenizer(config);
   }
   if (config.model.head != "auto" && load.labels && !described.decoder)
     load.head = head_kind(config.model.head);

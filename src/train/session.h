@@ -56,6 +56,7 @@ struct SessionOptions {
   std::vector<std::string> labels =
       {};  // names saved with an adapter; empty: those of the task's data
   std::optional<int64_t> outputs = {};  // of the head, where there is no task
+  bool writes = false;  // without a task: a decoder's language head, and the tokenizer
 };
 
 // UserError for whatever is missing or does not fit. `config.threads` is set for the process.

@@ -1,0 +1,285 @@
+// molt generate: texts behind prompts. One prompt is written to the terminal as it grows; JSON
+// lines go to JSON lines, batch by batch, and an interrupted job goes on where it was.
+#include "models/generate.h"
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/config.h"
+#include "base/config_json.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/console_progress.h"
+#include "cli/field_flags.h"
+#include "cli/growing_file.h"
+#include "cli/stop_signal.h"
+#include "cli/writing_prompts.h"
+#include "cli/writing_settings.h"
+#include "cli/written_text.h"
+#include "train/predictor.h"
+
+namespace molt {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct GenerateArguments {
+  std::string source, output = "-";
+  std::optional<std::string> adapter, prompt, input;
+  std::optional<int64_t> threads;
+  bool overwrite = false;
+  GivenFlags flags;
+};
+
+// eos_token_id of a config: a number, or several.
+void add_end_ids(const Json& config, std::set<int32_t>& out) {
+  const auto found = config.find("eos_token_id");
+  if (found == config.end()) return;
+  for (const Json& id : found->is_array() ? *found : Json::array({*found}))
+    if (id.is_number_integer()) out.insert(id.get<int32_t>());
+}
+
+// What a run's task put behind each text that it learnt.
+std::optional<std::string> task_end(const fs::path& source) {
+  if (!is_run_folder(source)) return std::nullopt;
+  const RunConfig config = read_run_config(source);
+  if (config.task.name.empty()) return std::nullopt;
+  const Json task = to_json(*config.task.config);
+  const auto found = task.find("end");
+  if (found == task.end() || !found->is_string()) return std::nullopt;
+  return found->get<std::string>();
+}
+
+// The ids that end a text: those of the options, else every one that the model's configs, its
+// tokenizer and the run's task name.
+std::vector<int32_t> end_ids(const Session& session, const WritingSettings& settings,
+                             const fs::path& source) {
+  if (settings.stop_ids) return {settings.stop_ids->begin(), settings.stop_ids->end()};
+  std::set<int32_t> out;
+  add_end_ids(parse_json(session.model->config().text, "config.json"), out);
+  const fs::path generation = fs::path(session.config.model.path) / "generation_config.json";
+  std::error_code error;
+  if (fs::exists(generation, error)) add_end_ids(read_json(generation), out);
+  if (const auto id = session.tokenizer->id_of(TokenRole::kEos)) out.insert(*id);
+  if (const auto end = task_end(source))
+    if (const auto id = session.tokenizer->id_of(*end)) out.insert(*id);
+  std::erase_if(out,
+                [&](int32_t id) { return id < 0 || id >= session.model->config().vocab_size; });
+  return {out.begin(), out.end()};
+}
+
+using Texts = std::vector<std::vector<Generated>>;  // of each prompt
+
+// A model, what it is asked, and how its ids are read.
+class Writing {
+ public:
+  Writing(Session& session, const WritingSettings& settings, std::vector<int32_t> ends)
+      : session_(session), settings_(settings), ends_(std::move(ends)) {}
+
+  WrittenText reader(const TypedPrompt& prompt) const {
+    return {*session_.tokenizer, prompt.ids, settings_.stop, ends_,
+            settings_.special ? SpecialTokens::kKeep : SpecialTokens::kSkip};
+  }
+
+  // The texts of some prompts, whose first has the number `first`. `look` is shown each text after
+  // each of its tokens and may end it.
+  Texts write(std::span<const TypedPrompt> prompts, size_t first,
+              const std::function<bool(const WrittenText&, std::span<const int32_t>)>& look) {
+    const size_t draws = settings_.sample ? static_cast<size_t>(settings_.returned) : 1;
+    std::vector<std::vector<int32_t>> ids;
+    std::vector<WrittenText> readers;
+    GenerateOptions options = settings_.options(ends_);
+    for (size_t i = 0; i < prompts.size(); ++i)
+      for (size_t draw = 0; draw < draws; ++draw) {
+        ids.push_back(prompts[i].ids);
+        readers.push_back(reader(prompts[i]));
+        const RandomKey key = derive(static_cast<RandomKey>(settings_.seed), "generate");
+        if (settings_.sample) options.streams.push_back(derive(derive(key, first + i), draw));
+      }
+    options.ends = [&](size_t text, std::span<const int32_t> written) {
+      return look(readers[text], written) || readers[text].has_stop(written);
+    };
+    Reducer alone;
+    ForwardContext context(Phase::evaluate, static_cast<RandomKey>(session_.config.train.seed), 0,
+                           alone);
+    context.measures = session_.attachment->measures;
+    context.measures.clear();
+    Texts written = generate(*session_.model, ids, options, context);
+    Texts out(prompts.size());
+    for (size_t i = 0; i < written.size(); ++i) {
+      std::vector<Generated>& texts = out[i / draws];
+      for (Generated& text : written[i]) texts.push_back(std::move(text));
+      texts.resize(std::min(texts.size(), static_cast<size_t>(settings_.returned)));
+    }
+    return out;
+  }
+
+ private:
+  Session& session_;
+  const WritingSettings& settings_;
+  std::vector<int32_t> ends_;
+};
+
+double rounded(double value) {
+  return std::round(value * 1e6) / 1e6;
+}
+
+OrderedJson text_json(const WrittenText& reader, const Generated& text) {
+  return {{"text", reader.text(text.ids)},
+          {"tokens", text.ids.size()},
+          {"finish", text.stopped ? "stop" : "length"},
+          {"log_probability", rounded(text.log_probability)}};
+}
+
+// The best text of a prompt; of several also all of them.
+std::string json_line(const WrittenText& reader, const TypedPrompt& prompt,
+                      const std::vector<Generated>& texts) {
+  OrderedJson line = {{"prompt", prompt.text}};
+  line.update(text_json(reader, texts.at(0)));
+  if (texts.size() > 1) {
+    line["texts"] = OrderedJson::array();
+    for (const Generated& text : texts) {
+      line["texts"].push_back(text_json(reader, text));
+      line["texts"].back()["score"] = rounded(text.score);
+    }
+  }
+  return line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+}
+
+void show(const std::string& text) {
+  fmt::print("{}", text);
+  std::fflush(stdout);
+}
+
+int write_to_terminal(Writing& writing, const WritingSettings& settings, const TypedPrompt& prompt,
+                      const std::atomic<bool>& stop) {
+  const bool streams = settings.beams == 1 && settings.returned == 1;
+  size_t shown = 0;
+  const auto look = [&](const WrittenText& reader, std::span<const int32_t> written) {
+    if (streams) {
+      const std::string text = reader.settled(written);
+      if (text.size() > shown) show(text.substr(shown));
+      shown = std::max(shown, text.size());
+    }
+    return stop.load();
+  };
+  const std::vector<Generated> texts = writing.write({&prompt, 1}, 0, look).at(0);
+  const WrittenText reader = writing.reader(prompt);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (texts.size() > 1) show(fmt::format("--- {} (score {:.4f})\n", i + 1, texts[i].score));
+    show(reader.text(texts[i].ids).substr(streams ? shown : 0) + "\n");
+  }
+  return stop ? kInterrupted : kDone;
+}
+
+int write_to_lines(Writing& writing, const WritingSettings& settings,
+                   const std::vector<TypedPrompt>& prompts, GrowingFile* file,
+                   const std::atomic<bool>& stop) {
+  const auto look = [&](const WrittenText&, std::span<const int32_t>) { return stop.load(); };
+  size_t next = file != nullptr ? file->lines().size() : 0;
+  while (next < prompts.size() && !stop) {
+    const size_t count = std::min(prompts.size() - next, static_cast<size_t>(settings.batch_size));
+    const std::span<const TypedPrompt> part(prompts.data() + next, count);
+    const Texts texts = writing.write(part, next, look);
+    if (stop) break;  // what it has of these is cut off
+    std::string lines;
+    for (size_t i = 0; i < count; ++i)
+      lines += json_line(writing.reader(part[i]), part[i], texts[i]);
+    if (file != nullptr)
+      file->append(lines);
+    else
+      show(lines);
+    next += count;
+  }
+  if (next < prompts.size()) {
+    fmt::print(stderr, "stopped after {} of {} prompts; {}\n", next, prompts.size(),
+               file != nullptr ? "the same command goes on from there"
+                               : "with --output FILE the same command would go on from there");
+    return kInterrupted;
+  }
+  if (file != nullptr) file->finish();
+  return kDone;
+}
+
+// What an unfinished output was begun with.
+std::string settings_text(const GenerateArguments& arguments, const WritingSettings& settings,
+                          const std::vector<TypedPrompt>& prompts) {
+  RandomKey key = 0;
+  for (const TypedPrompt& prompt : prompts) key = derive(key, prompt.text);
+  return fmt::format("# molt generate {}{}{}, {} prompts {:016x}\n{}", arguments.source,
+                     arguments.adapter ? " --adapter " : "", arguments.adapter.value_or(""),
+                     prompts.size(), key, to_yaml(settings));
+}
+
+int run(const GenerateArguments& arguments) {
+  if (arguments.prompt.has_value() == arguments.input.has_value())
+    throw UserError("molt generate",
+                    arguments.prompt ? "has --prompt and --input" : "has no prompt",
+                    "Give one of --prompt TEXT and --input FILE.");
+  WritingSettings settings;
+  apply_flags(arguments.flags, settings);
+  std::vector<TypedPrompt> prompts =
+      arguments.input ? read_prompts(*arguments.input)
+                      : std::vector<TypedPrompt>{typed_prompt(*arguments.prompt)};
+
+  ConsoleProgress progress(stderr);
+  PredictorOptions options{.source = arguments.source, .writes = true};
+  if (arguments.adapter) options.adapter = *arguments.adapter;
+  if (arguments.threads)
+    options.overrides.push_back("threads=" + std::to_string(*arguments.threads));
+  const auto session = open_predictor(options, progress);
+  const int64_t room = session->model->max_length() - settings.max_new_tokens;
+  if (room < 1)
+    throw UserError("max_new_tokens",
+                    fmt::format("is {}; the model has {} positions, prompt included",
+                                settings.max_new_tokens, session->model->max_length()),
+                    "Lower it.");
+  const int64_t cut = encode_prompts(prompts, *session->tokenizer,
+                                     {.tokens = room, .cuts = settings.too_long == "cut_left"});
+  if (cut > 0) progress.on_warning(fmt::format("{} prompts were cut at their left", cut));
+
+  // Not before everything that may be refused: a mistake leaves no file.
+  const bool to_file = arguments.output != "-";
+  std::optional<GrowingFile> file;
+  if (to_file)
+    file.emplace(arguments.output, settings_text(arguments, settings, prompts),
+                 arguments.overwrite ? ExistingFile::replace : ExistingFile::refuse);
+
+  Writing writing(*session, settings, end_ids(*session, settings, arguments.source));
+  const StopSignal signal;
+  return arguments.prompt && !to_file
+             ? write_to_terminal(writing, settings, prompts[0], *signal.flag())
+             : write_to_lines(writing, settings, prompts, file ? &*file : nullptr, *signal.flag());
+}
+
+CommandRun declare(CLI::App& app) {
+  auto arguments = std::make_shared<GenerateArguments>();
+  app.add_option("source", arguments->source, "A run folder or a model folder")->required();
+  app.add_option("--adapter", arguments->adapter, "An adapter folder, on top of a model");
+  app.add_option("--prompt", arguments->prompt, "A text to go on from");
+  app.add_option("--input", arguments->input, "JSON lines with \"prompt\"; - is standard input");
+  app.add_option("--output", arguments->output, "JSON lines with the texts; - is standard output")
+      ->capture_default_str();
+  app.add_flag("--overwrite", arguments->overwrite, "Replace the output, finished or not");
+  app.add_option("--threads", arguments->threads, "Threads; by default the run's, or all")
+      ->check(CLI::Range(1, 1024));
+  declare_flags(app, WritingSettings(), arguments->flags);
+  return [arguments] { return run(*arguments); };
+}
+
+}  // namespace
+
+void register_generate(Registry<CommandEntry>& registry) {
+  registry.add({"generate",
+                "Writes texts behind prompts",
+                {"molt generate models/gpt2 --prompt 'Once upon a time'",
+                 "molt generate runs/e2e-molex-0 --input prompts.jsonl --output texts.jsonl "
+                 "--beams 10 --no-repeat-ngram 4"},
+                declare});
+}
+
+}  // namespace molt

@@ -1,0 +1,204 @@
+// molt generate on a tiny decoder: text on the terminal, JSON lines, an interrupted job, mistakes.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <sstream>
+#include <thread>
+
+#include "base/file.h"
+#include "files/json_lines.h"
+#include "run_cli.h"
+#include "train/tiny_language.h"
+
+namespace molt::test {
+namespace {
+
+class GenerateCommand : public testing::TestWithParam<std::string> {
+ protected:
+  GenerateCommand() : world_(GetParam(), 0) {}
+
+  std::string path(const std::string& name) const { return world_.path(name).string(); }
+  CliResult generate(std::vector<std::string> more) const {
+    more.insert(more.begin(), {"generate", path("model"), "--threads", "1"});
+    return run_cli(more);
+  }
+  std::string file(const std::string& name, const std::string& text) const {
+    write_file_atomically(path(name), text);
+    return path(name);
+  }
+  std::vector<Json> lines(const std::string& name) const {
+    std::vector<Json> out;
+    read_json_lines(path(name), [&](const Json& line, int64_t) { out.push_back(line); });
+    return out;
+  }
+
+  LanguageWorld world_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Decoders, GenerateCommand, testing::Values("gpt2", "llama"),
+                         [](const auto& info) { return info.param; });
+
+std::vector<std::string> texts_of(const std::string& lines) {
+  std::vector<std::string> out;
+  std::istringstream stream(lines);
+  for (std::string line; std::getline(stream, line);)
+    out.push_back(parse_json(line, "stdout").at("text"));
+  return out;
+}
+
+const std::string kPrompts =
+    "{\"prompt\": \"red tree\"}\n\n{\"prompt\": \"a\"}\n{\"prompt\": \"the blue sea? \"}\n";
+
+TEST_P(GenerateCommand, WritesTheSameToTheTerminalAndToAFile) {
+  const CliResult shown = generate({"--prompt", "red tree", "--max-new-tokens", "8"});
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  const CliResult filed =
+      generate({"--prompt", "red tree", "--max-new-tokens", "8", "--output", path("one.jsonl")});
+  ASSERT_EQ(filed.code, 0) << filed.err;
+  EXPECT_EQ(filed.out, "");
+  const Json line = lines("one.jsonl").at(0);
+  EXPECT_EQ(shown.out, line["text"].get<std::string>() + "\n");
+  EXPECT_EQ(line["prompt"], "red tree");
+  EXPECT_LE(line["tokens"], 8);
+  EXPECT_LT(line["log_probability"], 0);
+  EXPECT_FALSE(fs::exists(path("one.jsonl.unfinished")));
+}
+
+TEST_P(GenerateCommand, ATextDoesNotDependOnItsBatch) {
+  const std::string input = file("in.jsonl", kPrompts);
+  for (const std::vector<std::string>& how :
+       {std::vector<std::string>{}, {"--beams", "3"}, {"--sample", "--seed", "4"}}) {
+    std::vector<std::string> together = {"--input", input, "--max-new-tokens", "6"};
+    together.insert(together.end(), how.begin(), how.end());
+    std::vector<std::string> alone = together;
+    alone.insert(alone.end(), {"--batch-size", "1"});
+    const CliResult a = generate(together), b = generate(alone);
+    ASSERT_EQ(a.code, 0) << a.err;
+    EXPECT_EQ(texts_of(a.out).size(), 3u);
+    EXPECT_EQ(texts_of(a.out), texts_of(b.out));
+  }
+}
+
+TEST_P(GenerateCommand, DrawsTheSameWithTheSameSeedAndOthersWithAnother) {
+  const auto drawn = [&](const std::string& seed) {
+    const CliResult result = generate({"--prompt", "red", "--max-new-tokens", "12", "--sample",
+                                       "--temperature", "1.5", "--seed", seed});
+    EXPECT_EQ(result.code, 0) << result.err;
+    return result.out;
+  };
+  EXPECT_EQ(drawn("1"), drawn("1"));
+  EXPECT_NE(drawn("1"), drawn("2"));
+}
+
+TEST_P(GenerateCommand, ReturnsSeveralTexts) {
+  const CliResult beams = generate({"--prompt", "red", "--max-new-tokens", "5", "--beams", "4",
+                                    "--returned", "2", "--output", path("b.jsonl")});
+  ASSERT_EQ(beams.code, 0) << beams.err;
+  const Json line = lines("b.jsonl").at(0);
+  ASSERT_EQ(line["texts"].size(), 2u);
+  EXPECT_GE(line["texts"][0]["score"], line["texts"][1]["score"]);
+  EXPECT_EQ(line["texts"][0]["text"], line["text"]);
+  const CliResult draws = generate({"--prompt", "red", "--max-new-tokens", "12", "--sample",
+                                    "--temperature", "2", "--returned", "3"});
+  ASSERT_EQ(draws.code, 0) << draws.err;
+  EXPECT_TRUE(says(draws.out, "--- 3 (score -")) << draws.out;
+}
+
+TEST_P(GenerateCommand, EndsBeforeAStopText) {
+  std::vector<std::string> command = {"--prompt", "red tree",   "--max-new-tokens",
+                                      "16",       "--sample",   "--temperature",
+                                      "3",        "--stop-ids", "2"};
+  const std::string whole = generate(command).out;
+  ASSERT_GT(whole.size(), 6u);
+  const std::string stop = whole.substr(3, 2);
+  command.insert(command.end(), {"--stop", "never comes", "--stop", stop});
+  const CliResult result = generate(command);
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.out, whole.substr(0, whole.find(stop)) + "\n");
+}
+
+// Asks the program to stop, as Ctrl-C does, once `file` holds a line.
+std::thread stop_at_first_line(const std::string& file) {
+  return std::thread([file] {
+    std::error_code error;
+    while (!fs::exists(file, error) || fs::file_size(file, error) == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    kill(getpid(), SIGINT);
+  });
+}
+
+TEST_P(GenerateCommand, GoesOnWhereAnInterruptedJobWas) {
+  std::string prompts;
+  for (int n = 0; n < 300; ++n) prompts += "{\"prompt\": \"red " + std::to_string(n) + "\"}\n";
+  const auto command = [&](const std::string& output) {
+    return std::vector<std::string>{
+        "--input", path("in.jsonl"),   "--output", path(output), "--batch-size",
+        "1",       "--max-new-tokens", "6"};
+  };
+  file("in.jsonl", prompts);
+  std::thread interrupts = stop_at_first_line(path("out.jsonl"));
+  const CliResult stopped = generate(command("out.jsonl"));
+  interrupts.join();
+  ASSERT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_TRUE(says(stopped.err, "the same command goes on from there")) << stopped.err;
+  const std::string first = read_file(path("out.jsonl"));
+  EXPECT_TRUE(first.ends_with("\n"));
+
+  std::vector<std::string> other = command("out.jsonl");
+  other.back() = "7";
+  expect_mistake(generate(other), "was begun with other inputs or options");
+  // A job that was killed leaves half a line.
+  file("out.jsonl", first + "{\"prompt\": \"re");
+  ASSERT_EQ(generate(command("out.jsonl")).code, 0);
+  ASSERT_EQ(generate(command("whole.jsonl")).code, 0);
+  EXPECT_EQ(read_file(path("out.jsonl")), read_file(path("whole.jsonl")));
+  EXPECT_EQ(lines("out.jsonl").size(), 300u);
+  EXPECT_FALSE(fs::exists(path("out.jsonl.unfinished")));
+
+  expect_mistake(generate(command("out.jsonl")), "exists already and is finished");
+  std::vector<std::string> again = command("out.jsonl");
+  again.emplace_back("--overwrite");
+  EXPECT_EQ(generate(again).code, 0);
+}
+
+TEST_P(GenerateCommand, CutsALongPromptWhenAsked) {
+  const std::string prompt(70, 'a');
+  expect_mistake(generate({"--prompt", prompt, "--max-new-tokens", "10"}),
+                 "leave room for 54. Shorten it");
+  const CliResult cut =
+      generate({"--prompt", prompt, "--max-new-tokens", "10", "--too-long", "cut_left"});
+  ASSERT_EQ(cut.code, 0) << cut.err;
+  EXPECT_TRUE(says(cut.err, "1 prompts were cut at their left")) << cut.err;
+  const std::string begin = GetParam() == "llama" ? "" : "a";  // <s> stays before the others
+  const CliResult same =
+      generate({"--prompt", std::string(53, 'a') + begin, "--max-new-tokens", "10"});
+  EXPECT_EQ(cut.out, same.out);
+}
+
+TEST_P(GenerateCommand, MistakesAreOneLine) {
+  expect_mistake(generate({}), "has no prompt");
+  expect_mistake(generate({"--prompt", "a", "--input", "b"}), "has --prompt and --input");
+  expect_mistake(generate({"--prompt", ""}), "--prompt: is an empty prompt");
+  expect_mistake(generate({"--prompt", "\xFF"}), "UTF-8");
+  expect_mistake(generate({"--input", file("a.jsonl", "{\"prompt\": \"a\"}\nno\n")}),
+                 "a.jsonl:2: is not valid JSON");
+  expect_mistake(generate({"--input", file("a.jsonl", "{\"prompt\": \"a\"}\n{\"prompt\": \"\"}")}),
+                 "a.jsonl:2: is an empty prompt");
+  expect_mistake(generate({"--input", file("a.jsonl", "{\"text\": \"a\"}\n")}),
+                 "a.jsonl:1: has no 'prompt'");
+  expect_mistake(generate({"--input", file("a.jsonl", "{\"prompt\": 3}\n")}),
+                 "a.jsonl:1: 'prompt' is no text");
+  expect_mistake(generate({"--input", path("nowhere.jsonl")}), "nowhere.jsonl");
+  expect_mistake(generate({"--prompt", "a", "--top-k", "5"}), "sample");
+  expect_mistake(generate({"--prompt", "a", "--beams", "0"}), "beams");
+  expect_mistake(generate({"--prompt", "a", "--beams", "many"}), "beams");
+  expect_mistake(generate({"--prompt", "a", "--returned", "2"}), "returned");
+  expect_mistake(generate({"--prompt", "a", "--max-new-tokens", "64"}), "max_new_tokens");
+  expect_mistake(generate({"--prompt", "a", "--temprature", "2"}), "--temperature");
+  EXPECT_FALSE(fs::exists(path("out.jsonl")));
+}
+
+}  // namespace
+}  // namespace molt::test
