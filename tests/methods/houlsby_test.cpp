@@ -8,6 +8,8 @@ namespace {
 struct NormSite {
   explicit NormSite(Sublayer sublayer, const std::string& yaml)
       : end(LayerNorm("layer.0.output.LayerNorm", 2, 1e-12, at::kDouble), sublayer, 0, 0) {
+    end.norms = {{end.norm.name + ".weight", &end.norm.weight},
+                 {end.norm.name + ".bias", &end.norm.bias}};
     sites.outputs.push_back(&end);
     sites.width = 2;
     attachment = attach_method(sites, "houlsby", yaml);

@@ -32,9 +32,6 @@ class BottleneckAdapter final : public OutputAdapter {
 }  // namespace
 
 void BottleneckBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
-  const at::TensorOptions options = sites.weights.empty()
-                                        ? at::TensorOptions(at::kFloat)
-                                        : sites.weights.front().storage->options();
   for (SublayerEnd* end : sites.outputs) {
     if (end->sublayer() == Sublayer::attention ? !after_attention : !after_feed_forward) continue;
     const auto& layers = sentence.sites.layers;
@@ -42,6 +39,8 @@ void BottleneckBank::attach(const Sentence& sentence, Sites& sites, Attachment& 
       continue;
     MOLT_CHECK(!end->adapter, "two adapters at " + end->path());
     const std::string name = end->path() + ".bottleneck.";
+    MOLT_CHECK(!end->norms.empty(), "no norm at " + end->path());
+    const at::TensorOptions options = end->norms.front().second->options();
     auto adapter =
         std::make_shared<BottleneckAdapter>(sites.width, width, initial_deviation, activation,
                                             derive(attachment.seed, name + "down.weight"), options);
