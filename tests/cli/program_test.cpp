@@ -1,7 +1,9 @@
 #include "cli/program.h"
 
+#include "base/file.h"
 #include "cli/command.h"
 #include "run_cli.h"
+#include "support/paths.h"
 
 namespace molt::test {
 namespace {
@@ -19,6 +21,13 @@ TEST(Program, EveryCommandHasHelpWithAnExample) {
       EXPECT_TRUE(says(help.out, example)) << help.out;
     }
   }
+}
+
+TEST(Program, TheMethodsPageIsWhatTheProgramPrints) {
+  const CliResult page = run_cli({"methods", "--markdown"});
+  EXPECT_EQ(page.code, 0);
+  EXPECT_EQ(page.out, read_file(source_dir() / "docs/methods.md"))
+      << "build/molt methods --markdown > docs/methods.md";
 }
 
 TEST(Program, HelpListsEveryCommand) {
