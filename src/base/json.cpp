@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_set>
 
 #include "base/error.h"
@@ -9,7 +10,7 @@
 namespace molt {
 namespace {
 
-constexpr int kMaximumDepth = 256;
+constexpr int kDeepestJson = 256;
 constexpr size_t kMaximumOrderedKeys = 10'000;  // an ordered object searches its keys one by one
 
 [[noreturn]] void invalid(std::string_view text, const std::string& where, size_t byte) {
@@ -24,7 +25,7 @@ constexpr size_t kMaximumOrderedKeys = 10'000;  // an ordered object searches it
 template <class Tree, class Watch>
 Tree parse(std::string_view text, const std::string& where, const Watch& watch) {
   const auto limit_depth = [&](int depth, typename Tree::parse_event_t event, Tree& value) {
-    if (depth > kMaximumDepth)
+    if (depth > kDeepestJson)
       throw UserError(where, "nests deeper than 256 levels", "Is this the right file?");
     watch(event, value);
     return true;
@@ -66,6 +67,19 @@ Json parse_strict_json(std::string_view text, const std::string& where) {
 
 OrderedJson parse_ordered_json(std::string_view text, const std::string& where) {
   return parse_unique<OrderedJson>(text, where, kMaximumOrderedKeys);
+}
+
+Json number_or_null(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+double rounded(double value) {
+  return std::round(value * 1e6) / 1e6;
+}
+
+std::string dotted(std::string pointer) {
+  std::replace(pointer.begin(), pointer.end(), '/', '.');
+  return pointer.substr(std::min<size_t>(1, pointer.size()));
 }
 
 Json read_json(const std::filesystem::path& path) {

@@ -15,7 +15,7 @@
 namespace molt {
 namespace {
 
-constexpr size_t kMaximumDepth = 64;
+constexpr size_t kDeepestYaml = 64;
 constexpr size_t kMaximumNodes =
     100'000;  // with aliases written out: a few lines can mean billions
 constexpr size_t kMaximumBytes = 1 << 20;
@@ -72,7 +72,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (found == anchors_.end())
       throw UserError(where(mark), "refers to an anchor that contains it", "Write the value out.");
     const size_t added = count_nodes(found->second);
-    if (open_.size() + depth_of(found->second) > kMaximumDepth) too_deep(mark);
+    if (open_.size() + depth_of(found->second) > kDeepestYaml) too_deep(mark);
     count(added, mark);
     YamlNode copy = found->second;
     finish(std::move(copy), 0, /*counted=*/added);
@@ -106,7 +106,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   [[noreturn]] void too_deep(const YAML::Mark& mark) const {
-    throw UserError(where(mark), "nests deeper than " + std::to_string(kMaximumDepth) + " levels",
+    throw UserError(where(mark), "nests deeper than " + std::to_string(kDeepestYaml) + " levels",
                     "Is this the right file?");
   }
 
@@ -120,7 +120,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag,
             YAML::anchor_t anchor) {
     refuse_tag(mark, tag);
-    if (open_.size() >= kMaximumDepth) too_deep(mark);
+    if (open_.size() >= kDeepestYaml) too_deep(mark);
     Open frame;
     frame.node.kind = kind;
     frame.node.origin = where(mark);
@@ -242,7 +242,7 @@ std::string flow_spelling(const YamlNode& node) {
     case YamlNode::Kind::null:
       return "null";
     case YamlNode::Kind::scalar:
-      return node.quoted ? quoted(node.text) : node.text;
+      return node.quoted ? molt::quoted(node.text) : node.text;
     case YamlNode::Kind::list:
       for (const YamlNode& item : node.items)
         out += (out.empty() ? "" : ", ") + flow_spelling(item);

@@ -10,7 +10,7 @@
 namespace molt {
 namespace {
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_check(CLI::App& app) {
   auto recipes = std::make_shared<std::vector<std::string>>();
   app.add_option("recipes", *recipes, "Recipes and key=value, as for molt train")->required();
   return [recipes] {
@@ -28,7 +28,7 @@ void register_check(Registry<CommandEntry>& registry) {
   registry.add({"check",
                 "The preflight alone: what is attached where, labels, lengths, memory",
                 {"molt check lora rte model.path=models/roberta-base task.data=data/RTE"},
-                declare});
+                declare_check});
 }
 
 }  // namespace molt

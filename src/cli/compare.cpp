@@ -96,7 +96,7 @@ int run(const CompareArguments& arguments) {
   return kDone;
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_compare(CLI::App& app) {
   auto arguments = std::make_shared<CompareArguments>();
   app.add_option("runs", arguments->folders, "Run folders, or folders of runs")->required();
   app.add_option("--json", arguments->json,
@@ -112,7 +112,7 @@ void register_compare(Registry<CommandEntry>& registry) {
   registry.add({"compare",
                 "One table of finished runs",
                 {"molt compare runs/rte-lora-0 runs/rte-molex+lora-0 --majority --json table.json"},
-                declare});
+                declare_compare});
 }
 
 }  // namespace molt

@@ -22,7 +22,7 @@ std::string sentence_of(const Choice& method) {
   return out;
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_config(CLI::App& app) {
   auto recipes = std::make_shared<std::vector<std::string>>();
   auto shows_help = std::make_shared<bool>(false);
   app.add_option("recipes", *recipes, "Recipes and key=value, as for molt train");
@@ -45,7 +45,7 @@ void register_config(Registry<CommandEntry>& registry) {
   registry.add({"config",
                 "Prints the effective config, each value with its origin",
                 {"molt config lora rte train.epochs=5", "molt config molex --describe"},
-                declare});
+                declare_config});
 }
 
 }  // namespace molt

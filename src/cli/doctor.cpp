@@ -65,7 +65,7 @@ std::string cuda_text() {
                     : fmt::format("{} device{}, usable", count, count == 1 ? "" : "s");
 }
 
-CommandRun declare(CLI::App&) {
+CommandRun declare_doctor(CLI::App&) {
   return [] {
     ConsoleTable table({});
     table.align_left(1);
@@ -97,7 +97,7 @@ void register_doctor(Registry<CommandEntry>& registry) {
   registry.add({"doctor",
                 "Versions, devices, memory: what this machine has and what is usable",
                 {"molt doctor"},
-                declare});
+                declare_doctor});
 }
 
 }  // namespace molt

@@ -81,7 +81,7 @@ int run(const EvalArguments& arguments) {
   return kDone;
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_eval(CLI::App& app) {
   auto arguments = std::make_shared<EvalArguments>();
   app.add_option("source", arguments->source, "A run folder or a model folder")->required();
   app.add_option("overrides", arguments->overrides,
@@ -103,7 +103,7 @@ void register_eval(Registry<CommandEntry>& registry) {
                 {"molt eval runs/rte-lora-0",
                  "molt eval models/roberta-base --adapter runs/rte-lora-0/adapter --task rte "
                  "--data data/RTE"},
-                declare});
+                declare_eval});
 }
 
 }  // namespace molt

@@ -134,7 +134,7 @@ int run(const ForwardArguments& arguments) {
   return kDone;
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_forward(CLI::App& app) {
   auto arguments = std::make_shared<ForwardArguments>();
   app.add_option("--model", arguments->model, "A model folder")->required();
   app.add_option("--adapter", arguments->adapter, "An adapter folder");
@@ -157,7 +157,7 @@ void register_forward(Registry<CommandEntry>& registry) {
                 "Logits or hidden states of token ids, from file to file",
                 {"molt forward --model MODEL --adapter runs/q/adapter --input ids.safetensors "
                  "--output logits.safetensors"},
-                declare});
+                declare_forward});
 }
 
 }  // namespace molt

@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "base/config.h"
@@ -123,10 +122,6 @@ class Writing {
   const WritingSettings& settings_;
   std::vector<int32_t> ends_;
 };
-
-double rounded(double value) {
-  return std::round(value * 1e6) / 1e6;
-}
 
 OrderedJson text_json(const WrittenText& reader, const Generated& text) {
   return {{"text", reader.text(text.ids)},
@@ -256,7 +251,7 @@ int run(const GenerateArguments& arguments) {
              : write_to_lines(writing, settings, prompts, file ? &*file : nullptr, *signal.flag());
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_generate(CLI::App& app) {
   auto arguments = std::make_shared<GenerateArguments>();
   app.add_option("source", arguments->source, "A run folder or a model folder")->required();
   app.add_option("--adapter", arguments->adapter, "An adapter folder, on top of a model");
@@ -279,7 +274,7 @@ void register_generate(Registry<CommandEntry>& registry) {
                 {"molt generate models/gpt2 --prompt 'Once upon a time'",
                  "molt generate runs/e2e-molex-0 --input prompts.jsonl --output texts.jsonl "
                  "--beams 10 --no-repeat-ngram 4"},
-                declare});
+                declare_generate});
 }
 
 }  // namespace molt

@@ -139,7 +139,7 @@ int run(const InspectArguments& arguments) {
   return kDone;
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_inspect(CLI::App& app) {
   auto arguments = std::make_shared<InspectArguments>();
   app.add_option("path", arguments->path, "A run, adapter or model folder, or a safetensors file")
       ->required();
@@ -154,7 +154,7 @@ void register_inspect(Registry<CommandEntry>& registry) {
   registry.add({"inspect",
                 "Says what is in a run, an adapter, a model or a safetensors file",
                 {"molt inspect runs/qnli-molex+lora-0", "molt inspect model.safetensors"},
-                declare});
+                declare_inspect});
 }
 
 }  // namespace molt

@@ -10,7 +10,7 @@
 namespace molt {
 namespace {
 
-void print_list() {
+void print_methods() {
   ConsoleTable table({"method", "paper", "what it does"});
   table.align_left(1);
   table.align_left(2);
@@ -27,7 +27,7 @@ void print_markdown() {
                describe_markdown(*method.config()));
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_methods(CLI::App& app) {
   auto name = std::make_shared<std::string>();
   auto is_markdown = std::make_shared<bool>(false);
   app.add_option("name", *name, "The method to explain");
@@ -36,7 +36,7 @@ CommandRun declare(CLI::App& app) {
     if (*is_markdown)
       print_markdown();
     else if (name->empty())
-      print_list();
+      print_methods();
     else {
       const MethodEntry& method = methods().get(*name, "molt methods", "method");
       fmt::print("{} ({})\n{}\n\nOptions, below the key method:\n{}", method.name, method.paper,
@@ -52,7 +52,7 @@ void register_methods(Registry<CommandEntry>& registry) {
   registry.add({"methods",
                 "Lists the methods, or the options of one",
                 {"molt methods", "molt methods molex"},
-                declare});
+                declare_methods});
 }
 
 }  // namespace molt

@@ -25,10 +25,6 @@ struct PredictArguments {
 // The order of keys is kept for people: the label first, then the scores of the labels.
 using OrderedJson = nlohmann::ordered_json;
 
-double rounded(double value) {
-  return std::round(value * 1e6) / 1e6;
-}
-
 // Of one request: the label with the score of each (probabilities of a classification head and of
 // label tokens, log-probabilities for their length of whole answers), a number, or how likely the
 // text is.
@@ -113,7 +109,7 @@ int run(const PredictArguments& arguments) {
   return kDone;
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_predict(CLI::App& app) {
   auto arguments = std::make_shared<PredictArguments>();
   app.add_option("source", arguments->source, "A run folder or a model folder")->required();
   app.add_option("--input", arguments->input,
@@ -135,7 +131,7 @@ void register_predict(Registry<CommandEntry>& registry) {
        "Predicts labels for JSON lines of text",
        {"molt predict runs/qnli-molex-0 --input pairs.jsonl",
         "echo '{\"question\": \"Who?\", \"sentence\": \"She did.\"}' | molt predict RUN --input -"},
-       declare});
+       declare_predict});
 }
 
 }  // namespace molt

@@ -16,7 +16,7 @@ struct ResumeArguments {
   bool allow_changed = false;
 };
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_resume(CLI::App& app) {
   auto arguments = std::make_shared<ResumeArguments>();
   app.add_option("run", arguments->run, "The run folder")->required();
   app.add_flag("--allow-changed", arguments->allow_changed,
@@ -38,7 +38,7 @@ void register_resume(Registry<CommandEntry>& registry) {
   registry.add({"resume",
                 "Goes on with a run from its last complete checkpoint, exactly",
                 {"molt resume runs/rte-lora-0"},
-                declare});
+                declare_resume});
 }
 
 }  // namespace molt

@@ -103,7 +103,7 @@ int run(const ScoreArguments& arguments) {
   return kDone;
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_score(CLI::App& app) {
   auto arguments = std::make_shared<ScoreArguments>();
   app.add_option("task", arguments->task, "e2e")->required();
   app.add_option("--references", arguments->references,
@@ -123,7 +123,7 @@ void register_score(Registry<CommandEntry>& registry) {
   registry.add({"score",
                 "Metrics of outputs that are already there",
                 {"molt score e2e --references testset_w_refs.csv --outputs outputs.txt --json"},
-                declare});
+                declare_score});
 }
 
 }  // namespace molt

@@ -10,19 +10,19 @@
 namespace molt {
 namespace {
 
-void print_list() {
+void print_tasks() {
   ConsoleTable table({"task", "what it is"});
   table.align_left(1);
   for (const TaskEntry& task : tasks().entries()) table.add({task.name, task.summary});
   fmt::print("{}\nmolt tasks NAME lists the options of one.\n", table.text());
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_tasks(CLI::App& app) {
   auto name = std::make_shared<std::string>();
   app.add_option("name", *name, "The task to explain");
   return [name] {
     if (name->empty()) {
-      print_list();
+      print_tasks();
       return kDone;
     }
     const TaskEntry& task = tasks().get(*name, "molt tasks", "task");
@@ -38,7 +38,7 @@ void register_tasks(Registry<CommandEntry>& registry) {
   registry.add({"tasks",
                 "Lists the tasks, or the options of one",
                 {"molt tasks", "molt tasks classify"},
-                declare});
+                declare_tasks});
 }
 
 }  // namespace molt

@@ -127,7 +127,7 @@ int run(const TokenizerArguments& arguments) {
   return encodes ? encode(arguments, tokenizer) : decode(arguments, tokenizer);
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_tokenizer(CLI::App& app) {
   auto arguments = std::make_shared<TokenizerArguments>();
   app.add_option("action", arguments->action, "encode, decode or train")->required();
   app.add_option("path", arguments->path,
@@ -160,7 +160,7 @@ void register_tokenizer(Registry<CommandEntry>& registry) {
                 {"molt tokenizer encode models/roberta-base 'A text.' --tokens",
                  "molt tokenizer decode models/roberta-base 0 250 2788 4 2",
                  "molt tokenizer train --input books.txt --vocab-size 8000 --output models/mine"},
-                declare});
+                declare_tokenizer});
 }
 
 }  // namespace molt

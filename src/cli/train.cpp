@@ -34,7 +34,7 @@ int run(const TrainArguments& arguments) {
                           progress));
 }
 
-CommandRun declare(CLI::App& app) {
+CommandRun declare_train(CLI::App& app) {
   auto arguments = std::make_shared<TrainArguments>();
   app.add_option(
          "recipes", arguments->recipes,
@@ -53,7 +53,7 @@ void register_train(Registry<CommandEntry>& registry) {
        "Fine-tunes a model: writes a run folder, ends with a result table",
        {"molt train lora rte model.path=models/roberta-base task.data=data/RTE",
         "molt train molex qnli model.path=MODEL task.data=DATA train.epochs=5 --output runs/q"},
-       declare});
+       declare_train});
 }
 
 }  // namespace molt

@@ -10,7 +10,7 @@ struct BitfitConfig final : Config {
   void fields(FieldVisitor&) override {}
 };
 
-std::vector<Sentence> sentences(const Config&, int64_t) {
+std::vector<Sentence> bitfit_sentences(const Config&, int64_t) {
   auto bank = std::make_shared<BaseWeightBank>();
   bank->which = BaseWeightBank::Which::biases;
   return {{.sites = {}, .bank = bank}};
@@ -20,7 +20,7 @@ std::vector<Sentence> sentences(const Config&, int64_t) {
 
 void register_bitfit(Registry<MethodEntry>& registry) {
   registry.add({"bitfit", "arXiv 2106.10199", "Only biases are trained.",
-                [] { return std::make_unique<BitfitConfig>(); }, sentences});
+                [] { return std::make_unique<BitfitConfig>(); }, bitfit_sentences});
 }
 
 }  // namespace molt

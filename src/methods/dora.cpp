@@ -9,7 +9,7 @@
 namespace molt {
 namespace {
 
-std::vector<Sentence> sentences(const Config& config, int64_t) {
+std::vector<Sentence> dora_sentences(const Config& config, int64_t) {
   const auto& c = dynamic_cast<const LowRankConfig&>(config);
   auto bank = c.bank("dora");
   bank->magnitude = true;
@@ -20,7 +20,7 @@ std::vector<Sentence> sentences(const Config& config, int64_t) {
 
 void register_dora(Registry<MethodEntry>& registry) {
   registry.add({"dora", "arXiv 2402.09353", "Low-rank updates with trained magnitudes of rows.",
-                [] { return std::make_unique<LowRankConfig>(); }, sentences});
+                [] { return std::make_unique<LowRankConfig>(); }, dora_sentences});
 }
 
 }  // namespace molt

@@ -69,7 +69,7 @@ struct DynmoleConfig final : ExpertsConfig {
   }
 };
 
-std::unique_ptr<MixtureConfig> mixture_of(const Config& config) {
+std::unique_ptr<MixtureConfig> dynmole_mixture(const Config& config) {
   const auto& c = dynamic_cast<const DynmoleConfig&>(config);
   auto out = std::make_unique<MixtureConfig>(c);
   out->select = part(select_choices(), c.rule);
@@ -106,9 +106,9 @@ void register_dynmole(Registry<MethodEntry>& registry) {
                 "LoRA experts: few for a token whose router is sure, all for one where it is not.",
                 [] { return std::make_unique<DynmoleConfig>(); },
                 [](const Config& config, int64_t layers) {
-                  return mixture_of(config)->sentences(layers, "dynmole");
+                  return dynmole_mixture(config)->sentences(layers, "dynmole");
                 },
-                mixture_of});
+                dynmole_mixture});
 }
 
 }  // namespace molt

@@ -9,7 +9,7 @@ struct FullConfig final : Config {
   void fields(FieldVisitor&) override {}
 };
 
-std::vector<Sentence> sentences(const Config&, int64_t) {
+std::vector<Sentence> full_sentences(const Config&, int64_t) {
   return {{.sites = {}, .bank = std::make_shared<BaseWeightBank>()}};
 }
 
@@ -17,7 +17,7 @@ std::vector<Sentence> sentences(const Config&, int64_t) {
 
 void register_full(Registry<MethodEntry>& registry) {
   registry.add({"full", "", "Every weight of the model is trained.",
-                [] { return std::make_unique<FullConfig>(); }, sentences});
+                [] { return std::make_unique<FullConfig>(); }, full_sentences});
 }
 
 }  // namespace molt

@@ -31,7 +31,7 @@ struct HoulsbyConfig final : Config {
   }
 };
 
-std::vector<Sentence> sentences(const Config& config, int64_t) {
+std::vector<Sentence> houlsby_sentences(const Config& config, int64_t) {
   const auto& c = dynamic_cast<const HoulsbyConfig&>(config);
   auto bank = std::make_shared<BottleneckBank>();
   bank->width = c.width;
@@ -46,7 +46,7 @@ std::vector<Sentence> sentences(const Config& config, int64_t) {
 
 void register_houlsby(Registry<MethodEntry>& registry) {
   registry.add({"houlsby", "arXiv 1902.00751", "Bottleneck adapters after each sublayer.",
-                [] { return std::make_unique<HoulsbyConfig>(); }, sentences});
+                [] { return std::make_unique<HoulsbyConfig>(); }, houlsby_sentences});
 }
 
 }  // namespace molt

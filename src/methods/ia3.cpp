@@ -17,7 +17,7 @@ struct Ia3Config final : Config {
   }
 };
 
-std::vector<Sentence> sentences(const Config& config, int64_t) {
+std::vector<Sentence> ia3_sentences(const Config& config, int64_t) {
   const auto& c = dynamic_cast<const Ia3Config&>(config);
   return {{.sites = {c.targets, c.layers}, .bank = std::make_shared<ScaleBank>()}};
 }
@@ -26,7 +26,7 @@ std::vector<Sentence> sentences(const Config& config, int64_t) {
 
 void register_ia3(Registry<MethodEntry>& registry) {
   registry.add({"ia3", "arXiv 2205.05638", "Learned scales of keys, values and inner activations.",
-                [] { return std::make_unique<Ia3Config>(); }, sentences});
+                [] { return std::make_unique<Ia3Config>(); }, ia3_sentences});
 }
 
 }  // namespace molt

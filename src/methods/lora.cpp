@@ -17,7 +17,7 @@ struct LoraConfig final : LowRankConfig {
   }
 };
 
-std::vector<Sentence> sentences(const Config& config, int64_t) {
+std::vector<Sentence> lora_sentences(const Config& config, int64_t) {
   const auto& c = dynamic_cast<const LoraConfig&>(config);
   auto bank = c.bank("lora");
   bank->up_bias = c.lora_bias;
@@ -28,7 +28,7 @@ std::vector<Sentence> sentences(const Config& config, int64_t) {
 
 void register_lora(Registry<MethodEntry>& registry) {
   registry.add({"lora", "arXiv 2106.09685", "Low-rank updates of chosen linears.",
-                [] { return std::make_unique<LoraConfig>(); }, sentences});
+                [] { return std::make_unique<LoraConfig>(); }, lora_sentences});
 }
 
 }  // namespace molt

@@ -29,7 +29,7 @@ struct LoramoeConfig final : ExpertsConfig {
   }
 };
 
-std::unique_ptr<MixtureConfig> mixture_of(const Config& config) {
+std::unique_ptr<MixtureConfig> loramoe_mixture(const Config& config) {
   const auto& c = dynamic_cast<const LoramoeConfig&>(config);
   auto out = std::make_unique<MixtureConfig>(c);
   out->select = part(select_choices(), "all");
@@ -48,9 +48,9 @@ void register_loramoe(Registry<MethodEntry>& registry) {
                 "LoRA experts, all of them mixed; halves of them serve kinds of examples.",
                 [] { return std::make_unique<LoramoeConfig>(); },
                 [](const Config& config, int64_t layers) {
-                  return mixture_of(config)->sentences(layers, "loramoe");
+                  return loramoe_mixture(config)->sentences(layers, "loramoe");
                 },
-                mixture_of});
+                loramoe_mixture});
 }
 
 }  // namespace molt

@@ -86,7 +86,7 @@ Routing routing_of(const MixLoraConfig& c) {
   return out;
 }
 
-std::vector<Sentence> sentences(const Config& config, int64_t) {
+std::vector<Sentence> mixlora_sentences(const Config& config, int64_t) {
   const auto& c = dynamic_cast<const MixLoraConfig&>(config);
   const bool switches = c.routing == "switch";
   auto bank = std::make_shared<FeedForwardExpertBank>();
@@ -119,7 +119,7 @@ std::vector<Sentence> sentences(const Config& config, int64_t) {
 void register_mixlora(Registry<MethodEntry>& registry) {
   registry.add({"mixlora", "arXiv 2404.15159",
                 "Whole feed-forwards as experts with low-rank updates around shared weights.",
-                [] { return std::make_unique<MixLoraConfig>(); }, sentences});
+                [] { return std::make_unique<MixLoraConfig>(); }, mixlora_sentences});
 }
 
 }  // namespace molt

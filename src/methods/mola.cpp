@@ -41,7 +41,7 @@ struct MolaConfig final : ExpertsConfig {
   }
 };
 
-std::unique_ptr<MixtureConfig> mixture_of(const Config& config) {
+std::unique_ptr<MixtureConfig> mola_mixture(const Config& config) {
   const auto& c = dynamic_cast<const MolaConfig&>(config);
   auto out = std::make_unique<MixtureConfig>(c);
   set(out->select, "k", std::to_string(c.top_k));
@@ -63,9 +63,9 @@ void register_mola(Registry<MethodEntry>& registry) {
                 "LoRA experts whose number differs by layer; each token uses the top k.",
                 [] { return std::make_unique<MolaConfig>(); },
                 [](const Config& config, int64_t layers) {
-                  return mixture_of(config)->sentences(layers, "mola");
+                  return mola_mixture(config)->sentences(layers, "mola");
                 },
-                mixture_of});
+                mola_mixture});
 }
 
 }  // namespace molt

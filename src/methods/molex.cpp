@@ -181,7 +181,7 @@ Blend blend_of(const MolexConfig& c, bool causal) {
   return out;
 }
 
-std::vector<Sentence> sentences(const Config& config, const StackShape& shape) {
+std::vector<Sentence> molex_sentences(const Config& config, const StackShape& shape) {
   const auto& c = dynamic_cast<const MolexConfig&>(config);
   const bool released = c.compat == "released";
   std::vector<Sentence> out;
@@ -202,7 +202,7 @@ std::vector<Sentence> sentences(const Config& config, const StackShape& shape) {
 void register_molex(Registry<MethodEntry>& registry) {
   registry.add({"molex", "arXiv 2503.11144",
                 "Each block's output is blended with that of a block that a gate chooses.",
-                [] { return std::make_unique<MolexConfig>(); }, sentences});
+                [] { return std::make_unique<MolexConfig>(); }, molex_sentences});
 }
 
 }  // namespace molt

@@ -9,8 +9,6 @@
 namespace molt {
 namespace {
 
-constexpr size_t kLongest = BleuCounts::kLongest;
-
 int64_t closest_length(const std::vector<Symbols>& references, int64_t length) {
   int64_t best = 0;
   for (const Symbols& reference : references) {
@@ -34,7 +32,7 @@ double brevity(const BleuCounts& counts) {
 }  // namespace
 
 void BleuCounts::add(const BleuCounts& other) {
-  for (size_t n = 0; n < kLongest; ++n) {
+  for (size_t n = 0; n < BleuCounts::kLongest; ++n) {
     matches[n] += other.matches[n];
     candidates[n] += other.candidates[n];
   }
@@ -48,10 +46,10 @@ BleuCounts bleu_counts(const Segment& segment) {
   BleuCounts out;
   out.length = static_cast<int64_t>(words.output.size());
   out.reference_length = closest_length(words.references, out.length);
-  for (size_t n = 0; n < kLongest; ++n)
+  for (size_t n = 0; n < BleuCounts::kLongest; ++n)
     out.candidates[n] = std::max<int64_t>(out.length - static_cast<int64_t>(n), 0);
-  const LargestCounts largest = largest_counts(words.references, kLongest);
-  for (const auto& [ngram, count] : count_ngrams(words.output, kLongest))
+  const LargestCounts largest = largest_counts(words.references, BleuCounts::kLongest);
+  for (const auto& [ngram, count] : count_ngrams(words.output, BleuCounts::kLongest))
     if (const auto found = largest.find(ngram); found != largest.end())
       out.matches[ngram.size() - 1] += std::min(count, found->second.largest);
   return out;
@@ -60,14 +58,14 @@ BleuCounts bleu_counts(const Segment& segment) {
 double bleu(const BleuCounts& counts) {
   double sum = 0;
   int64_t smoothing = 1;
-  for (size_t n = 0; n < kLongest; ++n) {
+  for (size_t n = 0; n < BleuCounts::kLongest; ++n) {
     if (counts.candidates[n] == 0) continue;
     if (counts.matches[n] == 0)
       sum -= std::log(static_cast<double>((smoothing *= 2) * counts.candidates[n]));
     else
       sum += std::log(ratio(counts.matches[n], counts.candidates[n]));
   }
-  return std::exp(sum / kLongest) * brevity(counts);
+  return std::exp(sum / BleuCounts::kLongest) * brevity(counts);
 }
 
 double bleu(std::span<const Segment> segments) {
@@ -80,11 +78,11 @@ double segment_bleu(const BleuCounts& counts, double added) {
   constexpr double kSmallestMatches = 1e-15, kSmallestCandidates = 1e-9;  // those of e2e-metrics
   if (counts.length == 0) return 0;
   double sum = 0;
-  for (size_t n = 0; n < kLongest; ++n)
+  for (size_t n = 0; n < BleuCounts::kLongest; ++n)
     sum +=
         std::log(std::max(static_cast<double>(counts.matches[n]) + added, kSmallestMatches) /
                  std::max(static_cast<double>(counts.candidates[n]) + added, kSmallestCandidates));
-  return std::exp(sum / kLongest) * brevity(counts);
+  return std::exp(sum / BleuCounts::kLongest) * brevity(counts);
 }
 
 }  // namespace molt

@@ -12,13 +12,13 @@
 namespace molt {
 namespace {
 
-constexpr size_t kLongest = 6;
+constexpr size_t kLongestCharacters = 6;
 constexpr double kBeta2 = 2 * 2;
 
 struct LengthCounts {
   int64_t output = 0, reference = 0, matches = 0;
 };
-using ChrfCounts = std::array<LengthCounts, kLongest>;
+using ChrfCounts = std::array<LengthCounts, kLongestCharacters>;
 
 // Precision and recall are means over the lengths that both sides have n-grams of.
 double f_score(const ChrfCounts& counts) {
@@ -42,12 +42,12 @@ using Key = unsigned __int128;
 constexpr int kBits = 21;
 
 Key first_of(Key key, size_t n) {
-  const int dropped = kBits * static_cast<int>(kLongest - n);
+  const int dropped = kBits * static_cast<int>(kLongestCharacters - n);
   return key >> dropped << dropped;
 }
 
 bool has_length(Key key, size_t n) {
-  return (key >> (kBits * static_cast<int>(kLongest - n)) & ((1u << kBits) - 1)) != 0;
+  return (key >> (kBits * static_cast<int>(kLongestCharacters - n)) & ((1u << kBits) - 1)) != 0;
 }
 
 class Characters {
@@ -57,7 +57,8 @@ class Characters {
     std::u32string characters = code_points(text);
     std::erase_if(characters, is_space);
     for (size_t i = characters.size(); i-- > 0;) {
-      next = next >> kBits | static_cast<Key>(characters[i] + 1) << (kBits * (kLongest - 1));
+      next = next >> kBits | static_cast<Key>(characters[i] + 1)
+                                 << (kBits * (kLongestCharacters - 1));
       sorted_.push_back(next);
     }
     std::sort(sorted_.begin(), sorted_.end());
@@ -98,7 +99,7 @@ int64_t count_matches(const Characters& a, const Characters& b, size_t n) {
 
 ChrfCounts compare(const Characters& output, const Characters& reference) {
   ChrfCounts counts;
-  for (size_t n = 1; n <= kLongest; ++n) {
+  for (size_t n = 1; n <= kLongestCharacters; ++n) {
     const int64_t references = reference.ngrams(n);
     // An output's n-grams are not held against it where the reference is too short to have any.
     counts[n - 1] = {.output = references == 0 ? 0 : output.ngrams(n),
@@ -130,7 +131,7 @@ ChrfScores chrf(std::span<const TextSegment> segments) {
   ChrfScores out;
   for (const TextSegment& segment : segments) {
     const ChrfCounts counts = best_counts(segment);
-    for (size_t n = 0; n < kLongest; ++n) {
+    for (size_t n = 0; n < kLongestCharacters; ++n) {
       sums[n].output += counts[n].output;
       sums[n].reference += counts[n].reference;
       sums[n].matches += counts[n].matches;

@@ -9,14 +9,15 @@
 namespace molt {
 namespace {
 
-constexpr size_t kLongest = 4;
+constexpr size_t kCiderLongest = 4;
 constexpr double kSigma = 6;  // of the Gauss curve over the difference in length
 
 // In how many segments the references have an n-gram.
 NgramCounts document_frequency(const std::vector<SymbolSegment>& segments) {
   NgramCounts out;
   for (const SymbolSegment& segment : segments)
-    for (const auto& [ngram, count] : largest_counts(segment.references, kLongest)) ++out[ngram];
+    for (const auto& [ngram, count] : largest_counts(segment.references, kCiderLongest))
+      ++out[ngram];
   return out;
 }
 
@@ -41,13 +42,13 @@ class Weights {
 // A text as a vector with an entry for each n-gram: its count times its weight.
 struct Vector {
   NgramCounts counts;
-  std::array<double, kLongest> norms = {};
+  std::array<double, kCiderLongest> norms = {};
   double length = 0;  // in bigrams, as coco-caption counts it
 };
 
 Vector vector_of(const Symbols& words, const Weights& weights) {
   Vector out;
-  out.counts = count_ngrams(words, kLongest);
+  out.counts = count_ngrams(words, kCiderLongest);
   for (const auto& [ngram, count] : out.counts) {
     const double entry = static_cast<double>(count) * weights(ngram);
     out.norms[ngram.size() - 1] += entry * entry;
@@ -59,7 +60,7 @@ Vector vector_of(const Symbols& words, const Weights& weights) {
 
 // The mean over n-gram lengths of the cosine, with the output's entries clipped to the reference's.
 double similarity(const Vector& output, const Vector& reference, const Weights& weights) {
-  std::array<double, kLongest> products = {};
+  std::array<double, kCiderLongest> products = {};
   for (const auto& [ngram, count] : output.counts)
     if (const auto found = reference.counts.find(ngram); found != reference.counts.end()) {
       const double weight = weights(ngram);
@@ -67,12 +68,12 @@ double similarity(const Vector& output, const Vector& reference, const Weights& 
           static_cast<double>(std::min(count, found->second) * found->second) * weight * weight;
     }
   double sum = 0;
-  for (size_t n = 0; n < kLongest; ++n) {
+  for (size_t n = 0; n < kCiderLongest; ++n) {
     const double norms = output.norms[n] * reference.norms[n];
     if (norms != 0) sum += products[n] / norms;
   }
   const double difference = output.length - reference.length;
-  return sum / kLongest * std::exp(-difference * difference / (2 * kSigma * kSigma));
+  return sum / kCiderLongest * std::exp(-difference * difference / (2 * kSigma * kSigma));
 }
 
 }  // namespace

@@ -7,13 +7,13 @@
 namespace molt {
 namespace {
 
-double ratio(int64_t part, int64_t whole) {
+double share(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
 // F1 = 2 TP / (2 TP + FP + FN), and labelled + predicted = 2 TP + FP + FN.
 double f1_of(const ClassCount& count) {
-  return ratio(2 * count.hits, count.labelled + count.predicted);
+  return share(2 * count.hits, count.labelled + count.predicted);
 }
 
 }  // namespace
@@ -22,8 +22,8 @@ ClassScores class_scores(std::span<const int64_t> labels, std::span<const int64_
                          int64_t positive) {
   for (const ClassCount& count : confusion(labels, predictions).classes)
     if (count.id == positive)
-      return {.precision = ratio(count.hits, count.predicted),
-              .recall = ratio(count.hits, count.labelled),
+      return {.precision = share(count.hits, count.predicted),
+              .recall = share(count.hits, count.labelled),
               .f1 = f1_of(count)};
   return {};
 }
@@ -40,7 +40,7 @@ AveragedF1 averaged_f1(std::span<const int64_t> labels, std::span<const int64_t>
     out.weighted += f1_of(count) * static_cast<double>(count.labelled);
   }
   out.macro /= static_cast<double>(counts.classes.size());
-  out.micro = ratio(counts.correct, counts.examples);
+  out.micro = share(counts.correct, counts.examples);
   out.weighted /= static_cast<double>(counts.examples);
   return out;
 }

@@ -7,7 +7,7 @@
 namespace molt {
 namespace {
 
-bool is_digit(char c) {
+bool is_decimal(char c) {
   return c >= '0' && c <= '9';
 }
 
@@ -72,17 +72,17 @@ std::string for_pairs(const std::string& text, Matches matches, Write write) {
 Words mteval_words(std::string_view text) {
   std::string line = set_apart(plain(text));
   line = for_pairs(
-      line, [](char a, char b) { return !is_digit(a) && is_stop(b); },
+      line, [](char a, char b) { return !is_decimal(a) && is_stop(b); },
       [](std::string& out, char a, char b) {
         out += {a, ' ', b, ' '};
       });
   line = for_pairs(
-      line, [](char a, char b) { return is_stop(a) && !is_digit(b); },
+      line, [](char a, char b) { return is_stop(a) && !is_decimal(b); },
       [](std::string& out, char a, char b) {
         out += {' ', a, ' ', b};
       });
   line = for_pairs(
-      line, [](char a, char b) { return is_digit(a) && b == '-'; },
+      line, [](char a, char b) { return is_decimal(a) && b == '-'; },
       [](std::string& out, char a, char b) {
         out += {a, ' ', b, ' '};
       });

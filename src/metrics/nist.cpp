@@ -9,7 +9,7 @@
 namespace molt {
 namespace {
 
-constexpr size_t kLongest = 5;
+constexpr size_t kNistLongest = 5;
 
 // 1 for outputs that are long enough, 1/2 where they have 2/3 of the references' words.
 double length_penalty(double share) {
@@ -24,7 +24,7 @@ class Information {
   Information(const std::vector<SymbolSegment>& segments, Ngram word_zero) : word_zero_(word_zero) {
     for (const SymbolSegment& segment : segments)
       for (const Symbols& reference : segment.references) {
-        count_ngrams(reference, kLongest, counts_);
+        count_ngrams(reference, kNistLongest, counts_);
         words_ += static_cast<int64_t>(reference.size());
         references_ += !reference.empty();
       }
@@ -59,19 +59,19 @@ double nist_of(std::span<const Segment> segments, ZeroIs zero) {
   const Information information(all, word_zero);
   if (information.words() == 0) return 0;
 
-  std::array<double, kLongest> matched = {};  // bits
-  std::array<int64_t, kLongest> candidates = {};
+  std::array<double, kNistLongest> matched = {};  // bits
+  std::array<int64_t, kNistLongest> candidates = {};
   for (const SymbolSegment& segment : all) {
-    const LargestCounts largest = largest_counts(segment.references, kLongest);
-    for (const auto& [ngram, count] : count_ngrams(segment.output, kLongest))
+    const LargestCounts largest = largest_counts(segment.references, kNistLongest);
+    for (const auto& [ngram, count] : count_ngrams(segment.output, kNistLongest))
       if (const auto found = largest.find(ngram); found != largest.end())
         matched[ngram.size() - 1] +=
             information(ngram) * static_cast<double>(std::min(count, found->second.largest));
-    for (size_t n = 0; n < std::min(kLongest, segment.output.size()); ++n)
+    for (size_t n = 0; n < std::min(kNistLongest, segment.output.size()); ++n)
       candidates[n] += static_cast<int64_t>(segment.output.size() - n);
   }
   double sum = 0;
-  for (size_t n = 0; n < kLongest; ++n)
+  for (size_t n = 0; n < kNistLongest; ++n)
     sum += matched[n] / static_cast<double>(std::max<int64_t>(candidates[n], 1));
   const double references =
       static_cast<double>(information.references()) / static_cast<double>(segments.size());

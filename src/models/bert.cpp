@@ -1,13 +1,15 @@
 #include "models/bert.h"
 
+#include "models/linears.h"
+
 // Legend: T tokens, S sequences, D hidden size, F intermediate size, C labels; read: the rows that
 // the head reads.
 
 namespace molt {
 namespace {
 
-LinearGroup attention_group(const ModelConfig& c, const std::string& layer, int64_t number,
-                            const at::TensorOptions& options) {
+LinearGroup bert_attention(const ModelConfig& c, const std::string& layer, int64_t number,
+                           const at::TensorOptions& options) {
   const int64_t d = c.hidden_size;
   return LinearGroup({{Role::query, layer + "attention.self.query", 0, d},
                       {Role::key, layer + "attention.self.key", d, 2 * d},
@@ -15,22 +17,15 @@ LinearGroup attention_group(const ModelConfig& c, const std::string& layer, int6
                      d, number, options);
 }
 
-LinearGroup single(Role role, std::string name, int64_t in, int64_t out, int64_t number,
-                   const at::TensorOptions& options) {
-  return LinearGroup({{role, std::move(name), 0, out}}, in, number, options);
-}
-
 std::string layer_prefix(const std::string& prefix, int64_t number) {
   return prefix + "encoder.layer." + std::to_string(number) + ".";
 }
-
-constexpr MemberRange kQuery{0, 1}, kKeyValue{1, 3};
 
 }  // namespace
 
 BertBlock::BertBlock(const ModelConfig& c, const std::string& prefix, int64_t number,
                      const at::TensorOptions& options)
-    : attention(attention_group(c, layer_prefix(prefix, number), number, options)),
+    : attention(bert_attention(c, layer_prefix(prefix, number), number, options)),
       attention_output(single(Role::attention_output,
                               layer_prefix(prefix, number) + "attention.output.dense",
                               c.hidden_size, c.hidden_size, number, options)),

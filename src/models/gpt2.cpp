@@ -1,11 +1,10 @@
 // GPT-2: learned positions, layer norms before each sublayer, fused query, key and value, weights
 // that files hold as [in, out]. Legend: T tokens, D hidden size; read: the rows that a head reads.
 #include "models/decoder.h"
+#include "models/linears.h"
 
 namespace molt {
 namespace {
-
-constexpr MemberRange kQuery{0, 1}, kKeyValue{1, 3};
 
 // The three members stand in one module of the file: targets may name a role, or c_attn for all.
 LinearGroup fused_attention(const ModelConfig& c, const std::string& layer, int64_t number,
@@ -18,11 +17,6 @@ LinearGroup fused_attention(const ModelConfig& c, const std::string& layer, int6
                   d, number, options);
   out.fused = path;
   return out;
-}
-
-LinearGroup single(Role role, std::string name, int64_t in, int64_t out, int64_t number,
-                   const at::TensorOptions& options) {
-  return LinearGroup({{role, std::move(name), 0, out}}, in, number, options);
 }
 
 class Gpt2Block final : public Block {

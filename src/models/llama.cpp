@@ -3,12 +3,11 @@
 // tokens, D hidden size, H heads, G key-value heads, d width of a head; read: the rows that a head
 // reads.
 #include "models/decoder.h"
+#include "models/linears.h"
 #include "nn/rms_norm.h"
 
 namespace molt {
 namespace {
-
-constexpr MemberRange kQuery{0, 1}, kKeyValue{1, 3};
 
 LinearGroup attention_group(const ModelConfig& c, const std::string& layer, int64_t number,
                             const at::TensorOptions& options) {

@@ -49,10 +49,10 @@ Table read_table(const ClassifyFile& file, const ClassifyColumns& columns, Class
   }
 }
 
-class Reader {
+class ClassifyReader {
  public:
-  Reader(const ClassifyFile& file, const ClassifyColumns& columns, ClassifyLabels kind,
-         std::vector<std::string>& labels)
+  ClassifyReader(const ClassifyFile& file, const ClassifyColumns& columns, ClassifyLabels kind,
+                 std::vector<std::string>& labels)
       : table_(read_table(file, columns, kind)), columns_(columns), kind_(kind), labels_(labels) {
     set_.name = file.set;
     set_.source = table_.source;
@@ -154,7 +154,7 @@ class Reader {
 
 DataSet read_classify(const ClassifyFile& file, const ClassifyColumns& columns, ClassifyLabels kind,
                       std::vector<std::string>& labels) {
-  return Reader(file, columns, kind, labels).read();
+  return ClassifyReader(file, columns, kind, labels).read();
 }
 
 }  // namespace molt

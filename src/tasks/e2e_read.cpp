@@ -100,14 +100,14 @@ size_t need_column(const Table& table, const std::vector<std::string>& names,
                   "Give the file a header line with such a name.");
 }
 
-enum class Cells { plain, maybe_quoted };
+enum class Quotes { plain, maybe_quoted };
 
-std::vector<E2ePair> pairs_of(const Table& table, Cells cells) {
+std::vector<E2ePair> pairs_of(const Table& table, Quotes cells) {
   const size_t meaning = need_column(table, kMeaning, "meanings");
   const size_t text = need_column(table, kText, "texts");
   const auto cell = [&](size_t row, size_t column) {
     const std::string& text = table.rows[row][column];
-    return cells == Cells::plain ? std::string(trimmed(text)) : unquoted(text);
+    return cells == Quotes::plain ? std::string(trimmed(text)) : unquoted(text);
   };
   std::vector<E2ePair> out;
   for (size_t row = 0; row < table.rows.size(); ++row) {
@@ -142,9 +142,9 @@ std::vector<E2ePair> pairs_of(const LinesOf& file) {
 std::vector<E2ePair> read_pairs(const std::filesystem::path& path, const LinesOf& file) {
   switch (file.layout()) {
     case Layout::csv:
-      return pairs_of(read_csv(path), Cells::plain);
+      return pairs_of(read_csv(path), Quotes::plain);
     case Layout::tsv:
-      return pairs_of(read_tsv(path), Cells::maybe_quoted);
+      return pairs_of(read_tsv(path), Quotes::maybe_quoted);
     case Layout::pairs:
       return pairs_of(file);
     case Layout::lines:

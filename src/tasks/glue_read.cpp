@@ -45,9 +45,9 @@ struct Columns {
   std::optional<size_t> label = {}, id = {};
 };
 
-class Reader {
+class GlueReader {
  public:
-  Reader(const GlueSpec& spec, const std::filesystem::path& path, LabelsAre labels)
+  GlueReader(const GlueSpec& spec, const std::filesystem::path& path, LabelsAre labels)
       : spec_(spec), path_(path.string()), labels_(labels) {}
 
   DataSet read(const std::string& name) {
@@ -194,7 +194,7 @@ class Reader {
 
 DataSet read_glue(const GlueSpec& spec, const std::filesystem::path& path, const std::string& name,
                   LabelsAre labels) {
-  return Reader(spec, path, labels).read(name);
+  return GlueReader(spec, path, labels).read(name);
 }
 
 }  // namespace molt

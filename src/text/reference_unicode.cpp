@@ -19,7 +19,7 @@ bool contains(std::span<const CodePointRange> ranges, uint32_t c) {
   return after != ranges.begin() && c <= std::prev(after)->last;
 }
 
-utf8proc_category_t category(uint32_t c) {
+utf8proc_category_t category_today(uint32_t c) {
   return utf8proc_category(static_cast<int32_t>(c));
 }
 
@@ -29,7 +29,7 @@ bool is_bert_punctuation(uint32_t c) {
   if (c < 0x80)
     return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
            (c >= '{' && c <= '~');
-  switch (category(c)) {
+  switch (category_today(c)) {
     case UTF8PROC_CATEGORY_PC:
     case UTF8PROC_CATEGORY_PD:
     case UTF8PROC_CATEGORY_PS:
@@ -45,7 +45,7 @@ bool is_bert_punctuation(uint32_t c) {
 
 bool is_bert_control(uint32_t c) {
   if (c < 0x80) return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
-  switch (category(c)) {
+  switch (category_today(c)) {
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_CO:
@@ -57,13 +57,13 @@ bool is_bert_control(uint32_t c) {
 
 bool is_bert_accent(uint32_t c) {
   if (c < 0x300) return false;
-  if (category(c) == UTF8PROC_CATEGORY_MN) return !contains(kAccentToday, c);
+  if (category_today(c) == UTF8PROC_CATEGORY_MN) return !contains(kAccentToday, c);
   return contains(kAccentThen, c);
 }
 
 bool is_mark(uint32_t c) {
   if (c < 0x300) return false;
-  switch (category(c)) {
+  switch (category_today(c)) {
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_MC:
     case UTF8PROC_CATEGORY_ME:

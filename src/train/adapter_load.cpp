@@ -49,12 +49,6 @@ Json method_json(const Choice& method) {
   return out;
 }
 
-// "/over/alpha" as ".over.alpha".
-std::string dotted(std::string pointer) {
-  std::replace(pointer.begin(), pointer.end(), '/', '.');
-  return pointer;
-}
-
 }  // namespace
 
 AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachment, AdapterUse use,
@@ -133,7 +127,7 @@ MethodMatch match_method(const AdapterContents& contents, const Choice& method, 
     const auto found = flat_ours.find(pointer);
     const Json here = found == flat_ours.end() ? Json() : *found;
     if (here == value) continue;
-    const std::string key = prefix + dotted(pointer);
+    const std::string key = prefix + "." + dotted(pointer);
     const std::string line =
         key + " is " + value.dump() + " in the adapter, " + here.dump() + " here";
     if (key.ends_with(".alpha") || key.ends_with(".rslora"))

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
+#include <limits>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -14,10 +14,6 @@ namespace {
 
 constexpr const char* kFirst = ".exp_avg";
 constexpr const char* kSecond = ".exp_avg_sq";
-
-Json number_or_null(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
 
 double number_or_nan(const Json& value) {
   return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();

@@ -72,11 +72,6 @@ std::string model_fingerprint(const fs::path& folder) {
   return hex(key);
 }
 
-std::string dotted(std::string pointer) {
-  std::replace(pointer.begin(), pointer.end(), '/', '.');
-  return pointer.substr(1);
-}
-
 }  // namespace
 
 std::string tool_version() {

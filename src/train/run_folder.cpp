@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 #include <torch/version.h>
 
-#include <cmath>
 #include <fstream>
+#include <limits>
 #include <thread>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "tensor/tensor_file.h"
 #include "train/identity.h"
 #include "train/routing_report.h"
@@ -68,10 +69,6 @@ std::string cpu_name() {
   for (std::string line; std::getline(file, line);)
     if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
   return "unknown";
-}
-
-Json number_or_null(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
 }  // namespace

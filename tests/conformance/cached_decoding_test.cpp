@@ -14,12 +14,12 @@ const Texts kWhole = {{5, 6, 7, 20, 21, 22, 23, 24, 25},
 const std::vector<int64_t> kPrompts = {3, 1, 5};  // tokens at the start of each
 constexpr int64_t kSteps = 6;
 
-struct Case {
+struct CachedCase {
   std::string name, method, yaml;
 };
 
-std::vector<Case> cases() {
-  std::vector<Case> out;
+std::vector<CachedCase> cases() {
+  std::vector<CachedCase> out;
   for (const std::string& method : methods().names()) out.push_back({method, method, ""});
   for (const std::string& inner : inner_method_choices().names())
     out.push_back({"molex over " + inner, "molex", "over: {name: " + inner + "}\n"});
@@ -33,7 +33,7 @@ std::vector<Case> cases() {
 
 // A model that writes, with a method that has left its zero start.
 struct Writer {
-  Writer(const std::string& type, const Case& one, at::ScalarType kind)
+  Writer(const std::string& type, const CachedCase& one, at::ScalarType kind)
       : model(tiny_model(tiny_config(type, 3), kind, HeadKind::language)),
         attachment(attach_method(model->sites(), one.method, one.yaml, {}, true)) {
     perturb(attachment->trainables);
@@ -95,7 +95,7 @@ TEST_P(CachedDecoding, LogitsAreThoseOfTheFullForwardPass) {
                      expected[rows.offsets[i] + kPrompts[i] - 1 + n], tolerance)
             << "text " << i << ", step " << n;
   };
-  for (const Case& one : cases()) {
+  for (const CachedCase& one : cases()) {
     SCOPED_TRACE(one.name);
     std::vector<Tensor> whole;
     for (const at::ScalarType kind : {at::kDouble, at::kFloat}) {

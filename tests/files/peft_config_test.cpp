@@ -12,7 +12,7 @@ PeftLoraConfig parse(const std::string& body) {
                            "f");
 }
 
-std::string error_of(const std::string& body) {
+std::string error_of_config(const std::string& body) {
   TemporaryFolder folder;
   return error_line(folder, [&] { parse(body); });
 }
@@ -112,29 +112,30 @@ TEST(PeftConfig, RefusesFieldsThatWouldChangeTheResult) {
         "velora_config", "monteclora_config", "corda_config", "eva_config", "lora_ga_config",
         "megatron_config", "loftq_config", "ensure_weight_tying"}) {
     const std::string quoted = '"' + std::string(key) + "\": ";
-    EXPECT_EQ(error_of(quoted + "true"), "f: " + std::string(key) +
-                                             " is set, which molt does not support. Merge the "
-                                             "adapter into its base with PEFT and use "
-                                             "the merged model.");
-    EXPECT_NE(error_of(quoted + "[1]"), "no error");
-    EXPECT_NE(error_of(quoted + "{\"a\": 1}"), "no error");
+    EXPECT_EQ(error_of_config(quoted + "true"),
+              "f: " + std::string(key) +
+                  " is set, which molt does not support. Merge the "
+                  "adapter into its base with PEFT and use "
+                  "the merged model.");
+    EXPECT_NE(error_of_config(quoted + "[1]"), "no error");
+    EXPECT_NE(error_of_config(quoted + "{\"a\": 1}"), "no error");
     for (const char* unset : {"null", "false", "[]", "{}"})
-      EXPECT_EQ(error_of(quoted + unset), "no error");
+      EXPECT_EQ(error_of_config(quoted + unset), "no error");
   }
 }
 
 TEST(PeftConfig, RefusesInitialisationsThatChangeTheBase) {
   for (const char* name : {"pissa", "pissa_niter_16", "olora", "loftq", "corda", "lora_ga"})
-    EXPECT_NE(
-        error_of("\"init_lora_weights\": \"" + std::string(name) + "\"").find("changes the base"),
-        std::string::npos);
+    EXPECT_NE(error_of_config("\"init_lora_weights\": \"" + std::string(name) + "\"")
+                  .find("changes the base"),
+              std::string::npos);
   for (const char* value : {"true", "false", "\"gaussian\"", "\"eva\"", "\"orthogonal\"", "null"})
-    EXPECT_EQ(error_of("\"init_lora_weights\": " + std::string(value)), "no error");
+    EXPECT_EQ(error_of_config("\"init_lora_weights\": " + std::string(value)), "no error");
 }
 
 TEST(PeftConfig, RefusesWrongValues) {
   const auto refuses = [](const std::string& body, const std::string& part) {
-    const std::string line = error_of(body);
+    const std::string line = error_of_config(body);
     EXPECT_NE(line.find(part), std::string::npos) << body << " gave: " << line;
   };
   refuses("\"r\": 0", "r is 0; expected a whole number from 1");

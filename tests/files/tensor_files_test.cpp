@@ -20,13 +20,13 @@ void write_index(const TemporaryFolder& folder, const std::string& weight_map) {
                         "{\"metadata\":{\"total_size\":3},\"weight_map\":" + weight_map + "}");
 }
 
-std::string error_of(const TemporaryFolder& folder) {
+std::string error_of_folder(const TemporaryFolder& folder) {
   std::string line = error_line(folder, [&] { open_model(folder.path()); });
   return line;
 }
 
-void expect_error(const TemporaryFolder& folder, const std::string& part) {
-  const std::string line = error_of(folder);
+void expect_folder_error(const TemporaryFolder& folder, const std::string& part) {
+  const std::string line = error_of_folder(folder);
   EXPECT_NE(line.find(part), std::string::npos) << "expected: " << part << "\ngot: " << line;
 }
 
@@ -64,50 +64,50 @@ TEST(OpenModel, RefusesAnIndexThatDoesNotFitItsShards) {
   write_tensors(folder / "1.safetensors", {"a", "b"});
   write_tensors(folder / "2.safetensors", {"b", "c"});
   write_index(folder, "{\"a\": \"1.safetensors\", \"c\": \"2.safetensors\"}");
-  expect_error(folder, "2.safetensors: holds \"b\", which 1.safetensors holds too");
+  expect_folder_error(folder, "2.safetensors: holds \"b\", which 1.safetensors holds too");
   write_index(folder, "{\"a\": \"1.safetensors\", \"z\": \"1.safetensors\"}");
-  expect_error(folder, "places \"z\" in 1.safetensors, which lacks it");
+  expect_folder_error(folder, "places \"z\" in 1.safetensors, which lacks it");
   write_index(folder, "{\"a\": \"3.safetensors\"}");
-  expect_error(folder, "names 3.safetensors, which is missing. Fetch that file too.");
+  expect_folder_error(folder, "names 3.safetensors, which is missing. Fetch that file too.");
 }
 
 TEST(OpenModel, RefusesAMalformedIndex) {
   TemporaryFolder folder;
   write_index(folder, "[]");
-  expect_error(folder, "has no weight_map");
+  expect_folder_error(folder, "has no weight_map");
   write_index(folder, "{}");
-  expect_error(folder, "has an empty weight_map");
+  expect_folder_error(folder, "has an empty weight_map");
   write_index(folder, "{\"a\": 3}");
-  expect_error(folder, "maps \"a\" to no file name");
+  expect_folder_error(folder, "maps \"a\" to no file name");
   write_index(folder, "{\"a\": \"1\", \"a\": \"2\"}");
-  expect_error(folder, "repeats the key \"a\"");
+  expect_folder_error(folder, "repeats the key \"a\"");
   write_index(folder, "{");
-  expect_error(folder, "is not valid JSON");
+  expect_folder_error(folder, "is not valid JSON");
   write_file_atomically(folder / "model.safetensors.index.json", "[]");
-  expect_error(folder, "has no weight_map");
+  expect_folder_error(folder, "has no weight_map");
   for (const char* name :
        {"../x.safetensors", "/etc/passwd", "..", ".", "", "a/../x", "a\\\\x", "a\\u0000x"}) {
     write_index(folder, "{\"a\": \"" + std::string(name) + "\"}");
-    expect_error(folder, "expected the name of a file beside the index");
+    expect_folder_error(folder, "expected the name of a file beside the index");
   }
 }
 
 TEST(OpenModel, RefusesPicklesAndSaysHowToConvertThem) {
   TemporaryFolder folder;
   write_file_atomically(folder / "pytorch_model.bin", "x");
-  expect_error(folder,
-               "pytorch_model.bin: stands for a pickle, which can run code when it is read; "
-               "expected model.safetensors. Convert it once, where you trust it: python -c");
+  expect_folder_error(folder,
+                      "pytorch_model.bin: stands for a pickle, which can run code when it is read; "
+                      "expected model.safetensors. Convert it once, where you trust it: python -c");
   TemporaryFolder sharded;
   write_file_atomically(sharded / "pytorch_model.bin.index.json", "{}");
-  expect_error(sharded, "save_pretrained");
+  expect_folder_error(sharded, "save_pretrained");
 }
 
 TEST(OpenModel, SaysWhatIsMissing) {
   TemporaryFolder folder;
-  expect_error(folder, "has no model.safetensors and no model.safetensors.index.json");
+  expect_folder_error(folder, "has no model.safetensors and no model.safetensors.index.json");
   write_file_atomically(folder / "adapter_config.json", "{}");
-  expect_error(folder, "holds an adapter and no model");
+  expect_folder_error(folder, "holds an adapter and no model");
   EXPECT_EQ(error_line(folder, [&] { open_model(folder / "absent"); }),
             "absent: does not exist. Check the path.");
 }

@@ -6,7 +6,7 @@
 namespace molt::test {
 namespace {
 
-HandMadeLinear by_hand() {
+HandMadeLinear dora_by_hand() {
   HandMadeLinear made({{Role::value, "value", 2}}, 2);
   made.group.weight.copy_(matrix({{0, 4}, {0, 12}}));
   made.group.bias.copy_(at::tensor({1.0, 2.0}));
@@ -17,11 +17,11 @@ HandMadeLinear by_hand() {
 }
 
 TEST(Dora, MagnitudesStartAtTheNormsOfTheRows) {
-  EXPECT_CLOSE(by_hand().value("value.lora_magnitude_vector"), at::tensor({4.0, 12.0}), 1e-12);
+  EXPECT_CLOSE(dora_by_hand().value("value.lora_magnitude_vector"), at::tensor({4.0, 12.0}), 1e-12);
 }
 
 TEST(Dora, ScalesDirectionsToTheMagnitudesAndAddsTheBiasAfterwards) {
-  HandMadeLinear made = by_hand();
+  HandMadeLinear made = dora_by_hand();
   EXPECT_CLOSE(made.forward(matrix({{1, 1}})), matrix({{4.0 / 5 * 7 + 1, 12.0 / 13 * 17 + 2}}),
                1e-12);
 }
@@ -29,7 +29,7 @@ TEST(Dora, ScalesDirectionsToTheMagnitudesAndAddsTheBiasAfterwards) {
 // The loss is y_0 + y_1 and the norms are constants: dm = V x / norm; with g = m / norm,
 // dB = g A x, dA = (g_0 3 + g_1 5) x, dx = V^T g.
 TEST(Dora, GradientsTakeTheNormForAConstant) {
-  HandMadeLinear made = by_hand();
+  HandMadeLinear made = dora_by_hand();
   const Tensor x = matrix({{1, 1}}).requires_grad_(true);
   made.forward(x).sum().backward();
   const double g0 = 4.0 / 5, g1 = 12.0 / 13;
@@ -42,7 +42,7 @@ TEST(Dora, GradientsTakeTheNormForAConstant) {
 }
 
 TEST(Dora, MergedRowsHaveTheMagnitudesAsNorms) {
-  HandMadeLinear made = by_hand();
+  HandMadeLinear made = dora_by_hand();
   const Tensor merged = made.group.adapter->merged(made.group, 0).value();
   EXPECT_CLOSE(merged.norm(2, 1), at::tensor({4.0, 12.0}), 1e-12);
   EXPECT_CLOSE(merged.select(0, 0), at::tensor({4.0 / 5 * 3, 4.0 / 5 * 4}), 1e-12);

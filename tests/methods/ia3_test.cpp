@@ -6,7 +6,7 @@ namespace molt::test {
 namespace {
 
 // W = (1 2; 3 4), b = (10, 20), x = (1, 1): W x + b = (13, 27).
-HandMadeLinear by_hand(Role role) {
+HandMadeLinear ia3_by_hand(Role role) {
   HandMadeLinear made({{role, "linear", 2}}, 2);
   made.group.weight.copy_(matrix({{1, 2}, {3, 4}}));
   made.group.bias.copy_(matrix({{10, 20}})[0]);
@@ -15,7 +15,7 @@ HandMadeLinear by_hand(Role role) {
 }
 
 TEST(Ia3, ScalesTheOutputBiasIncluded) {
-  HandMadeLinear made = by_hand(Role::value);
+  HandMadeLinear made = ia3_by_hand(Role::value);
   made.set("linear.ia3_l", matrix({{2}, {0.5}}));
   const Tensor x = matrix({{1, 1}}).requires_grad_(true);
   const Tensor y = made.forward(x);
@@ -28,7 +28,7 @@ TEST(Ia3, ScalesTheOutputBiasIncluded) {
 }
 
 TEST(Ia3, ScalesTheInputOfTheSecondLinearOfTheFeedForward) {
-  HandMadeLinear made = by_hand(Role::ffn_down);
+  HandMadeLinear made = ia3_by_hand(Role::ffn_down);
   made.set("linear.ia3_l", matrix({{2, 0.5}}));
   const Tensor y = made.forward(matrix({{1, 1}}));
   EXPECT_SAME(y, matrix({{2 + 1 + 10, 6 + 2 + 20}}));

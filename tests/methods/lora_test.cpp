@@ -7,7 +7,7 @@
 namespace molt::test {
 namespace {
 
-HandMadeLinear by_hand(const std::string& yaml = "rank: 1\nalpha: 2\ntargets: [value]") {
+HandMadeLinear lora_by_hand(const std::string& yaml = "rank: 1\nalpha: 2\ntargets: [value]") {
   HandMadeLinear made({{Role::value, "value", 2}}, 2);
   made.group.weight.copy_(at::eye(2, at::kDouble));
   made.group.bias.zero_();
@@ -18,14 +18,14 @@ HandMadeLinear by_hand(const std::string& yaml = "rank: 1\nalpha: 2\ntargets: [v
 }
 
 TEST(Lora, AddsTheScaledUpdate) {
-  HandMadeLinear made = by_hand();
+  HandMadeLinear made = lora_by_hand();
   EXPECT_SAME(made.forward(matrix({{1, 1}})), matrix({{19, 25}}));
 }
 
 // The loss is y_0 + y_1: dB = 2 * dy (A x)^T = (6, 6); dA = 2 * B^T dy x^T = 14 x^T;
 // dx = W^T dy + A^T (2 * B^T dy) = (1 + 14, 1 + 28).
 TEST(Lora, GradientsAreThoseOfTheDefinition) {
-  HandMadeLinear made = by_hand();
+  HandMadeLinear made = lora_by_hand();
   const Tensor x = matrix({{1, 1}}).requires_grad_(true);
   made.forward(x).sum().backward();
   EXPECT_SAME(made.gradient("value.lora_B.weight"), matrix({{6}, {6}}));
@@ -34,7 +34,7 @@ TEST(Lora, GradientsAreThoseOfTheDefinition) {
 }
 
 TEST(Lora, MergedWeightIsTheBasePlusTheScaledProduct) {
-  HandMadeLinear made = by_hand();
+  HandMadeLinear made = lora_by_hand();
   EXPECT_SAME(made.group.adapter->merged(made.group, 0).value(),
               matrix({{1 + 6, 12}, {8, 1 + 16}}));
 }
@@ -110,7 +110,7 @@ TEST(Lora, PlusGivesBARateOfItsOwn) {
 
 // A bias c on B: y = x + 2 * (9 + c_0, 12 + c_1); its gradient is the scaling.
 TEST(Lora, ABiasOnBIsScaledLikeTheUpdate) {
-  HandMadeLinear made = by_hand("rank: 1\nalpha: 2\ntargets: [value]\nlora_bias: true");
+  HandMadeLinear made = lora_by_hand("rank: 1\nalpha: 2\ntargets: [value]\nlora_bias: true");
   made.set("value.lora_B.bias", at::tensor({1.0, -1.0}));
   const Tensor y = made.forward(matrix({{1, 1}}));
   EXPECT_SAME(y, matrix({{21, 23}}));

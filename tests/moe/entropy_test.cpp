@@ -1,7 +1,7 @@
 // Entropies by the numbers of DynMoLE's sheet, 6.1, 6.2 and 6.5, worked in double precision.
 #include "moe/entropy.h"
 
-#include "support/hand_made_linear.h"
+#include "support/routers.h"
 
 namespace molt::test {
 namespace {
@@ -30,10 +30,6 @@ TEST(Entropy, IsLargestForEqualProbabilities) {
                   6e-7);
     }
 }
-
-const std::vector<double> kA = {.70, .20, .05, .03, .01, .01}, kB = {.40, .25, .15, .10, .06, .04},
-                          kC = {.24, .20, .18, .16, .12, .10},
-                          kD = {.97, .01, .008, .006, .004, .002};
 
 // Raw with eps 0; normalised with eps 0; normalised with eps 1e-5; for q = 1, 1.1, 2.
 TEST(Entropy, OfTsallisHasTheValuesOfTheSheet) {

@@ -28,9 +28,9 @@ std::string recipe_of(const Json& c) {
   return y;
 }
 
-class Fixture {
+class ExpertFixture {
  public:
-  explicit Fixture(const GoldenCase& one)
+  explicit ExpertFixture(const GoldenCase& one)
       : golden(one),
         tensors(one.folder / "tensors.safetensors"),
         config(one.json.at("config")),
@@ -71,7 +71,7 @@ class Fixture {
   HandMadeLinear made;
 };
 
-void check_forward_and_gradients(Fixture& f) {
+void check_forward_and_gradients(ExpertFixture& f) {
   const Json& scalars = f.golden.json.at("scalars");
   Reducer alone;
   const auto run = [&](const std::string& term, bool of_experts) {
@@ -120,7 +120,7 @@ Routing routing_of(const Json& c) {
                         c.at("entropy_threshold")}};
 }
 
-void check_routing(Fixture& f) {
+void check_routing(ExpertFixture& f) {
   const Tensor logits = f.tensors.get("router_logits").clone().requires_grad_(true);
   const Tensor ours = at::linear(f.tensors.get("x"), f.tensors.get("router.weight"));
   f.tensors.expect_near(ours, logits, f.tolerance("output_abs"), "router_logits");
@@ -160,7 +160,7 @@ TEST(GoldenExpertLinear, EqualsTheReleasedCode_golden_lora_expert_linear) {
       tally.pending(one);
       continue;
     }
-    Fixture f(one);
+    ExpertFixture f(one);
     check_forward_and_gradients(f);
     check_routing(f);
     tally.checked(one, f.tensors.values());

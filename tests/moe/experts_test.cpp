@@ -15,7 +15,7 @@ const std::string kRecipe =
     "select: {name: prefix, p: 0.6, keep: 1}\nbroadcast: {threshold: 0.9}\n"
     "losses: [{name: entropy, weight: 0.3}, {name: load, count: weight, weight: 0.2}]\n";
 
-HandMadeLinear attention_group(const std::string& yaml, at::TensorOptions options = at::kDouble) {
+HandMadeLinear attention_experts(const std::string& yaml, at::TensorOptions options = at::kDouble) {
   HandMadeLinear made(
       {{Role::query, "self.query", 6}, {Role::key, "self.key", 4}, {Role::value, "self.value", 5}},
       5, options);
@@ -68,7 +68,7 @@ Loop expert_by_expert(const HandMadeLinear& made, const Tensor& x, const std::st
 void expect_equal_to_the_loop(const std::string& yaml, Phase phase,
                               const std::function<Tensor(const HandMadeLinear&, const Tensor&,
                                                          const std::string&, int64_t)>& drop) {
-  HandMadeLinear made = attention_group(yaml);
+  HandMadeLinear made = attention_experts(yaml);
   const Tensor start = draw({9, 5}, 1, "x").to(at::kDouble);
   const Tensor weights = draw({9, 15}, 1, "weights").to(at::kDouble);
   const Tensor x = start.clone().requires_grad_(true), other = start.clone().requires_grad_(true);
@@ -131,7 +131,7 @@ TEST(Experts, AMaskForEachExpertEqualsTheLoop) {
 
 TEST(Experts, ARangeOfMembersIsThoseColumnsOfTheWhole) {
   for (const std::string targets : {"[query, key, value]", "[query, value]", "[value]"}) {
-    HandMadeLinear made = attention_group("targets: " + targets + "\nexperts: 3\nrank: 2\n");
+    HandMadeLinear made = attention_experts("targets: " + targets + "\nexperts: 3\nrank: 2\n");
     const Tensor x = draw({7, 5}, 1, "x").to(at::kDouble).requires_grad_(true);
     const Tensor whole = made.forward(x);
     EXPECT_CLOSE(made.forward(x, {0, 1}), whole.narrow(1, 0, 6), 1e-12);
@@ -145,7 +145,7 @@ TEST(Experts, ARangeOfMembersIsThoseColumnsOfTheWhole) {
 }
 
 TEST(Experts, OfARangeAloneGetGradients) {
-  HandMadeLinear made = attention_group("targets: [query, value]\nexperts: 3\nrank: 2\n");
+  HandMadeLinear made = attention_experts("targets: [query, value]\nexperts: 3\nrank: 2\n");
   made.forward(draw({7, 5}, 1, "x").to(at::kDouble), {1, 3}).sum().backward();
   for (const std::string name : {".experts.0.lora_A.weight", ".router.weight"}) {
     EXPECT_EQ(made.gradient("self.query" + name).abs().max().item<double>(), 0);
@@ -168,7 +168,7 @@ TEST(Experts, ThatNoTokenChoseGetExactlyNoGradientButTheirRouterDoes) {
 
 // The first block's input has no gradient, and an evaluation keeps no graph.
 TEST(Experts, ComputeNoGradientThatNobodyAsksFor) {
-  HandMadeLinear made = attention_group(kRecipe);
+  HandMadeLinear made = attention_experts(kRecipe);
   const Tensor x = draw({7, 5}, 1, "x").to(at::kDouble);
   made.forward(x).sum().backward();
   EXPECT_FALSE(x.grad().defined());
@@ -178,7 +178,7 @@ TEST(Experts, ComputeNoGradientThatNobodyAsksFor) {
 }
 
 TEST(Experts, AGraphThatIsKeptGivesTheSameGradientsTwice) {
-  HandMadeLinear made = attention_group(kRecipe);
+  HandMadeLinear made = attention_experts(kRecipe);
   const Tensor x = draw({7, 5}, 1, "x").to(at::kDouble).requires_grad_(true);
   const Tensor y = made.forward(x).sum();
   const Tensor once = torch::autograd::grad({y}, {x}, {}, true)[0];
@@ -186,7 +186,7 @@ TEST(Experts, AGraphThatIsKeptGivesTheSameGradientsTwice) {
 }
 
 TEST(Experts, RunAgainGiveTheSameBits) {
-  HandMadeLinear made = attention_group(kRecipe + "dropout: 0.3\n", at::kFloat);
+  HandMadeLinear made = attention_experts(kRecipe + "dropout: 0.3\n", at::kFloat);
   const Tensor x = draw({33, 5}, 1, "x");
   const auto run = [&] {
     made.attachment->trainables.zero_gradients();
@@ -201,7 +201,7 @@ TEST(Experts, RunAgainGiveTheSameBits) {
 TEST(Experts, OnABfloat16ModelComeNearFp32) {
   const std::string yaml =
       "targets: [query, key, value]\nexperts: 3\nrank: 2\nselect: {name: all}\n";
-  HandMadeLinear exact = attention_group(yaml, at::kFloat);
+  HandMadeLinear exact = attention_experts(yaml, at::kFloat);
   HandMadeLinear made(
       {{Role::query, "self.query", 6}, {Role::key, "self.key", 4}, {Role::value, "self.value", 5}},
       5, at::kFloat);

@@ -39,7 +39,7 @@ Tensor nucleus(const Tensor& probabilities, double p) {
 
 // Expert after expert, each a whole feed-forward with its own weights W + scaling B A. With masks,
 // the updates see masked inputs.
-struct Loop {
+struct FeedForwardLoop {
   const HandMadeFeedForward& made;
   int64_t experts;
   double scaling;
@@ -112,7 +112,7 @@ TEST(FeedForwardExperts, EqualTheLoopOverExpertsGradientsIncluded) {
       const Tensor x = start.clone().requires_grad_(true);
       const Tensor other = start.clone().requires_grad_(true);
       ForwardContext context = made.context();
-      Loop loop{made, 4, 1.5, shape.activation};
+      FeedForwardLoop loop{made, 4, 1.5, shape.activation};
       const Tensor expected = loop.mix(other, loop.weights(other, rule));
       compare_gradients(made, made.forward(x, rows, context), expected, x, other, loop.leaves);
     }
@@ -125,7 +125,7 @@ TEST(FeedForwardExperts, InSinglePrecisionTheKernelsGiveTheSame) {
   perturb(made.attachment->trainables, 0.3);
   const Tensor x = draw({33, 24}, 1, "x").requires_grad_(true), other = x.detach().clone();
   ForwardContext context = made.context();
-  Loop loop{made, 4, 16, "silu"};
+  FeedForwardLoop loop{made, 4, 16, "silu"};
   other.requires_grad_(true);
   const Tensor y = made.forward(x, rows_of({20, 13}), context);
   const Tensor expected =
@@ -153,7 +153,7 @@ TEST(FeedForwardExperts, DropoutReachesTheUpdatesAlone) {
     return apply_mask(at::ones({11, width}, at::kDouble),
                       context.mask(0.4, "mlp", {}, purpose, rows));
   };
-  Loop loop{made, 3, 1.5, "silu", factors(6, "experts"), factors(10, "experts inner")};
+  FeedForwardLoop loop{made, 3, 1.5, "silu", factors(6, "experts"), factors(10, "experts inner")};
   const Tensor expected =
       loop.mix(other, loop.weights(other, [](const Tensor& p) { return best(p, 2, true); }));
   compare_gradients(made, made.forward(x, rows, context), expected, x, other, loop.leaves);
@@ -170,7 +170,7 @@ TEST(FeedForwardExperts, WhatFindsNoPlacePassesThroughInTrainingAlone) {
   const Rows rows = rows_of({4, 7});
   const Tensor x = draw({11, 6}, 1, "x").to(at::kDouble).requires_grad_(true);
   const Tensor other = x.detach().clone().requires_grad_(true);
-  Loop loop{made, 2, 1.5, "silu"};
+  FeedForwardLoop loop{made, 2, 1.5, "silu"};
   const Tensor weights =
       loop.weights(other, [](const Tensor& p) { return best(p, 1, false); });  // [T, E]
   const Tensor taken = at::zeros_like(weights.detach());
@@ -235,7 +235,8 @@ TEST(ZLoss, IsTheMeanSquareOfTheLogOfTheSum) {
   Routed routed;
   routed.logits = at::tensor({0.0, 0.0, std::log(3.0), 0.0}).view({2, 2});
   const double expected = (std::pow(std::log(2), 2) + std::pow(std::log(4), 2)) / 2;
-  EXPECT_NEAR(z->formula(z->measure(routed, {rows_of({2}), {}, 1}), 2).item<double>(), expected, 1e-12);
+  EXPECT_NEAR(z->formula(z->measure(routed, {rows_of({2}), {}, 1}), 2).item<double>(), expected,
+              1e-12);
 }
 
 }  // namespace

@@ -8,13 +8,13 @@
 namespace molt::test {
 namespace {
 
-struct Fixture {
+struct FeedForwardFixture {
   const GoldenCase& golden;
   GoldenTensors tensors;
   HandMadeFeedForward made;
   int64_t experts;
 
-  explicit Fixture(const GoldenCase& one)
+  explicit FeedForwardFixture(const GoldenCase& one)
       : golden(one),
         tensors(one.folder / "tensors.safetensors"),
         made({.width = setting("hidden"),
@@ -114,7 +114,7 @@ TEST(FfnExpertsGolden, EveryCaseOfKind_golden_ffn_experts) {
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
     ASSERT_EQ(one.json.at("config").at("routing_strategy"), "mixlora");
-    Fixture f(one);
+    FeedForwardFixture f(one);
     f.check_routing();
     f.check_gradients("main", false);
     f.check_gradients("total", true);

@@ -7,8 +7,8 @@
 namespace molt::test {
 namespace {
 
-struct Fixture {
-  explicit Fixture(const GoldenCase& one)
+struct RouterFixture {
+  explicit RouterFixture(const GoldenCase& one)
       : golden(one), tensors(one.folder / "tensors.safetensors") {}
   double tolerance(const char* name) const { return golden.json.at("tolerances").at(name); }
 
@@ -33,7 +33,7 @@ std::optional<Entropy> entropy_named(const std::string& name) {
                  *parse_number(name.substr(eps + 4)), name.substr(0, dot).ends_with("_norm")};
 }
 
-void check_entropies(Fixture& f) {
+void check_entropies(RouterFixture& f) {
   const Tensor probabilities = at::softmax(f.tensors.get("logits"), 1);
   f.tensors.expect_near(probabilities, f.tensors.get("probs"), f.tolerance("probs_abs"), "probs");
   for (const auto& [name, expected] : f.tensors.all())
@@ -42,7 +42,7 @@ void check_entropies(Fixture& f) {
 }
 
 // The losses and their gradients; `real` are the rows that the balance loss counts.
-void check_losses(Fixture& f, const std::string& set, const std::string& prefix,
+void check_losses(RouterFixture& f, const std::string& set, const std::string& prefix,
                   const Json& setting, const Tensor& real) {
   const Json& scalars = f.golden.json.at("scalars").at(set);
   const double eps = f.golden.json.at("config").at("entropy_eps");
@@ -65,7 +65,7 @@ void check_losses(Fixture& f, const std::string& set, const std::string& prefix,
   }
 }
 
-void check_settings(Fixture& f) {
+void check_settings(RouterFixture& f) {
   const Json& config = f.golden.json.at("config");
   const Tensor probabilities = at::softmax(f.tensors.get("logits"), 1);
   const Tensor real = f.tensors.get("attention_mask").reshape({-1}).nonzero().view({-1});
@@ -86,7 +86,7 @@ void check_settings(Fixture& f) {
 
 // One row of probabilities each. Of the cases called count, equal probabilities stand at the cut:
 // how many are active says everything.
-void check_edges(Fixture& f) {
+void check_edges(RouterFixture& f) {
   for (const Json& one : f.golden.json.at("scalars").at("cases")) {
     const std::string name = "case" + one.at("index").dump();
     SCOPED_TRACE(one.at("name").get<std::string>());
@@ -114,7 +114,7 @@ TEST(GoldenRouter, DecidesAsTheReleasedCode_golden_router) {
   GoldenTally tally("router");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
-    Fixture f(one);
+    RouterFixture f(one);
     if (f.tensors.has("logits")) {
       check_entropies(f);
       check_settings(f);

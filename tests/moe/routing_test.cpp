@@ -4,10 +4,6 @@
 namespace molt::test {
 namespace {
 
-const std::vector<double> kA = {.70, .20, .05, .03, .01, .01}, kB = {.40, .25, .15, .10, .06, .04},
-                          kC = {.24, .20, .18, .16, .12, .10},
-                          kD = {.97, .01, .008, .006, .004, .002};
-
 Routing dynmole(const std::string& rule, double p = .75, int64_t keep = 2, double threshold = .9) {
   return {.select = select_of(rule, {{"p", std::to_string(p)}, {"keep", std::to_string(keep)}}),
           .broadcast = Broadcast{{}, threshold}};

@@ -11,14 +11,14 @@ namespace {
 
 constexpr int64_t kRows = 11, kWidth = 6, kVocabulary = 13;
 
-struct Case {
+struct LossCase {
   Tensor z = draw({kRows, kWidth}, 1.0, "z").requires_grad_(true);
   Tensor weight = draw({kVocabulary, kWidth}, 0.8, "weight").requires_grad_(true);
   Tensor targets = at::arange(kRows, at::kLong).mul(5).remainder(kVocabulary);
 };
 
 // The whole logits, by torch's own operations.
-Tensor plain(const Case& c, double smoothing, double cap) {
+Tensor plain(const LossCase& c, double smoothing, double cap) {
   Tensor logits = at::mm(c.z, c.weight.t());
   if (cap > 0) logits = at::tanh(logits / cap) * cap;
   return at::cross_entropy_loss(logits, c.targets, {}, at::Reduction::Sum, -100, smoothing);
@@ -27,7 +27,7 @@ Tensor plain(const Case& c, double smoothing, double cap) {
 void compare(double smoothing, double cap, int64_t chunk) {
   SCOPED_TRACE("smoothing " + std::to_string(smoothing) + " cap " + std::to_string(cap) +
                " chunk " + std::to_string(chunk));
-  Case ours, theirs;
+  LossCase ours, theirs;
   const Tensor loss = language_loss_sum(ours.z, {ours.weight, cap}, ours.targets,
                                         {.smoothing = smoothing, .chunk = chunk});
   const Tensor expected = plain(theirs, smoothing, cap);
@@ -57,7 +57,7 @@ TEST(LanguageLoss, IsWorkedByHand) {
 }
 
 TEST(LanguageLoss, AFrozenHeadGetsNoGradient) {
-  Case c;
+  LossCase c;
   const Tensor frozen = c.weight.detach();
   torch::autograd::backward({language_loss_sum(c.z, {frozen}, c.targets)}, {});
   EXPECT_TRUE(c.z.grad().defined());
@@ -65,7 +65,7 @@ TEST(LanguageLoss, AFrozenHeadGetsNoGradient) {
 }
 
 TEST(LanguageLoss, WithoutRowsIsZeroWithZeroGradients) {
-  Case c;
+  LossCase c;
   const Tensor loss = language_loss_sum(c.z.narrow(0, 0, 0), {c.weight}, c.targets.narrow(0, 0, 0));
   EXPECT_EQ(loss.item<double>(), 0);
   torch::autograd::backward({loss}, {});
@@ -73,7 +73,7 @@ TEST(LanguageLoss, WithoutRowsIsZeroWithZeroGradients) {
 }
 
 TEST(ScoreTokens, DoesNotDependOnTheChunk) {
-  const Case c;
+  const LossCase c;
   const TokenScores whole = score_tokens(c.z, {c.weight, 3.0}, c.targets);
   const TokenScores single = score_tokens(c.z, {c.weight, 3.0}, c.targets, 1);
   EXPECT_CLOSE(whole.log_probability, single.log_probability, 1e-6);
@@ -82,7 +82,7 @@ TEST(ScoreTokens, DoesNotDependOnTheChunk) {
 }
 
 TEST(CandidateLogits, AreColumnsOfTheLogits) {
-  const Case c;
+  const LossCase c;
   const Tensor ids = at::tensor({7, 2}, at::kLong);
   const Tensor all = at::tanh(at::mm(c.z, c.weight.t()) / 3.0) * 3.0;
   EXPECT_CLOSE(candidate_logits(c.z, {c.weight, 3.0}, ids), all.index_select(1, ids), 1e-6);

@@ -50,12 +50,14 @@ TEST(LayerStack, RunGivesSeveralBlocksOnOneInput) {
   EXPECT_EQ(out[1].item<double>(), 5);
 }
 
-struct Case {
+struct StackCase {
   std::string name, model, method, yaml;
-  friend std::ostream& operator<<(std::ostream& out, const Case& one) { return out << one.name; }
+  friend std::ostream& operator<<(std::ostream& out, const StackCase& one) {
+    return out << one.name;
+  }
 };
 
-class RowsThatAreRead : public testing::TestWithParam<Case> {};
+class RowsThatAreRead : public testing::TestWithParam<StackCase> {};
 
 // The stack on the rows of the head alone against the whole stack: values and gradients, with
 // dropout.
@@ -88,17 +90,17 @@ TEST_P(RowsThatAreRead, GiveWhatTheWholeStackGivesThere) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, RowsThatAreRead,
-    testing::Values(Case{"bert", "bert", "full", ""}, Case{"roberta", "roberta", "full", ""},
-                    Case{"lora", "bert", "lora", "targets: [all-linear]\ndropout: 0.2"},
-                    Case{"lora_without_query", "bert", "lora", "targets: [value]"},
-                    Case{"ia3", "roberta", "ia3", ""},
-                    Case{"houlsby", "bert", "houlsby", "width: 4"},
-                    Case{"molex_sequence", "bert", "molex", "vote: sequence"},
-                    Case{"molex_batch", "roberta", "molex", "vote: batch"},
-                    Case{"molex_uniform", "bert", "molex", "control: uniform"},
-                    Case{"molex_probability", "bert", "molex", "gate: {gradient: probability}"},
-                    Case{"molex_straight_through", "roberta", "molex",
-                         "gate: {gradient: straight_through}"}),
+    testing::Values(
+        StackCase{"bert", "bert", "full", ""}, StackCase{"roberta", "roberta", "full", ""},
+        StackCase{"lora", "bert", "lora", "targets: [all-linear]\ndropout: 0.2"},
+        StackCase{"lora_without_query", "bert", "lora", "targets: [value]"},
+        StackCase{"ia3", "roberta", "ia3", ""}, StackCase{"houlsby", "bert", "houlsby", "width: 4"},
+        StackCase{"molex_sequence", "bert", "molex", "vote: sequence"},
+        StackCase{"molex_batch", "roberta", "molex", "vote: batch"},
+        StackCase{"molex_uniform", "bert", "molex", "control: uniform"},
+        StackCase{"molex_probability", "bert", "molex", "gate: {gradient: probability}"},
+        StackCase{"molex_straight_through", "roberta", "molex",
+                  "gate: {gradient: straight_through}"}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -7,6 +7,12 @@
 
 namespace molt::test {
 
+// The routers of DynMoLE's sheet, 6: peaked, between, nearly uniform, one expert.
+inline const std::vector<double> kA = {.70, .20, .05, .03, .01, .01},
+                                 kB = {.40, .25, .15, .10, .06, .04},
+                                 kC = {.24, .20, .18, .16, .12, .10},
+                                 kD = {.97, .01, .008, .006, .004, .002};
+
 using Options = std::vector<std::pair<std::string, std::string>>;
 
 inline Choice choice_of(const ChoiceTable& table, const std::string& name, const Options& options) {

@@ -41,7 +41,7 @@ const std::string kChat =
 )"
     R"( {"role": "user", "content": "R"}, {"role": "assistant", "content": "B"}]})";
 
-std::string one_line(std::string text) {
+std::string on_one_line(std::string text) {
   std::erase(text, '\n');
   return text;
 }
@@ -60,8 +60,8 @@ TEST_F(Instruct, ReadsAlpacasFieldsThroughATemplate) {
 }
 
 TEST_F(Instruct, ReadsChatsAndLearnsAllAnswersOrTheLast) {
-  EXPECT_EQ(first(one_line(kChat)), "User: Q\nAssistant:[ A$]\nUser: R\nAssistant:[ B$]");
-  EXPECT_EQ(first(one_line(kChat), "{turns: last, system: Be kind.}"),
+  EXPECT_EQ(first(on_one_line(kChat)), "User: Q\nAssistant:[ A$]\nUser: R\nAssistant:[ B$]");
+  EXPECT_EQ(first(on_one_line(kChat), "{turns: last, system: Be kind.}"),
             "Be kind.\nUser: Q\nAssistant: A$\nUser: R\nAssistant:[ B$]");
 }
 
@@ -69,15 +69,16 @@ TEST_F(Instruct, EveryExampleEndsWithASupervisedEndToken) {
   write_tiny_tokenizer(folder_ / "model", TokenizerStyle::llama);
   const Tokenizer tokenizer = Tokenizer::load(folder_ / "model");
   for (const std::string options : {"{}", "{template: chatml}", "{loss: all}"}) {
-    const auto task = open(one_line(kChat), options);
+    const auto task = open(on_one_line(kChat), options);
     const auto encoded = task->encode_training(tokenizer, task->train(), 200).examples.at(0);
     EXPECT_EQ(encoded.ids.front(), 0);
     EXPECT_NE(encoded.ids.at(1), 0);
     EXPECT_EQ(encoded.ids.back(), *task->end_token(tokenizer)) << options;
     EXPECT_EQ(encoded.supervised.back().end, static_cast<int64_t>(encoded.ids.size()));
   }
-  contains(user_error([&] { open(one_line(kChat), "{template: llama3}")->end_token(tokenizer); }),
-           "task.template=llama3: the tokenizer has no token '<|eot_id|>'");
+  contains(
+      user_error([&] { open(on_one_line(kChat), "{template: llama3}")->end_token(tokenizer); }),
+      "task.template=llama3: the tokenizer has no token '<|eot_id|>'");
 }
 
 TEST_F(Instruct, SaysWhereAFileIsWrong) {

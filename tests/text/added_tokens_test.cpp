@@ -5,8 +5,6 @@
 namespace molt::test {
 namespace {
 
-const Tokenizer::Options kWithOffsets = {.add_special = false, .offsets = OffsetUnit::kCodePoints};
-
 Tokenizer with_token(Json token, Json base = byte_level_json()) {
   base["added_tokens"].push_back(std::move(token));
   return load_json(base);

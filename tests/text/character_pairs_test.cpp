@@ -5,8 +5,6 @@
 namespace molt::test {
 namespace {
 
-const Tokenizer::Options kWithOffsets = {.add_special = false, .offsets = OffsetUnit::kCodePoints};
-
 TEST(CharacterPairs, MergesOverTheWholeText) {
   const Tokenizer tokenizer = load_json(character_json());
   EXPECT_EQ(tokenizer.encode("ab a").ids, (Ids{1, 10, 11}));

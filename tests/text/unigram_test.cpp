@@ -6,8 +6,6 @@
 namespace molt::test {
 namespace {
 
-const Tokenizer::Options kWithOffsets = {.add_special = false, .offsets = OffsetUnit::kCodePoints};
-
 TEST(Unigram, TakesThePathWithTheLargestSum) {
   const Tokenizer tokenizer = load_json(unigram_json());
   // ▁a bc: -4.5 - 8 = -12.5; ▁a b c: -13.5; ▁ ab c: -13.5.

@@ -5,8 +5,6 @@
 namespace molt::test {
 namespace {
 
-const Tokenizer::Options kWithOffsets = {.add_special = false, .offsets = OffsetUnit::kCodePoints};
-
 TEST(WordPiece, TakesTheLongestPieceFromTheLeft) {
   const Tokenizer tokenizer = load_json(bert_json());
   EXPECT_EQ(tokenizer.encode("Playing the", kPlain).ids, (Ids{3, 4, 8}));

@@ -116,5 +116,7 @@ inline std::string base64_of_byte(int byte) {
 
 using Ids = std::vector<int32_t>;
 inline constexpr Tokenizer::Options kPlain = {.add_special = false};
+inline constexpr Tokenizer::Options kWithOffsets = {.add_special = false,
+                                                    .offsets = OffsetUnit::kCodePoints};
 
 }  // namespace molt::test

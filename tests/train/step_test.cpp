@@ -11,12 +11,12 @@ namespace {
 using test::Recorder;
 using test::TinyWorld;
 
-struct Trained {
+struct AfterSteps {
   Tensor gradients;
   StepLosses losses;
 };
 
-Trained first_step(const TinyWorld& world, const std::vector<std::string>& overrides) {
+AfterSteps first_step(const TinyWorld& world, const std::vector<std::string>& overrides) {
   Recorder recorder;
   const auto session = open_session(world.config("unused", overrides), {}, recorder);
   const TrainSettings& t = session->config.train;
@@ -25,7 +25,7 @@ Trained first_step(const TinyWorld& world, const std::vector<std::string>& overr
     lengths.push_back(static_cast<int64_t>(e.ids.size()));
   const BatchPlan plan(lengths, {.batch_size = t.batch_size, .accumulate = t.accumulate}, 0);
   Reducer alone;
-  Trained out;
+  AfterSteps out;
   out.losses =
       accumulate_gradients(*session, plan.epoch(0)[0],
                            {.seed = 9, .step = 1, .label_smoothing = t.label_smoothing}, alone);
@@ -43,9 +43,9 @@ TEST(Accumulation, EqualsTheLargeBatchWithDropout) {
     all.push_back("train.accumulate=" + accumulate);
     return first_step(world, all);
   };
-  const Trained large = with("8", "1"), small = with("1", "8"), middle = with("4", "2");
+  const AfterSteps large = with("8", "1"), small = with("1", "8"), middle = with("4", "2");
   EXPECT_GT(large.gradients.norm().item<double>(), 1e-3);
-  for (const Trained* other : {&small, &middle}) {
+  for (const AfterSteps* other : {&small, &middle}) {
     EXPECT_NEAR(large.losses.task, other->losses.task, 1e-6);
     EXPECT_LT((large.gradients - other->gradients).abs().max().item<double>(), 1e-6);
     EXPECT_EQ(large.losses.tokens, other->losses.tokens);
@@ -56,8 +56,8 @@ TEST(Accumulation, EqualsTheLargeBatchWithDropout) {
 TEST(Accumulation, SequencesOfUnequalLengthCountOnceEach) {
   // A mean of means would weigh the last, smaller micro-batch as much as the others.
   const TinyWorld world(0);
-  const Trained large = first_step(world, {"train.batch_size=40", "method.dropout=0"});
-  const Trained uneven =
+  const AfterSteps large = first_step(world, {"train.batch_size=40", "method.dropout=0"});
+  const AfterSteps uneven =
       first_step(world, {"train.batch_size=16", "train.accumulate=3", "method.dropout=0"});
   EXPECT_EQ(uneven.losses.sequences, 40);  // 16 + 16 + 8
   EXPECT_NEAR(large.losses.task, uneven.losses.task, 1e-6);
@@ -67,7 +67,7 @@ TEST(Accumulation, SequencesOfUnequalLengthCountOnceEach) {
 TEST(Accumulation, AuxiliaryLossesAreMeansOverMicroBatches) {
   const TinyWorld world(0);
   const std::string molex = "method={name: molex, over: null, balance: 0.5}";
-  const Trained step = first_step(world, {molex, "train.batch_size=4", "train.accumulate=2"});
+  const AfterSteps step = first_step(world, {molex, "train.batch_size=4", "train.accumulate=2"});
   ASSERT_EQ(step.losses.auxiliary.size(), 1u);
   EXPECT_EQ(step.losses.auxiliary[0].first, "balance");
   EXPECT_GT(step.losses.auxiliary[0].second, 0);
