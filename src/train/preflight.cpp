@@ -109,6 +109,14 @@ void warn(const Session& session, Preflight& out) {
   };
   add_of(session.train);
   for (const EncodedSet& set : session.evaluation) add_of(set);
+  const auto& losses = session.attachment->losses;
+  const auto& examples = session.train.examples;
+  const bool tells_kinds_apart = std::any_of(
+      losses.begin(), losses.end(), [](const auto& loss) { return loss.name == "variation"; });
+  if (tells_kinds_apart &&
+      std::none_of(examples.begin(), examples.end(), [](const auto& e) { return e.kind >= 0; }))
+    add("localised balancing (variation) is on, but no training example has a kind, so it is zero; "
+        "name the field with task.kind");
   if (session.config.model.from_scratch && session.config.method.name != "full")
     add("random weights (model.from_scratch) stay as they are under this method; full trains them");
   if (session.attachment->trainables.count() == 0) add("nothing is trained");
