@@ -7,7 +7,6 @@
 // padding, which does not exist here, counts nowhere.
 #include "methods/mixture.h"
 #include "moe/by_layer.h"
-#include "moe/loss/objective.h"
 
 namespace molt {
 namespace {
@@ -82,8 +81,7 @@ std::unique_ptr<MixtureConfig> dynmole_mixture(const Config& config) {
   out->broadcast.normalised = c.normalised;
   out->renormalise = c.renormalise;
   const auto add = [&](const std::string& name, double weight) -> Choice& {
-    Choice& loss = out->losses.emplace_back(part(objective_choices(), name));
-    set(loss, "weight", weight);
+    Choice& loss = out->losses.emplace_back(weighted_loss(name, weight));
     set(loss, "over", c.over);
     set(loss, "tokens", c.tokens);
     return loss;

@@ -4,7 +4,6 @@
 // (Ablustrund/LoRAMoE@1177288), where that constraint is off. Differs from it: dropout has one mask
 // for the linears that read the same x (`dropout_mask: expert` goes back).
 #include "methods/mixture.h"
-#include "moe/loss/objective.h"
 
 namespace molt {
 namespace {
@@ -34,8 +33,7 @@ std::unique_ptr<MixtureConfig> loramoe_mixture(const Config& config) {
   auto out = std::make_unique<MixtureConfig>(c);
   out->select = part(select_choices(), "all");
   if (c.balance > 0) {
-    Choice& loss = out->losses.emplace_back(part(objective_choices(), "variation"));
-    set(loss, "weight", c.balance);
+    Choice& loss = out->losses.emplace_back(weighted_loss("variation", c.balance));
     set(loss, "delta", c.delta);
   }
   return out;

@@ -8,8 +8,6 @@
 // training, and no token is left out for want of capacity, so that a prediction does not depend on
 // the length of its text.
 #include "methods/mixture.h"
-#include "moe/bank/banks.h"
-#include "moe/loss/objective.h"
 
 namespace molt {
 namespace {
@@ -68,49 +66,33 @@ struct MixLoraConfig final : Config {
   }
 };
 
-Choice loss(const std::string& name, double weight) {
-  Choice out = part(objective_choices(), name);
-  set(out, "weight", weight);
-  return out;
-}
-
-Routing routing_of(const MixLoraConfig& c) {
-  Choice select = part(select_choices(), c.routing == "dynamic" ? "nucleus" : "top_k");
-  if (c.routing == "dynamic")
-    set(select, "p", c.p);
-  else
-    set(select, "k", std::to_string(c.routing == "switch" ? 1 : c.k));
-  Routing out;
-  out.select = make_select(select);
-  out.renormalises = c.routing == "top_k";
-  return out;
-}
-
-std::vector<Sentence> mixlora_sentences(const Config& config, int64_t) {
+std::unique_ptr<MixtureConfig> mixlora_mixture(const Config& config) {
   const auto& c = dynamic_cast<const MixLoraConfig&>(config);
   const bool switches = c.routing == "switch";
-  auto bank = std::make_shared<FeedForwardExpertBank>();
-  bank->experts = c.experts;
-  bank->rank = c.rank;
-  bank->alpha = c.alpha;
-  bank->dropout = c.dropout;
-  bank->rank_stabilised = c.rslora;
-  bank->router_deviation = c.router_deviation.value_or(switches ? 1 : 0.02);
-  bank->jitter = c.jitter.value_or(switches ? 0.01 : 0);
-  if (switches) bank->capacity = c.capacity;
-  std::vector<Sentence> out;
-  if (!c.attention_targets.empty()) {
-    auto attention = std::make_shared<LowRankBank>();
-    attention->method = "mixlora.attention";
-    attention->rank = c.attention_rank;
-    attention->alpha = c.attention_alpha;
-    attention->dropout = c.dropout;
-    attention->rank_stabilised = c.rslora;
-    out.push_back({.sites = {c.attention_targets, c.layers}, .bank = attention});
+  auto out = std::make_unique<MixtureConfig>();
+  out->site = "feed_forward";
+  out->layers = c.layers;
+  out->experts = std::to_string(c.experts);
+  out->rank = std::to_string(c.rank);
+  out->alpha = c.alpha;
+  out->dropout = c.dropout;
+  out->rslora = c.rslora;
+  out->router.init = "normal";
+  out->router.deviation = c.router_deviation.value_or(switches ? 1 : 0.02);
+  out->router.jitter = c.jitter.value_or(switches ? 0.01 : 0);
+  if (switches) out->capacity = c.capacity;
+  if (c.routing == "dynamic") {
+    out->select = part(select_choices(), "nucleus");
+    set(out->select, "p", c.p);
+  } else {
+    set(out->select, "k", std::to_string(switches ? 1 : c.k));
   }
-  out.push_back({.sites = {{}, c.layers}, .bank = bank, .routing = routing_of(c), .losses = {}});
-  out.back().losses.push_back(loss("load", c.balance));
-  if (switches) out.back().losses.push_back(loss("z", c.z_loss));
+  out->renormalise = c.routing == "top_k";
+  out->losses.push_back(weighted_loss("load", c.balance));
+  if (switches) out->losses.push_back(weighted_loss("z", c.z_loss));
+  out->attention.targets = c.attention_targets;
+  out->attention.rank = c.attention_rank;
+  out->attention.alpha = c.attention_alpha;
   return out;
 }
 
@@ -119,7 +101,11 @@ std::vector<Sentence> mixlora_sentences(const Config& config, int64_t) {
 void register_mixlora(Registry<MethodEntry>& registry) {
   registry.add({"mixlora", "arXiv 2404.15159",
                 "Whole feed-forwards as experts with low-rank updates around shared weights.",
-                [] { return std::make_unique<MixLoraConfig>(); }, mixlora_sentences});
+                [] { return std::make_unique<MixLoraConfig>(); },
+                [](const Config& config, int64_t layers) {
+                  return mixlora_mixture(config)->sentences(layers, "mixlora");
+                },
+                mixlora_mixture});
 }
 
 }  // namespace molt

@@ -1,12 +1,12 @@
-// Any mixture of low-rank experts on linears, said in the grammar: y = W x + sum_i g_i (alpha /
-// rank) B_i A_i x, with one router for each linear, g from softmax(R x) by a selection, an entropy
-// switch that sends undecided tokens to all experts, and auxiliary losses of the routers. DynMoLE,
-// MoLA and LoRAMoE are sentences of this kind; a new one is a recipe.
+// Any mixture of low-rank experts, said in the grammar: y = W x + sum_i g_i (alpha / rank) B_i A_i
+// x with one router for each linear, or sum_i g_i F_i(x) with one for each feed-forward F; g from
+// softmax(R x) by a selection, an entropy switch that sends undecided tokens to all experts, and
+// auxiliary losses of the routers. DynMoLE, MoLA, LoRAMoE and MixLoRA are sentences of this kind; a
+// new one is a recipe.
 #include "methods/mixture.h"
 
 #include "base/config.h"
 #include "base/scalars.h"
-#include "moe/bank/banks.h"
 #include "moe/by_layer.h"
 #include "moe/loss/objective.h"
 
@@ -17,7 +17,11 @@ void RouterConfig::fields(FieldVisitor& v) {
           "uniform: U(-b, b), b = sqrt(6 / ((1 + range) in)); normal: N(0, deviation).",
           {.choices = {"uniform", "normal"}});
   v.field("range", range, "Of uniform; 5 gives 1 / sqrt(in).", {.minimum = 0, .maximum = 1e6});
-  v.field("deviation", deviation, "Of normal.", {.maximum = 100, .above = 0});
+  v.field("deviation", deviation, "Of normal.", {.minimum = 0, .maximum = 100});
+  v.field("jitter", jitter, "In training routers read x times U(1 - jitter, 1 + jitter).",
+          {.minimum = 0, .below = 1});
+  v.field("noise", noise, "In training N(0, noise) is added to the routers' scores.",
+          {.minimum = 0, .maximum = 100});
   v.field("learning_rate", learning_rate, "Of the routers; null: that of the run.", {.minimum = 0});
   v.field("weight_decay", weight_decay, "Of the routers; null: that of the run.", {.minimum = 0});
 }
@@ -30,6 +34,12 @@ void BroadcastConfig::fields(FieldVisitor& v) {
   v.field("index", index, "Of tsallis and renyi.", {.maximum = 2, .above = 0});
   v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
   v.field("normalised", normalised, "Divide by the largest value.");
+}
+
+void AttentionConfig::fields(FieldVisitor& v) {
+  v.field("targets", targets, "Linears with plain updates; an empty list: none.");
+  v.field("rank", rank, "Of an update.", {.minimum = 1, .maximum = 65536});
+  v.field("alpha", alpha, "An update is scaled by alpha / rank.", {.above = 0});
 }
 
 void ExpertsConfig::fields(FieldVisitor& v) {
@@ -63,36 +73,88 @@ MixtureConfig::MixtureConfig(const ExpertsConfig& shared)
     : ExpertsConfig(shared), select(part(select_choices(), "top_k")) {}
 
 void MixtureConfig::fields(FieldVisitor& v) {
+  v.field("site", site,
+          "linear: experts for each of the linears, with a router of its own; feed_forward: an "
+          "expert is a whole feed-forward with updates of all its linears, a router for each.",
+          {.choices = {"linear", "feed_forward"}});
   ExpertsConfig::fields(v);
   v.choice("select", select, select_choices(), "Which experts a token uses.");
   v.nested("broadcast", broadcast, "The entropy switch.");
   v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
+  v.field("capacity", capacity,
+          "Tokens of a sequence that one expert takes in training; the others go without it, or, "
+          "of feed_forward, pass through. At inference, and with null, there is no limit.",
+          {.minimum = 1});
   v.choices("losses", losses, objective_choices(), "Auxiliary losses of the routers.");
+  v.nested("attention", attention, "Plain updates on linears that have no experts.");
+}
+
+std::optional<FieldProblem> MixtureConfig::check() const {
+  if (site == "linear") return std::nullopt;
+  if (targets != std::vector<std::string>{"feed-forward"})
+    return FieldProblem{"targets", "[feed-forward] (site is feed_forward: all its linears)",
+                        "Leave it out; plain updates have attention.targets."};
+  if (dropout_mask != "group")
+    return FieldProblem{"dropout_mask", "group (site is feed_forward)", "Leave it out."};
+  return std::nullopt;
+}
+
+void MixtureConfig::fill(MixtureBank& bank, int64_t layers, const std::string& method) const {
+  bank.experts = by_layer(experts, std::max<int64_t>(layers, 1), method + ".experts");
+  bank.ranks = by_layer(rank, std::max<int64_t>(layers, 1), method + ".rank");
+  bank.alpha = alpha;
+  bank.dropout = dropout;
+  bank.rank_stabilised = rslora;
+  bank.starts_gaussian = init == "gaussian";
+  bank.router_range = router.range;
+  if (router.init == "normal") bank.router_deviation = router.deviation;
+  bank.router_settings = {router.learning_rate, router.weight_decay};
+  bank.noise = {.jitter = router.jitter, .deviation = router.noise};
+  bank.capacity = capacity;
+  bank.method = method;
+}
+
+Routing MixtureConfig::routing() const {
+  Routing out{
+      .select = make_select(select), .broadcast = std::nullopt, .renormalises = renormalise};
+  out.broadcast = Broadcast{
+      {entropy_kind(broadcast.entropy), broadcast.index, broadcast.eps, broadcast.normalised},
+      broadcast.threshold};
+  return out;
 }
 
 std::vector<Sentence> MixtureConfig::sentences(int64_t layers, const std::string& method) const {
-  auto bank = std::make_shared<ExpertBank>();
-  bank->experts = by_layer(experts, std::max<int64_t>(layers, 1), method + ".experts");
-  bank->ranks = by_layer(rank, std::max<int64_t>(layers, 1), method + ".rank");
-  bank->alpha = alpha;
-  bank->dropout = dropout;
-  bank->rank_stabilised = rslora;
-  bank->mask_for_each_expert = dropout_mask == "expert";
-  bank->starts_gaussian = init == "gaussian";
-  bank->router_range = router.range;
-  if (router.init == "normal") bank->router_deviation = router.deviation;
-  bank->router_settings = {router.learning_rate, router.weight_decay};
-  bank->method = method;
-  Routing routing{
-      .select = make_select(select), .broadcast = std::nullopt, .renormalises = renormalise};
-  routing.broadcast = Broadcast{
-      {entropy_kind(broadcast.entropy), broadcast.index, broadcast.eps, broadcast.normalised},
-      broadcast.threshold};
-  return {{.sites = {targets, this->layers},
-           .bank = bank,
-           .router = std::nullopt,
-           .routing = routing,
-           .losses = losses}};
+  std::vector<Sentence> out;
+  if (!attention.targets.empty()) {
+    auto plain = std::make_shared<LowRankBank>();
+    plain->method = method + ".attention";
+    plain->rank = attention.rank;
+    plain->alpha = attention.alpha;
+    plain->dropout = dropout;
+    plain->rank_stabilised = rslora;
+    out.push_back({.sites = {attention.targets, this->layers}, .bank = plain});
+  }
+  std::shared_ptr<MixtureBank> bank;
+  if (site == "feed_forward") {
+    bank = std::make_shared<FeedForwardExpertBank>();
+  } else {
+    auto linears = std::make_shared<ExpertBank>();
+    linears->mask_for_each_expert = dropout_mask == "expert";
+    bank = linears;
+  }
+  fill(*bank, layers, method);
+  out.push_back({.sites = {targets, this->layers},
+                 .bank = bank,
+                 .router = std::nullopt,
+                 .routing = routing(),
+                 .losses = losses});
+  return out;
+}
+
+Choice weighted_loss(const std::string& name, double weight) {
+  Choice out = part(objective_choices(), name);
+  set(out, "weight", weight);
+  return out;
 }
 
 void set(Choice& part, const std::string& option, const std::string& value) {
@@ -114,7 +176,8 @@ std::optional<FieldProblem> too_few_experts(const std::string& field, int64_t ke
 }
 
 void register_mixture(Registry<MethodEntry>& registry) {
-  registry.add({"mixture", "", "Low-rank experts on linears, routed by token, every part named.",
+  registry.add({"mixture", "",
+                "Low-rank experts of linears or feed-forwards, routed by token, every part named.",
                 [] { return std::make_unique<MixtureConfig>(); },
                 [](const Config& config, int64_t layers) {
                   return dynamic_cast<const MixtureConfig&>(config).sentences(layers, "mixture");

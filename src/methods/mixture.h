@@ -1,14 +1,16 @@
-// The grammar as a config: a mixture of low-rank experts with every part named. The named methods
-// of this kind are this config with other defaults and fewer options.
+// The grammar as a config: a mixture of low-rank experts, of linears or of whole feed-forwards,
+// with every part named. The named methods of this kind are this config with other defaults and
+// fewer options.
 #pragma once
 
 #include "methods/method.h"
+#include "moe/bank/banks.h"
 
 namespace molt {
 
 struct RouterConfig final : Config {
   std::string init = "uniform";
-  double range = 5, deviation = 0.02;
+  double range = 5, deviation = 0.02, jitter = 0, noise = 0;
   std::optional<double> learning_rate, weight_decay;
   void fields(FieldVisitor& v) override;
 };
@@ -18,6 +20,14 @@ struct BroadcastConfig final : Config {
   std::string entropy = "tsallis";
   double index = 1.1, eps = 1e-5;
   bool normalised = true;
+  void fields(FieldVisitor& v) override;
+};
+
+// Plain updates beside the experts, on linears that have none.
+struct AttentionConfig final : Config {
+  std::vector<std::string> targets;
+  int64_t rank = 8;
+  double alpha = 16;
   void fields(FieldVisitor& v) override;
 };
 
@@ -34,6 +44,9 @@ struct ExpertsConfig : Config {
 };
 
 struct MixtureConfig final : ExpertsConfig {
+  std::string site = "linear";
+  std::optional<int64_t> capacity;
+  AttentionConfig attention;
   Choice select;  // top_k
   BroadcastConfig broadcast;
   bool renormalise = false;
@@ -42,8 +55,16 @@ struct MixtureConfig final : ExpertsConfig {
   MixtureConfig();
   explicit MixtureConfig(const ExpertsConfig& shared);
   void fields(FieldVisitor& v) override;
+  std::optional<FieldProblem> check() const override;
   std::vector<Sentence> sentences(int64_t layers, const std::string& method) const;
+
+ private:
+  void fill(MixtureBank& bank, int64_t layers, const std::string& method) const;
+  Routing routing() const;
 };
+
+// An auxiliary loss of the routers.
+Choice weighted_loss(const std::string& name, double weight);
 
 // A part of src/moe/select or src/moe/loss with its config, to be set by a named method.
 template <class Table>

@@ -5,7 +5,6 @@
 // mask for the linears that read the same x (`dropout_mask: expert` goes back), and its balance
 // loss counts no padding.
 #include "methods/mixture.h"
-#include "moe/loss/objective.h"
 
 namespace molt {
 namespace {
@@ -47,8 +46,7 @@ std::unique_ptr<MixtureConfig> mola_mixture(const Config& config) {
   set(out->select, "k", std::to_string(c.top_k));
   out->renormalise = c.renormalise;
   if (c.balance > 0) {
-    Choice& loss = out->losses.emplace_back(part(objective_choices(), "load"));
-    set(loss, "weight", c.balance);
+    Choice& loss = out->losses.emplace_back(weighted_loss("load", c.balance));
     set(loss, "count", c.form == "original" ? "share" : "selected");
     set(loss, "over", c.form == "original" ? "layer_sum" : "pooled");
     set(loss, "tokens", c.tokens);

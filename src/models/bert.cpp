@@ -1,5 +1,6 @@
 #include "models/bert.h"
 
+#include "models/draws.h"
 #include "models/linears.h"
 
 // Legend: T tokens, S sequences, D hidden size, F intermediate size, C labels; read: the rows that
@@ -69,15 +70,8 @@ Tensor BertBlock::forward(const Tensor& z, const Call& call) {
 }
 
 bool BertBlock::is_random() const {
-  const auto random = [](const LinearGroup& group) {
-    return group.adapter && group.adapter->is_random();
-  };
-  const auto random_output = [](const ResidualNorm& end) {
-    return end.dropout() > 0 || (end.adapter && end.adapter->is_random());
-  };
-  return attention_dropout_ > 0 || random_output(attention_norm) || random_output(output_norm) ||
-         random(attention) || random(attention_output) || random(feed_forward.up) ||
-         random(feed_forward.down) || (feed_forward.adapter && feed_forward.adapter->is_random());
+  return attention_dropout_ > 0 || end_draws(attention_norm) || end_draws(output_norm) ||
+         draws(attention) || draws(attention_output) || draws(feed_forward);
 }
 
 BertModel::BertModel(const ModelConfig& config, HeadKind head, int64_t labels,

@@ -1,6 +1,7 @@
 // GPT-2: learned positions, layer norms before each sublayer, fused query, key and value, weights
 // that files hold as [in, out]. Legend: T tokens, D hidden size; read: the rows that a head reads.
 #include "models/decoder.h"
+#include "models/draws.h"
 #include "models/linears.h"
 
 namespace molt {
@@ -70,15 +71,8 @@ class Gpt2Block final : public Block {
   }
 
   bool is_random() const override {
-    const auto random = [](const LinearGroup& group) {
-      return group.adapter && group.adapter->is_random();
-    };
-    const auto random_end = [](const SublayerEnd& end) {
-      return end.dropout() > 0 || (end.adapter && end.adapter->is_random());
-    };
-    return attention_dropout_ > 0 || random_end(attention_end) || random_end(feed_forward_end) ||
-           random(attention) || random(attention_output) || random(feed_forward.up) ||
-           random(feed_forward.down) || (feed_forward.adapter && feed_forward.adapter->is_random());
+    return attention_dropout_ > 0 || end_draws(attention_end) || end_draws(feed_forward_end) ||
+           draws(attention) || draws(attention_output) || draws(feed_forward);
   }
 
   LayerNorm attention_norm, feed_forward_norm;

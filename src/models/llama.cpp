@@ -3,6 +3,7 @@
 // tokens, D hidden size, H heads, G key-value heads, d width of a head; read: the rows that a head
 // reads.
 #include "models/decoder.h"
+#include "models/draws.h"
 #include "models/linears.h"
 #include "nn/rms_norm.h"
 
@@ -101,15 +102,8 @@ class LlamaBlock final : public Block {
   }
 
   bool is_random() const override {
-    const auto random = [](const LinearGroup& group) {
-      return group.adapter && group.adapter->is_random();
-    };
-    const auto random_end = [](const SublayerEnd& end) {
-      return end.dropout() > 0 || (end.adapter && end.adapter->is_random());
-    };
-    return attention_dropout_ > 0 || random_end(attention_end) || random_end(feed_forward_end) ||
-           random(attention) || random(attention_output) || random(feed_forward.up) ||
-           random(feed_forward.down) || (feed_forward.adapter && feed_forward.adapter->is_random());
+    return attention_dropout_ > 0 || end_draws(attention_end) || end_draws(feed_forward_end) ||
+           draws(attention) || draws(attention_output) || draws(feed_forward);
   }
 
   LinearGroup attention, attention_output;

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 struct ClassifyConfig : TaskConfig {
   std::string text = "text";
-  std::optional<std::string> text_pair, label, score, format, best;
+  std::optional<std::string> text_pair, label, score, kind, format, best;
   std::optional<double> dev_share;
 
   void fields(FieldVisitor& v) override {
@@ -32,6 +32,9 @@ struct ClassifyConfig : TaskConfig {
     v.field("text_pair", text_pair, "Column of a second text, for pairs.");
     v.field("label", label, "Column of the label; 'label' if neither label nor score is given.");
     v.field("score", score, "Column of a number to predict: the task is then a regression.");
+    v.field("kind", kind,
+            "Column of the training file that tells two kinds of examples apart, for localised "
+            "balancing (loramoe).");
     v.field("format", format, "Format of the files; by default that of their ending.",
             {.choices = {"tsv", "csv", "jsonl", "json"}});
     v.field(
@@ -158,7 +161,8 @@ class ClassifyTask final : public Task {
         {.text = config_.text,
          .text_pair = config_.text_pair,
          .target = config_.score ? *config_.score : config_.label.value_or("label"),
-         .is_score = config_.score.has_value()},
+         .is_score = config_.score.has_value(),
+         .kind = set == "train" ? config_.kind : std::nullopt},
         kind, labels_);
   }
 

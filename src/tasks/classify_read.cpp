@@ -5,6 +5,7 @@
 
 #include "base/scalars.h"
 #include "files/table.h"
+#include "tasks/kinds.h"
 #include "tasks/label_names.h"
 
 namespace molt {
@@ -39,6 +40,7 @@ Table read_table(const ClassifyFile& file, const ClassifyColumns& columns, Class
   if (columns.text_pair) texts.push_back(*columns.text_pair);
   std::vector<std::string> all = texts;
   all.push_back(columns.target);
+  if (columns.kind) all.push_back(*columns.kind);
   if (kind != ClassifyLabels::optional) return read_json_table(format, file.path, all);
   try {
     return read_json_table(format, file.path, all);
@@ -78,6 +80,7 @@ class ClassifyReader {
       empty_texts += example.first.empty() || (example.second && example.second->empty());
       set_.examples.push_back(std::move(example));
     }
+    if (columns_.kind) number_kinds(cells_of(*columns_.kind, "kind"), *columns_.kind, set_);
     if (empty_texts > 0)
       set_.warnings.push_back(table_.source + ": " + std::to_string(empty_texts) +
                               " examples have an empty text");
@@ -96,6 +99,13 @@ class ClassifyReader {
     throw UserError(table_.source,
                     "there is no column '" + name + "'; found " + join_names(table_.columns),
                     "Name the column with task." + option + ".");
+  }
+
+  std::vector<std::string> cells_of(const std::string& name, const std::string& option) const {
+    const size_t at = column(name, option);
+    std::vector<std::string> out;
+    for (const std::vector<std::string>& row : table_.rows) out.push_back(row[at]);
+    return out;
   }
 
   std::optional<size_t> target_column() const {

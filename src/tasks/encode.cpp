@@ -23,7 +23,8 @@ EncodedExample encode_example(const Tokenizer& tokenizer, const Example& example
           .id = example.id,
           .label = example.label,
           .score = example.score,
-          .truncated = encoding.truncated};
+          .truncated = encoding.truncated,
+          .kind = example.kind};
 }
 
 std::vector<EncodedExample> encode_set(const Tokenizer& tokenizer, const DataSet& set,

@@ -9,7 +9,7 @@ namespace {
 
 struct InstructConfig final : LanguageTaskConfig {
   std::string fields_of_file = "auto", chat = "plain", turns = "all";
-  std::optional<std::string> system;
+  std::optional<std::string> system, kind;
 
   InstructConfig() { max_length = 512; }
 
@@ -24,6 +24,9 @@ struct InstructConfig final : LanguageTaskConfig {
     v.field("system", system, "Said first where a conversation has no system message.");
     v.field("turns", turns, "Of a chat: learn all answers, or only the last.",
             {.choices = {"all", "last"}});
+    v.field("kind", kind,
+            "Field of the training file that tells two kinds of examples apart, for localised "
+            "balancing (loramoe).");
     completion_fields(v);
     end_field(v);
     dev_share_field(v);
@@ -59,7 +62,9 @@ class InstructTask final : public LanguageTask {
 
  protected:
   DataSet read_train() override {
-    DataSet all = read_instruct(files_.train(), "train", format());
+    InstructFormat of_training = format();
+    of_training.kind = config_.kind;
+    DataSet all = read_instruct(files_.train(), "train", of_training);
     if (!config_.dev_share || files_.dev()) return all;
     auto [train, dev] = hold_out(all, *config_.dev_share);
     held_out_ = std::move(dev);

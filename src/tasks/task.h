@@ -45,6 +45,7 @@ struct Example {
   double score = std::numeric_limits<double>::quiet_NaN();  // of a regression task; nan: not known
   std::vector<TextPart> parts = {};        // of tasks that predict tokens: what is trained on
   std::vector<AnswerOption> options = {};  // of questions with answers to choose from
+  int64_t kind = -1;                       // what it is told apart by (kinds.h); -1: not known
 };
 
 struct DataSet {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kFirst = ".exp_avg";
 constexpr const char* kSecond = ".exp_avg_sq";
+constexpr const char* kSetAside = "NOT_FINITE";
 
 double number_or_nan(const Json& value) {
   return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
@@ -131,7 +132,7 @@ fs::path Checkpoints::save(const Cursor& cursor, const Attachment& attachment,
                            const AdamW& optimizer) {
   const fs::path target = at(cursor.step);
   std::error_code error;
-  if (fs::exists(target / "DONE", error)) return target;
+  if (fs::exists(target / "DONE", error) && !fs::exists(target / kSetAside, error)) return target;
   fs::path partial = target;
   partial += ".partial";
   fs::remove_all(partial, error);
@@ -175,8 +176,15 @@ std::vector<int64_t> Checkpoints::complete() const {
   return out;
 }
 
+void Checkpoints::set_aside(int64_t step) {
+  std::error_code error;
+  if (fs::exists(at(step), error)) write_file_atomically(at(step) / kSetAside, "");
+}
+
 std::optional<int64_t> Checkpoints::last_complete() const {
-  const std::vector<int64_t> steps = complete();
+  std::vector<int64_t> steps = complete();
+  std::error_code error;
+  while (!steps.empty() && fs::exists(at(steps.back()) / kSetAside, error)) steps.pop_back();
   return steps.empty() ? std::nullopt : std::optional(steps.back());
 }
 

@@ -36,14 +36,19 @@ class Checkpoints {
   // `folder`: RUN/checkpoints; made with the first checkpoint.
   explicit Checkpoints(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  // Writes step-<n> unless it is there already. UserError (disk full) leaves the earlier ones as
-  // they were.
+  // Writes step-<n> unless it is there already and not set aside. UserError (disk full) leaves the
+  // earlier ones as they were.
   std::filesystem::path save(const Cursor& cursor, const Attachment& attachment,
                              const AdamW& optimizer);
   void mark_best(int64_t step);  // best -> step-<n>
   // Removes all but the last `keep`, the best one, and what a crash left half-written.
   void retain(int64_t keep, int64_t best_step);
 
+  // The step after it was not finite: no run goes on from step-<n>, if there is one, any more. It
+  // may be the best one all the same, so it stays.
+  void set_aside(int64_t step);
+
+  // To go on from: those that were set aside do not count.
   std::optional<int64_t> last_complete() const;
   std::filesystem::path at(int64_t step) const;
   Cursor read_cursor(int64_t step) const;

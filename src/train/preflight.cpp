@@ -8,16 +8,11 @@
 #include <numeric>
 
 #include "tasks/distribution.h"
+#include "train/last_good.h"
 #include "train/plan.h"
 
 namespace molt {
 namespace {
-
-int64_t model_parameters(Model& model) {
-  int64_t out = 0;
-  for (const WeightSlot& slot : model.sites().weights) out += slot.view().numel();
-  return out;
-}
 
 std::vector<KindCount> count_kinds(const Attachment& attachment) {
   std::vector<KindCount> out;
@@ -114,6 +109,14 @@ void warn(const Session& session, Preflight& out) {
   };
   add_of(session.train);
   for (const EncodedSet& set : session.evaluation) add_of(set);
+  const auto& losses = session.attachment->losses;
+  const auto& examples = session.train.examples;
+  const bool tells_kinds_apart = std::any_of(
+      losses.begin(), losses.end(), [](const auto& loss) { return loss.name == "variation"; });
+  if (tells_kinds_apart &&
+      std::none_of(examples.begin(), examples.end(), [](const auto& e) { return e.kind >= 0; }))
+    add("localised balancing (variation) is on, but no training example has a kind, so it is zero; "
+        "name the field with task.kind");
   if (session.config.model.from_scratch && session.config.method.name != "full")
     add("random weights (model.from_scratch) stay as they are under this method; full trains them");
   if (session.attachment->trainables.count() == 0) add("nothing is trained");
@@ -239,6 +242,12 @@ void check_ends(const Session& session) {
 
 }  // namespace
 
+int64_t model_parameters(Model& model) {
+  int64_t out = 0;
+  for (const WeightSlot& slot : model.sites().weights) out += slot.view().numel();
+  return out;
+}
+
 Preflight preflight(Session& session) {
   MOLT_CHECK(session.task && session.train.data, "a preflight without training data");
   Preflight out;
@@ -279,11 +288,13 @@ Preflight preflight(Session& session) {
   const double mean_length =
       static_cast<double>(out.tokens_per_epoch) /
       static_cast<double>(std::max<int64_t>(1, out.sets.front().lengths.examples));
+  const bool is_kept = LastGood::is_kept(out.trainable_parameters, out.model_parameters);
+  const int64_t kept = is_kept ? 12 * out.trainable_parameters : 0;  // parameters and moments
   out.memory = {.weights = 4 * out.model_parameters,
                 .gradients = 4 * out.trainable_parameters,
-                .optimizer = 8 * out.trainable_parameters,
                 .activations = activation_bytes(session, micro_batch_tokens(session, mean_length),
-                                                mean_length)};
+                                                mean_length),
+                .optimizer = 8 * out.trainable_parameters + kept};
   if (session.model->is_language_model()) {
     const int64_t vocabulary = session.model->config().vocab_size;
     out.memory.logits = 4 * 2 * vocabulary * language_chunk(vocabulary);

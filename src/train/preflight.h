@@ -26,8 +26,9 @@ struct KindCount {
 
 // Bytes; an estimate of what training adds to an idle process.
 struct MemoryEstimate {
-  int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0;
-  int64_t logits = 0;  // of a language head: one chunk
+  int64_t weights = 0, gradients = 0, activations = 0;
+  int64_t optimizer = 0;  // moments, and the copy of the last good state where one is kept
+  int64_t logits = 0;     // of a language head: one chunk
   int64_t total() const { return weights + gradients + optimizer + activations + logits; }
 };
 
@@ -49,6 +50,9 @@ struct Preflight {
   int64_t memory_available = 0;  // bytes; 0: not known
   std::vector<std::string> warnings;
 };
+
+// Of the model without what a method adds.
+int64_t model_parameters(Model& model);
 
 // UserError where a training example of a language model does not end with a supervised end-of-text
 // token: such a model would never stop.

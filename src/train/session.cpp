@@ -131,7 +131,7 @@ PackedBatch pack_examples(const Session& session, const std::vector<EncodedExamp
   for (const int64_t i : indices) {
     const EncodedExample& e = examples[static_cast<size_t>(i)];
     views.push_back({e.ids.data(), typed && !e.type_ids.empty() ? e.type_ids.data() : nullptr,
-                     static_cast<int64_t>(e.ids.size()), e.id, e.prompt});
+                     static_cast<int64_t>(e.ids.size()), e.id, e.prompt, e.kind});
   }
   return pack(views, session.device);
 }

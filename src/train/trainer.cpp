@@ -13,6 +13,7 @@
 #include "train/diagnosis.h"
 #include "train/evaluate.h"
 #include "train/identity.h"
+#include "train/last_good.h"
 #include "train/narrator.h"
 #include "train/plan.h"
 #include "train/preflight.h"
@@ -59,7 +60,8 @@ class Training {
                    optimizer_options(settings_, *session.attachment)),
         checkpoints_(folder.path() / "checkpoints"),
         evaluate_every_(parse_interval(settings_.evaluate_every)),
-        save_every_(parse_interval(settings_.save_every)) {
+        save_every_(parse_interval(settings_.save_every)),
+        model_parameters_(model_parameters(*session.model)) {
     cursor_.identity = identity_of(session);
   }
 
@@ -134,15 +136,12 @@ class Training {
       const std::string where = first_not_finite(
           session_, batches, derive(static_cast<RandomKey>(settings_.seed), "forward"), number,
           alone_);
-      throw UserError(
-          "step " + std::to_string(number),
-          fmt::format("the loss is {} and the norm of its gradient {}{}; expected finite numbers",
-                      losses.task, norm,
-                      where.empty() ? "" : ", and the first that is not finite is " + where),
-          "Lower train.learning_rate, raise train.warmup or set train.clip" +
-              (saved_step_ > 0 ? fmt::format("; step {} is saved.", saved_step_)
-                               : std::string(".")));
+      stop_at(number,
+              fmt::format("the loss is {} and the norm of its gradient {}{}", losses.task, norm,
+                          where.empty() ? "" : ", and the first that is not finite is " + where));
     }
+    if (LastGood::is_kept(trainables.count(), model_parameters_))
+      last_good_.keep(cursor_, *session_.attachment, optimizer_);
     const double factor = schedule_.factor(cursor_.step);
     const double limit = settings_.clip.value_or(0);
     optimizer_.step(factor, limit > 0 ? clip_scale(norm, limit) : 1);
@@ -205,7 +204,8 @@ class Training {
     }
     for (const MetricValue& m : report.sets.front().metrics)
       if (m.name == report.main_metric) report.main_value = m.value;
-    report.is_best = !std::isnan(report.main_value) &&
+    // Of logits that are not numbers some accuracy can be computed too.
+    report.is_best = !std::isnan(report.main_value) && std::isfinite(report.sets.front().loss) &&
                      (!cursor_.best_value || is_better(report.main_value, *cursor_.best_value));
     if (report.is_best || !cursor_.best_value) {
       cursor_.best_metrics = metrics;
@@ -238,12 +238,43 @@ class Training {
 
   void save() {
     if (saved_step_ == cursor_.step) return;
+    if (!session_.attachment->trainables.values.isfinite().all().item<bool>())
+      stop_at(cursor_.step, "not all parameters are finite after it");
     cursor_.seconds = seconds();
     const fs::path written = checkpoints_.save(cursor_, *session_.attachment, optimizer_);
     checkpoints_.retain(settings_.keep, cursor_.best_step);
     saved_step_ = cursor_.step;
     folder_.event({{"event", "checkpoint"}, {"step", cursor_.step}});
     narrator_.on_checkpoint(written, cursor_.step);
+  }
+
+  [[noreturn]] void stop_at(int64_t number, const std::string& found) {
+    throw UserError(
+        "step " + std::to_string(number), found + "; expected finite numbers",
+        "Lower train.learning_rate, raise train.warmup or set train.clip" + save_last_good());
+  }
+
+  // Where the state at hand leads to numbers that are not finite. Saves the last one from which a
+  // step was finite, as a checkpoint to go on from, and says how: the end of a sentence.
+  std::string save_last_good() {
+    const int64_t failed = cursor_.step;
+    if (failed == 0) return ".";  // the first step: nothing was trained, no folder stays
+    // Where it was saved before it was known to lead nowhere: the run does not go on from there.
+    checkpoints_.set_aside(failed);
+    if (last_good_.is_known()) {
+      const double until_now = seconds();
+      cursor_ = last_good_.put_back(*session_.attachment, optimizer_);
+      if (cursor_.step > 0) {
+        cursor_.seconds = until_now;
+        checkpoints_.save(cursor_, *session_.attachment, optimizer_);
+      }
+    }
+    const std::optional<int64_t> from = checkpoints_.last_complete();
+    folder_.event({{"event", "not_finite"}, {"step", from.value_or(0)}, {"reached", failed}});
+    return fmt::format(
+        " in {}; 'molt resume {} --allow-changed' then goes on from {}.",
+        (folder_.path() / "config.yaml").string(), folder_.path().string(),
+        from ? fmt::format("step {}, which is saved", *from) : std::string("the start"));
   }
 
   RunResult interrupted() {
@@ -311,6 +342,8 @@ class Training {
   Interval evaluate_every_, save_every_;
   Reducer alone_;
   Cursor cursor_;
+  LastGood last_good_;
+  int64_t model_parameters_;
   int64_t saved_step_ = -1, steps_here_ = 0, timed_steps_ = 0;
   double seconds_before_ = 0, timed_here_ = 0;
 };

@@ -55,6 +55,47 @@ TEST(Classify, ColumnsAreNamedByOptions) {
   EXPECT_EQ(task->text_fields(), (Names{"q", "a"}));
 }
 
+std::vector<int64_t> kinds_of(const DataSet& set) {
+  std::vector<int64_t> out;
+  for (const Example& example : set.examples) out.push_back(example.kind);
+  return out;
+}
+
+TEST(Classify, KindsOfExamplesAreNumberedAsLabelsAre) {
+  const std::vector<std::pair<std::string, std::string>> files = {
+      {"csv", "text,label,source\na,x,world\nb,y,task\nc,x,\nd,y,task\n"},
+      {"jsonl",
+       "{\"text\": \"a\", \"label\": \"x\", \"source\": \"world\"}\n"
+       "{\"text\": \"b\", \"label\": \"y\", \"source\": \"task\"}\n"
+       "{\"text\": \"c\", \"label\": \"x\", \"source\": \"\"}\n"
+       "{\"text\": \"d\", \"label\": \"y\", \"source\": \"task\"}\n"}};
+  for (const auto& [ending, text] : files) {
+    TemporaryFolder folder;
+    write_text(folder / ("train." + ending), text);
+    write_text(folder / "dev.tsv", "text\tlabel\na\tx\n");  // needs no such column
+    const auto task = open_task("classify", in(folder.path(), "kind: source"));
+    EXPECT_EQ(kinds_of(task->train()), (std::vector<int64_t>{1, 0, -1, 0})) << ending;
+    EXPECT_EQ(kinds_of(task->evaluation_sets().at(0)), std::vector<int64_t>{-1});
+    EXPECT_EQ(kinds_of(open_task("classify", in(folder.path()))->train()),
+              std::vector<int64_t>(4, -1));
+  }
+}
+
+TEST(Classify, RefusesKindsThatAreNotTwo) {
+  TemporaryFolder folder;
+  const auto error = [&](const std::string& text) {
+    write_text(folder / "train.csv", text);
+    return user_error([&] { open_task("classify", in(folder.path(), "kind: source"))->train(); });
+  };
+  const std::string missing = error("text,label\na,x\nb,y\n");
+  contains(missing, "no column 'source'");
+  contains(missing, "task.kind");
+  contains(error("text,label,source\na,x,1\nb,y,2\nc,x,3\n"),
+           "'source' has 3 different values (1, 2, 3); expected two kinds of examples");
+  contains(error("text,label,source\na,x,1\nb,y,1\n"), "'source' has 1 different values (1)");
+  contains(error("text,label,source\na,x,\nb,y,\n"), "'source' has 0 different values;");
+}
+
 TEST(Classify, WholeNumbersAreOrderedAsNumbers) {
   TemporaryFolder folder;
   write_text(folder / "train.tsv", "text\tlabel\na\t10\nb\t2\nc\t-1\n");

@@ -65,6 +65,28 @@ TEST_F(Instruct, ReadsChatsAndLearnsAllAnswersOrTheLast) {
             "Be kind.\nUser: Q\nAssistant: A$\nUser: R\nAssistant:[ B$]");
 }
 
+TEST_F(Instruct, KindsOfExamplesReachTheSequences) {
+  write_tiny_tokenizer(folder_ / "model", TokenizerStyle::llama);
+  const Tokenizer tokenizer = Tokenizer::load(folder_ / "model");
+  const std::string text = R"({"prompt": "a", "completion": "b", "knows": true})"
+                           "\n"
+                           R"({"prompt": "c", "completion": "d", "knows": null})"
+                           "\n"
+                           R"({"prompt": "e", "completion": "f", "knows": false})";
+  const auto kinds = [&](const std::string& options) {
+    const auto task = open(text, options);
+    std::vector<int64_t> out;
+    for (const EncodedExample& e : task->encode_training(tokenizer, task->train(), 200).examples)
+      out.push_back(e.kind);
+    return out;
+  };
+  EXPECT_EQ(kinds("{kind: knows}"), (std::vector<int64_t>{1, -1, 0}));  // false comes before true
+  EXPECT_EQ(kinds("{}"), std::vector<int64_t>(3, -1));
+  contains(error(text, "{kind: nows}"), "train.jsonl:1: has completion, knows, prompt; expected");
+  contains(error(R"({"prompt": "a", "completion": "b", "k": [1]})", "{kind: k}"),
+           "has array in 'k'; expected a text");
+}
+
 TEST_F(Instruct, EveryExampleEndsWithASupervisedEndToken) {
   write_tiny_tokenizer(folder_ / "model", TokenizerStyle::llama);
   const Tokenizer tokenizer = Tokenizer::load(folder_ / "model");

@@ -1,6 +1,7 @@
 // The banks: what a sentence adds at its sites.
 #pragma once
 
+#include "moe/noise.h"
 #include "moe/sentence.h"
 
 namespace molt {
@@ -21,36 +22,41 @@ struct LowRankBank final : Bank {
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 };
 
-// Low-rank experts of linears, mixed by token: y = W x + sum_i g_i scaling B_i A_i dropout_i(x),
-// with a router for each linear (LoRA experts: LoRAMoE, MoLA, DynMoLE). The sentence says how they
-// route.
-struct ExpertBank final : Bank {
+// What banks of low-rank experts share: how many, how large, what they and their routers start
+// with, what disturbs routers in training. The sentence says how they route.
+struct MixtureBank : Bank {
   std::vector<int64_t> experts, ranks;  // one for each layer of the model
   double alpha = 16, dropout = 0;
-  bool rank_stabilised = false;       // scaling alpha / sqrt(rank) in place of alpha / rank
-  bool mask_for_each_expert = false;  // of the dropout; else one for each linear group
-  bool starts_gaussian = false;       // A from N(0, 1 / rank) in place of U(-1/sqrt(in), 1/sqrt(in))
+  bool rank_stabilised = false;  // scaling alpha / sqrt(rank) in place of alpha / rank
+  bool starts_gaussian = false;  // A from N(0, 1 / rank) in place of U(-1/sqrt(in), 1/sqrt(in))
   // Of the router: U(-b, b) with b = sqrt(6 / ((1 + router_range) in)), or, where it is set, N(0,
   // router_deviation).
   double router_range = 5;
   std::optional<double> router_deviation;
   GroupSettings router_settings;
+  RouterNoise noise;
+  // In training: tokens of a sequence that one expert takes; the others go without it.
+  std::optional<int64_t> capacity;
   std::string method = "mixture";  // for messages
+
+  double scaling(int64_t rank) const;
+  Tensor first_down(int64_t rank, int64_t in, RandomKey key) const;       // A: [rank, in]
+  Tensor first_router(int64_t experts, int64_t in, RandomKey key) const;  // [experts, in]
+  // One of them for each layer of the model.
+  void check_layers(const Sites& sites) const;
+};
+
+// Low-rank experts of linears, mixed by token: y = W x + sum_i g_i scaling B_i A_i dropout_i(x),
+// with a router for each linear (LoRA experts: LoRAMoE, MoLA, DynMoLE).
+struct ExpertBank final : MixtureBank {
+  bool mask_for_each_expert = false;  // of the dropout; else one for each linear group
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 };
 
 // Whole feed-forwards as experts, mixed by token: y = sum_e w_e expert_e(x), with one router for
 // each block. An expert is the feed-forward with low-rank updates of its own on each of its linears
-// (MixLoRA). The sentence says how they route.
-struct FeedForwardExpertBank final : Bank {
-  int64_t experts = 8, rank = 16;
-  double alpha = 32, dropout = 0;
-  bool rank_stabilised = false;
-  double router_deviation = 0.02;  // of the router: N(0, this)
-  double jitter = 0;               // in training: the router reads x * U(1 - jitter, 1 + jitter)
-  // In training: tokens of a sequence that one expert takes; what finds no place passes through.
-  std::optional<int64_t> capacity = {};
-  std::string method = "mixlora";  // for messages
+// (MixLoRA). What finds no place within the capacity passes through.
+struct FeedForwardExpertBank final : MixtureBank {
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 };
 

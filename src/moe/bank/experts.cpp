@@ -4,10 +4,9 @@
 // the host, and an expert that a token did not choose has gate zero, so exactly zero gradient. The
 // operator itself is in expert_product.cpp. Legend: T tokens, D width of x, M members, E experts, r
 // their rank.
-#include <cmath>
-
 #include "moe/bank/banks.h"
 #include "moe/bank/expert_product.h"
+#include "moe/capacity.h"
 #include "moe/loss/objective.h"
 #include "moe/record.h"
 #include "moe/targets.h"
@@ -22,6 +21,8 @@ class ExpertAdapter final : public GroupAdapter {
     double scaling, dropout;
     bool mask_for_each_expert;
     Routing routing;
+    RouterNoise noise;
+    std::optional<int64_t> capacity;
   };
 
   ExpertAdapter(std::vector<size_t> members, Settings settings)
@@ -35,22 +36,29 @@ class ExpertAdapter final : public GroupAdapter {
     if (first == last) return group.base(x, range);
     const int64_t experts = settings_.experts, count = static_cast<int64_t>(last - first);
     const auto plan = plan_of(group, call, range, first, last);
-    const auto [narrow, scores] = thin_product(x, thin, plan);  // [T, M E r], [T, M E]
-    const Tensor probabilities = at::softmax(scores.view({-1, experts}), 1);  // [T M, E]
-    Routed routed = route(probabilities, settings_.routing);
-    routed.logits = scores.view({-1, experts});
+    const auto [narrow, clean] = thin_product(x, thin, plan);  // [T, M E r], [T, M E]
+    const bool trains = call.context.phase == Phase::train;
+    const Tensor scores =
+        trains && settings_.noise.is_on() ? disturbed(group, x, clean, call, *plan, first) : clean;
+    Routed routed = route(at::softmax(scores.view({-1, experts}), 1), settings_.routing);
+    routed.logits = scores.view({-1, experts});  // [T M, E]
     if (first == 0 && last == members.size())
       for (const auto& [objective, handle] : objectives)
         objective->measure(handle, routed, call.rows, call.context.measures);
     if (call.context.record) record(group, routed, first, last, *call.context.record);
-    const Tensor gates = routed.weights.view({-1, count, experts}).to(x.scalar_type());
+    Tensor gates = routed.weights.view({-1, count * experts});  // [T, M E]
+    // A limit is a device of training: at inference no token goes without its expert.
+    if (trains && settings_.capacity)
+      gates = gates * within_capacity(routed.mask.view({-1, count * experts}), call.rows,
+                                      *settings_.capacity);
     return wide_product(
-        x, narrow, gates, group.weight_of(range), group.bias_of(range),
+        x, narrow, gates.view({-1, count, experts}).to(x.scalar_type()), group.weight_of(range),
+        group.bias_of(range),
         {up.begin() + static_cast<int64_t>(first), up.begin() + static_cast<int64_t>(last)}, plan);
   }
 
   std::optional<Tensor> merged(const LinearGroup&, size_t) const override { return std::nullopt; }
-  bool is_random() const override { return settings_.dropout > 0; }
+  bool is_random() const override { return settings_.dropout > 0 || settings_.noise.is_on(); }
 
   std::vector<size_t> members;  // of the group, in order
   Tensor thin;                  // [M E r + M E, D]: all A, then all routers
@@ -58,6 +66,26 @@ class ExpertAdapter final : public GroupAdapter {
   std::vector<std::pair<std::shared_ptr<SiteObjective>, size_t>> objectives;
 
  private:
+  // The scores with noise: one draw on x for the linears that read it, one on the scores for each.
+  Tensor disturbed(const LinearGroup& group, const Tensor& x, const Tensor& clean, const Call& call,
+                   const ExpertPlan& plan, size_t first) const {
+    const RouterNoise& noise = settings_.noise;
+    Tensor scores = clean;  // [T, M E]
+    if (noise.jitter > 0)
+      scores = at::linear(
+          jittered(x.to(thin.scalar_type()), noise.jitter,
+                   call.context.mask(1, group.site(), call.path, "router jitter", call.rows)),
+          thin.narrow(0, plan.routers.begin, plan.routers.count));
+    if (noise.deviation == 0) return scores;
+    std::vector<Tensor> parts;
+    for (size_t i = 0; i < plan.columns.size(); ++i)
+      parts.push_back(noisy(scores.narrow(1, static_cast<int64_t>(i) * plan.experts, plan.experts),
+                            noise.deviation,
+                            call.context.mask(1, group.members()[members[first + i]].name,
+                                              call.path, "router noise", call.rows)));
+    return at::cat(parts, 1);
+  }
+
   c10::intrusive_ptr<ExpertPlan> plan_of(const LinearGroup& group, const Call& call,
                                          MemberRange range, size_t first, size_t last) const {
     auto plan = c10::make_intrusive<ExpertPlan>();
@@ -109,9 +137,7 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
   MOLT_CHECK(sentence.routing.has_value(), "experts need a routing");
   check_choice(sentence.sites, sites, method);
   const SiteObjectives objectives = site_objectives(sentence.losses, method);
-  const int64_t layers = sites.stack ? sites.stack->size() : 1;
-  MOLT_CHECK(static_cast<int64_t>(experts.size()) == layers && experts.size() == ranks.size(),
-             "experts and ranks for each layer");
+  check_layers(sites);
   bool adapts = false;
   for (LinearGroup* group : sites.groups) {
     const std::vector<size_t> members = selected_members(*group, sentence.sites);
@@ -121,26 +147,15 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
     const int64_t in = group->in(), count = experts.at(group->block()),
                   r = ranks.at(group->block());
     sentence.routing->check(count, method);
-    const double bound = 1 / std::sqrt(static_cast<double>(in));
-    const double router_bound = std::sqrt(6 / ((1 + router_range) * static_cast<double>(in)));
-    const double root =
-        rank_stabilised ? std::sqrt(static_cast<double>(r)) : static_cast<double>(r);
     auto adapter = std::make_shared<ExpertAdapter>(
-        members, ExpertAdapter::Settings{count, r, alpha / root, dropout, mask_for_each_expert,
-                                         *sentence.routing});
+        members, ExpertAdapter::Settings{count, r, scaling(r), dropout, mask_for_each_expert,
+                                         *sentence.routing, noise, capacity});
     // Master weights are at least fp32, whatever the model is in.
     at::TensorOptions options = group->weight.options();
     if (at::isReducedFloatingType(group->weight.scalar_type())) options = options.dtype(at::kFloat);
     Drawn drawn;
     std::vector<std::vector<Segment>> ups;
     const bool is_meta = group->weight.is_meta();
-    const auto draw = [&](at::IntArrayRef shape, const std::string& name, double deviation,
-                          double limit) {
-      if (is_meta) return at::empty(shape, options);
-      const RandomKey key = derive(attachment.seed, name);
-      return deviation > 0 ? normal_tensor(shape, deviation, key)
-                           : uniform_tensor(shape, -limit, limit, key);
-    };
     for (const size_t m : members) {
       const Member& member = group->members()[m];
       const int64_t out = member.end - member.begin;
@@ -148,16 +163,16 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
       for (int64_t e = 0; e < count; ++e) {
         const std::string expert = member.name + ".experts." + std::to_string(e);
         const std::string a = expert + ".lora_A.weight";
-        drawn.downs.push_back(
-            draw({r, in}, a, starts_gaussian ? 1 / static_cast<double>(r) : 0, bound));
+        drawn.downs.push_back(is_meta ? at::empty({r, in}, options)
+                                      : first_down(r, in, derive(attachment.seed, a)));
         drawn.down_segments.push_back({a, "adapter", {r, in}});
         ups.back().push_back(
             {.name = expert + ".lora_B.weight", .group = "adapter", .shape = {out, r}});
         ups.back().back().transposed = true;
       }
       const std::string router = member.name + ".router.weight";
-      drawn.routers.push_back(
-          draw({count, in}, router, router_deviation.value_or(0), router_bound));
+      drawn.routers.push_back(is_meta ? at::empty({count, in}, options)
+                                      : first_router(count, in, derive(attachment.seed, router)));
       drawn.router_segments.push_back({router, "router", {count, in}});
       adapter->up.push_back(at::zeros({count * r, out}, options));
       attachment.note(member.name, std::to_string(count) + " experts of rank " + std::to_string(r),
@@ -179,7 +194,8 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
   if (!adapts)
     throw UserError(method + ".targets", "and layers select no linear of the model",
                     "Name at least one target and one layer.");
-  if (sites.stack && !objectives.empty()) sites.stack->trains_every_row = true;
+  // Losses count every token, and experts with a limit compete over them.
+  if (sites.stack && (!objectives.empty() || capacity)) sites.stack->trains_every_row = true;
   attachment.groups["router"] = router_settings;
   add_losses(objectives, attachment);
 }

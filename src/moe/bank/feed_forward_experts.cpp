@@ -4,7 +4,6 @@
 // weights summing to one, is the base while the updates are zero. Legend: T tokens, D width, E
 // experts.
 #include <algorithm>
-#include <cmath>
 
 #include "moe/bank/banks.h"
 #include "moe/bank/feed_forward_node.h"
@@ -21,8 +20,11 @@ class ExpertFeedForward final : public FeedForwardAdapter {
   Tensor forward(FeedForward& base, const Tensor& x, const Call& call) override {
     const bool trains = call.context.phase == Phase::train;
     Tensor read = x.to(router.scalar_type());
-    if (trains && bank.jitter > 0) read = jittered(read, bank.jitter, draw(1, call, "router"));
-    const Tensor logits = at::linear(read, router);  // [T, E]
+    const RouterNoise& noise = bank.noise;
+    if (trains && noise.jitter > 0) read = jittered(read, noise.jitter, draw(1, call, "router"));
+    Tensor logits = at::linear(read, router);  // [T, E]
+    if (trains && noise.deviation > 0)
+      logits = noisy(logits, noise.deviation, draw(1, call, "router noise"));
     Routed routed = route(at::softmax(logits, 1), routing);
     routed.logits = logits;
     for (const auto& [objective, handle] : objectives)
@@ -44,7 +46,7 @@ class ExpertFeedForward final : public FeedForwardAdapter {
     return y + passed.to(x.scalar_type()) * x;
   }
 
-  bool is_random() const override { return bank.dropout > 0 || bank.jitter > 0; }
+  bool is_random() const override { return bank.dropout > 0 || bank.noise.is_on(); }
 
   std::string name;
   FeedForwardExpertBank bank;
@@ -74,12 +76,12 @@ bool is_selected(const Sentence& sentence, int64_t block) {
 }
 
 // Names and first values of the A of one linear's experts.
-void add_down(const Member& member, int64_t experts, int64_t rank, int64_t in, RandomKey seed,
-              std::vector<Tensor>& values, std::vector<Segment>& segments) {
-  const double bound = 1 / std::sqrt(static_cast<double>(in));
+void add_down(const MixtureBank& bank, const Member& member, int64_t experts, int64_t rank,
+              int64_t in, RandomKey seed, std::vector<Tensor>& values,
+              std::vector<Segment>& segments) {
   for (int64_t e = 0; e < experts; ++e) {
     const std::string name = member.name + ".experts." + std::to_string(e) + ".lora_A.weight";
-    values.push_back(uniform_tensor({rank, in}, -bound, bound, derive(seed, name)));
+    values.push_back(bank.first_down(rank, in, derive(seed, name)));
     segments.push_back({name, "adapter", {rank, in}});
   }
 }
@@ -98,7 +100,7 @@ std::vector<Segment> up_segments(const Member& member, int64_t experts, int64_t 
 void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
                                    Attachment& attachment) const {
   MOLT_CHECK(sentence.routing.has_value(), "experts need a routing");
-  sentence.routing->check(experts, method);
+  check_layers(sites);
   if (sites.feed_forwards.empty())
     throw UserError(method, "mixes feed-forwards; the model has none", "Choose another method.");
   if (sentence.sites.layers)
@@ -117,50 +119,50 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
                       "Leave the linears of the feed-forward to the experts.");
     const at::TensorOptions options = base->up.weight.options();
     const int64_t in = base->up.in(), inner = base->down.in(), out = base->down.weight.size(0);
-    const double scaling = alpha / (rank_stabilised ? std::sqrt(static_cast<double>(rank))
-                                                    : static_cast<double>(rank));
+    const int64_t count = experts.at(base->up.block()), rank = ranks.at(base->up.block());
+    sentence.routing->check(count, method);
     auto adapter = std::make_shared<ExpertFeedForward>();
     adapter->name = module_of(*base);
     adapter->bank = *this;
     adapter->routing = *sentence.routing;
     for (const auto& objective : objectives)
       adapter->objectives.emplace_back(
-          objective, objective->add_sites(1, experts, base->up.block(), attachment.measures));
+          objective, objective->add_sites(1, count, base->up.block(), attachment.measures));
 
     std::vector<Tensor> in_downs, out_downs;
     std::vector<Segment> in_segments, out_segments;
     for (const Member& member : base->up.members())
-      add_down(member, experts, rank, in, attachment.seed, in_downs, in_segments);
+      add_down(*this, member, count, rank, in, attachment.seed, in_downs, in_segments);
     const Member& down = base->down.members().front();
-    add_down(down, experts, rank, inner, attachment.seed, out_downs, out_segments);
+    add_down(*this, down, count, rank, inner, attachment.seed, out_downs, out_segments);
     FeedForwardExperts& own = adapter->experts;
     own = {.rank = rank,
-           .scaling = scaling,
+           .scaling = scaling(rank),
            .in_down = at::cat(in_downs, 0).to(options),
            .in_up = {},
            .out_down = at::cat(out_downs, 0).to(options),
-           .out_up = at::zeros({experts, out, rank}, options)};
+           .out_up = at::zeros({count, out, rank}, options)};
     for (size_t m = 0; m < base->up.members().size(); ++m)
-      own.in_up.push_back(at::zeros({experts, inner, rank}, options));
+      own.in_up.push_back(at::zeros({count, inner, rank}, options));
     const std::string router_name = adapter->name + ".router.weight";
     adapter->router =
-        normal_tensor({experts, in}, router_deviation, derive(attachment.seed, router_name))
-            .to(options.dtype(at::kFloat));
+        first_router(count, in, derive(attachment.seed, router_name)).to(options.dtype(at::kFloat));
 
     attachment.trainables.add(&own.in_down, std::move(in_segments));
     for (size_t m = 0; m < own.in_up.size(); ++m)
-      attachment.trainables.add(&own.in_up[m], up_segments(base->up.members()[m], experts, rank));
+      attachment.trainables.add(&own.in_up[m], up_segments(base->up.members()[m], count, rank));
     attachment.trainables.add(&own.out_down, std::move(out_segments));
-    attachment.trainables.add(&own.out_up, up_segments(down, experts, rank));
+    attachment.trainables.add(&own.out_up, up_segments(down, count, rank));
     attachment.train(&adapter->router, router_name, "router", true);
     const auto linears = static_cast<int64_t>(own.in_up.size());
     attachment.note(adapter->name,
-                    std::to_string(experts) + " feed-forwards of rank " + std::to_string(rank),
-                    experts * (rank * ((linears + 1) * inner + linears * in + out) + in));
+                    std::to_string(count) + " feed-forwards of rank " + std::to_string(rank),
+                    count * (rank * ((linears + 1) * inner + linears * in + out) + in));
     base->adapter = adapter;
   }
   // Losses count every token, and experts with a limit compete over them.
   if (sites.stack && (!objectives.empty() || capacity)) sites.stack->trains_every_row = true;
+  attachment.groups["router"] = router_settings;
   add_losses(objectives, attachment);
 }
 

@@ -1,6 +1,6 @@
 // The fewest experts whose probabilities sum to p, the one that crosses it included (Holtzman et
 // al. 2020; MixLoRA with top-p).
-#include "moe/select/select.h"
+#include "moe/select/budget.h"
 
 namespace molt {
 namespace {
@@ -16,28 +16,14 @@ struct NucleusConfig final : Config {
   }
 };
 
-class Nucleus final : public Select {
+class Nucleus final : public Budget {
  public:
-  Nucleus(double p, int64_t keep) : p_(p), keep_(keep) {}
-  Tensor mask(const Tensor& probabilities) const override {
-    if (p_ >= 1) return at::ones_like(probabilities.detach());
-    const Ranked r = ranked(probabilities);
-    const Tensor sums = at::cumsum(r.probabilities, 1);  // [T, E]
-    const Tensor within = sums - r.probabilities < static_cast<float>(p_);
-    const Tensor kept = first_ranks(probabilities.size(1), keep_, r.probabilities.options());
-    return r.back(at::maximum(within.to(r.probabilities.options()), kept));
-  }
-  void check(int64_t experts, const std::string& where) const override {
-    if (keep_ <= experts) return;
-    throw UserError(
-        where + ".keep",
-        "is " + std::to_string(keep_) + "; there are " + std::to_string(experts) + " experts",
-        "Choose at most as many as there are.");
-  }
+  using Budget::Budget;
 
- private:
-  double p_;
-  int64_t keep_;
+ protected:
+  Tensor within(const Tensor& sums, const Tensor& own, float p) const override {
+    return sums - own < p;
+  }
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The most probable experts as long as their probabilities sum to at most p: the one that crosses p
-// is out (DynMoLE as released). The sum of all may exceed 1 by rounding, so p >= 1 means all.
-#include "moe/select/select.h"
+// is out (DynMoLE as released).
+#include "moe/select/budget.h"
 
 namespace molt {
 namespace {
@@ -15,28 +15,12 @@ struct PrefixConfig final : Config {
   }
 };
 
-class Prefix final : public Select {
+class Prefix final : public Budget {
  public:
-  Prefix(double p, int64_t keep) : p_(p), keep_(keep) {}
-  Tensor mask(const Tensor& probabilities) const override {
-    if (p_ >= 1) return at::ones_like(probabilities.detach());
-    const Ranked r = ranked(probabilities);
-    const Tensor sums = at::cumsum(r.probabilities, 1);  // [T, E]
-    const Tensor within = sums <= static_cast<float>(p_);
-    const Tensor kept = first_ranks(probabilities.size(1), keep_, r.probabilities.options());
-    return r.back(at::maximum(within.to(r.probabilities.options()), kept));
-  }
-  void check(int64_t experts, const std::string& where) const override {
-    if (keep_ <= experts) return;
-    throw UserError(
-        where + ".keep",
-        "is " + std::to_string(keep_) + "; there are " + std::to_string(experts) + " experts",
-        "Choose at most as many as there are.");
-  }
+  using Budget::Budget;
 
- private:
-  double p_;
-  int64_t keep_;
+ protected:
+  Tensor within(const Tensor& sums, const Tensor&, float p) const override { return sums <= p; }
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 // The k most probable experts (Shazeer et al. 2017; MoLA, MixLoRA).
-#include "moe/select/select.h"
+#include "moe/select/budget.h"
 
 namespace molt {
 namespace {
@@ -21,11 +21,7 @@ class TopK final : public Select {
                       .contiguous());
   }
   void check(int64_t experts, const std::string& where) const override {
-    if (k_ <= experts) return;
-    throw UserError(
-        where + ".k",
-        "is " + std::to_string(k_) + "; there are " + std::to_string(experts) + " experts",
-        "Choose at most as many as there are.");
+    check_enough(k_, experts, where + ".k");
   }
 
  private:

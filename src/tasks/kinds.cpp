@@ -1,0 +1,38 @@
+#include "tasks/kinds.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "tasks/label_names.h"
+
+namespace molt {
+namespace {
+
+// Localised balancing gives each kind one half of the experts.
+constexpr size_t kKinds = 2;
+constexpr size_t kShown = 5;  // values in a message
+
+std::string found_text(std::vector<std::string> names) {
+  const size_t count = names.size();
+  names.resize(std::min(count, kShown));
+  return std::to_string(count) + " different values" +
+         (names.empty() ? "" : " (" + join_names(names) + (count > kShown ? ", ..." : "") + ")");
+}
+
+}  // namespace
+
+void number_kinds(const std::vector<std::string>& values, const std::string& field, DataSet& set) {
+  MOLT_CHECK(values.size() == set.examples.size(), "a value for each example");
+  std::vector<std::string> names = values;
+  std::erase(names, "");
+  names = ordered_label_names(std::move(names));
+  if (names.size() != kKinds)
+    throw UserError(set.source,
+                    "'" + field + "' has " + found_text(names) + "; expected two kinds of examples",
+                    "Choose the field with task.kind, or leave it out.");
+  for (size_t i = 0; i < values.size(); ++i)
+    if (!values[i].empty())
+      set.examples[i].kind = std::find(names.begin(), names.end(), values[i]) - names.begin();
+}
+
+}  // namespace molt

@@ -1,0 +1,34 @@
+#include "train/last_good.h"
+
+namespace molt {
+namespace {
+
+// Into the copy of the step before, where there is one.
+void copy_to(Tensor& copy, const Tensor& from) {
+  if (copy.defined())
+    copy.copy_(from);
+  else
+    copy = from.clone();
+}
+
+}  // namespace
+
+void LastGood::keep(const Cursor& cursor, const Attachment& attachment, const AdamW& optimizer) {
+  const at::NoGradGuard no_grad;
+  copy_to(values_, attachment.trainables.values);
+  copy_to(first_, optimizer.first);
+  copy_to(second_, optimizer.second);
+  cursor_ = cursor;
+}
+
+Cursor LastGood::put_back(Attachment& attachment, AdamW& optimizer) const {
+  MOLT_CHECK(is_known(), "no state was kept");
+  const at::NoGradGuard no_grad;
+  attachment.trainables.values.copy_(values_);
+  optimizer.first.copy_(first_);
+  optimizer.second.copy_(second_);
+  optimizer.set_steps_done(cursor_->step);
+  return *cursor_;
+}
+
+}  // namespace molt

@@ -1,0 +1,118 @@
+// A run that meets numbers that are not finite: the last state that was good is saved, and the run
+// can go on from it with a lower learning rate.
+#include <gtest/gtest.h>
+
+#include "tiny_run.h"
+
+namespace molt {
+namespace {
+
+namespace fs = std::filesystem;
+using test::contains;
+using test::Recorder;
+using test::TinyWorld;
+using test::user_error;
+
+// A rate that is zero at first and rises to 1e38: the update of step 2 breaks step 3.
+std::vector<std::string> rising(const std::vector<std::string>& more) {
+  std::vector<std::string> out = {"train.learning_rate=3e38", "train.warmup=3", "train.steps=12",
+                                  "train.save_every=never", "train.evaluate_every=never"};
+  out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+void replace(const fs::path& file, const std::string& from, const std::string& to) {
+  std::string text = test::bytes_of(file);
+  const size_t at = text.find(from);
+  ASSERT_NE(at, std::string::npos) << text;
+  std::ofstream(file) << text.replace(at, from.size(), to);
+}
+
+bool is_finite(const fs::path& file) {
+  for (const auto& [name, tensor] : read_tensors(file))
+    if (!tensor.isfinite().all().item<bool>()) return false;
+  return true;
+}
+
+TEST(NotFinite, SavesTheStateFromBeforeTheUpdateThatLedThere) {
+  const TinyWorld world;
+  const fs::path run = world.path("run");
+  const std::string line = user_error([&] { test::run(world.config("run", rising({}))); });
+  contains(line, "step 3");
+  contains(line, "the first that is not finite is the output of block");
+  contains(line, "'molt resume " + run.string() + " --allow-changed' then goes on from step 1");
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  EXPECT_TRUE(is_finite(run / "checkpoints/step-1/adapter.safetensors"));
+  EXPECT_TRUE(is_finite(run / "checkpoints/step-1/optimizer.safetensors"));
+  EXPECT_FALSE(fs::exists(run / "checkpoints/step-2"));
+  EXPECT_FALSE(fs::exists(run / "result.json"));
+}
+
+TEST(NotFinite, GoesOnAsARunThatHadStoppedThere) {
+  const TinyWorld world;
+  user_error([&] { test::run(world.config("run", rising({}))); });
+  Recorder stopped;
+  stopped.stop_at = 1;
+  train(world.config("stopped", rising({})), {.interrupt = &stopped.stop}, stopped);
+  for (const char* name : {"run", "stopped"}) {
+    replace(world.path(name) / "config.yaml", "learning_rate: 3e+38", "learning_rate: 2e-3");
+    Recorder recorder;
+    EXPECT_EQ(resume(world.path(name), {.allow_changed = true}, recorder).steps, 12);
+    contains(recorder.text, "going on from step 1");
+  }
+  EXPECT_EQ(test::losses(world.path("run")), test::losses(world.path("stopped")));
+  EXPECT_EQ(test::bytes_of(world.path("run/adapter/adapter_model.safetensors")),
+            test::bytes_of(world.path("stopped/adapter/adapter_model.safetensors")));
+}
+
+TEST(NotFinite, ACheckpointThatLeadsThereIsNotGoneOnFromAndTheBestStays) {
+  const TinyWorld world;
+  const fs::path run = world.path("run"), saved = run / "checkpoints";
+  // Parameters that are finite and far too large: step 2 is saved before that is known.
+  user_error([&] {
+    test::run(world.config("run", rising({"train.learning_rate=1e25", "train.evaluate_every=1",
+                                          "train.save_every=1", "train.keep=2"})));
+  });
+  EXPECT_TRUE(fs::exists(saved / "step-2/NOT_FINITE"));
+  EXPECT_EQ(fs::read_symlink(saved / "best"), "step-1");
+  Recorder recorder;
+  // Unchanged, it fails again at the same step, and nothing is lost by it.
+  contains(user_error([&] { resume(run, {}, recorder); }), "then goes on from step 1");
+  contains(recorder.text, "going on from step 1");
+}
+
+TEST(NotFinite, WithoutAnythingToGoOnFromTheRunStartsAgain) {
+  const TinyWorld world;
+  const fs::path run = world.path("run");
+  // No warm-up: the update of step 1 breaks step 2.
+  contains(user_error([&] { test::run(world.config("run", rising({"train.warmup=0"}))); }),
+           "then goes on from the start");
+  replace(run / "config.yaml", "learning_rate: 3e+38", "learning_rate: 2e-3");
+  Recorder recorder;
+  EXPECT_EQ(resume(run, {.allow_changed = true}, recorder).steps, 12);
+  contains(recorder.text, "starting again from step 0");
+}
+
+TEST(NotFinite, ParametersThatAreNotFiniteAreNeverSaved) {
+  const TinyWorld world;
+  const fs::path run = world.path("run");
+  // The last update breaks them: no later step would tell.
+  const std::string line =
+      user_error([&] { test::run(world.config("run", rising({"train.steps=2"}))); });
+  contains(line, "step 2: not all parameters are finite after it");
+  contains(line, "then goes on from step 1, which is saved");
+  EXPECT_FALSE(fs::exists(run / "checkpoints/step-2"));
+  EXPECT_FALSE(fs::exists(run / "adapter"));
+}
+
+TEST(NotFinite, FullFineTuningGoesOnFromTheLastCheckpoint) {
+  const TinyWorld world;
+  const std::vector<std::string> options =
+      rising({"method=full", "train.learning_rate=1e25", "train.save_every=1"});
+  // Step 2 is what step 3 fails from: it is set aside, step 1 is there.
+  contains(user_error([&] { test::run(world.config("run", options)); }),
+           "then goes on from step 1, which is saved");
+}
+
+}  // namespace
+}  // namespace molt
