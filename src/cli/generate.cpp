@@ -1,11 +1,13 @@
 // molt generate: texts behind prompts. One prompt is written to the terminal as it grows; JSON
-// lines go to JSON lines, batch by batch, and an interrupted job goes on where it was.
+// lines, or the prompts of a run's task, go to JSON lines, batch by batch, and an interrupted job
+// goes on where it was.
 #include "models/generate.h"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "base/config.h"
@@ -15,6 +17,7 @@
 #include "cli/console_progress.h"
 #include "cli/field_flags.h"
 #include "cli/growing_file.h"
+#include "cli/plain_texts.h"
 #include "cli/stop_signal.h"
 #include "cli/writing_prompts.h"
 #include "cli/writing_settings.h"
@@ -28,7 +31,7 @@ namespace fs = std::filesystem;
 
 struct GenerateArguments {
   std::string source, output = "-";
-  std::optional<std::string> adapter, prompt, input;
+  std::optional<std::string> adapter, prompt, input, split;
   std::optional<int64_t> threads;
   bool overwrite = false;
   GivenFlags flags;
@@ -133,7 +136,8 @@ OrderedJson text_json(const WrittenText& reader, const Generated& text) {
 // The best text of a prompt; of several also all of them.
 std::string json_line(const WrittenText& reader, const TypedPrompt& prompt,
                       const std::vector<Generated>& texts) {
-  OrderedJson line = {{"prompt", prompt.text}};
+  OrderedJson line = {{prompt.references ? "meaning" : "prompt", prompt.text}};
+  if (prompt.references) line["references"] = *prompt.references;
   line.update(text_json(reader, texts.at(0)));
   if (texts.size() > 1) {
     line["texts"] = OrderedJson::array();
@@ -171,19 +175,28 @@ int write_to_terminal(Writing& writing, const WritingSettings& settings, const T
   return stop ? kInterrupted : kDone;
 }
 
-int write_to_lines(Writing& writing, const WritingSettings& settings,
-                   const std::vector<TypedPrompt>& prompts, GrowingFile* file,
-                   const std::atomic<bool>& stop) {
+struct Written {
+  int code;
+  int64_t texts = 0, tokens = 0;  // of this run of the program
+};
+
+Written write_to_lines(Writing& writing, const WritingSettings& settings,
+                       const std::vector<TypedPrompt>& prompts, GrowingFile* file,
+                       const std::atomic<bool>& stop) {
   const auto look = [&](const WrittenText&, std::span<const int32_t>) { return stop.load(); };
   size_t next = file != nullptr ? file->lines().size() : 0;
+  Written out{.code = kDone};
   while (next < prompts.size() && !stop) {
     const size_t count = std::min(prompts.size() - next, static_cast<size_t>(settings.batch_size));
     const std::span<const TypedPrompt> part(prompts.data() + next, count);
     const Texts texts = writing.write(part, next, look);
     if (stop) break;  // what it has of these is cut off
     std::string lines;
-    for (size_t i = 0; i < count; ++i)
+    for (size_t i = 0; i < count; ++i) {
       lines += json_line(writing.reader(part[i]), part[i], texts[i]);
+      for (const Generated& text : texts[i]) out.tokens += static_cast<int64_t>(text.ids.size());
+      out.texts += static_cast<int64_t>(texts[i].size());
+    }
     if (file != nullptr)
       file->append(lines);
     else
@@ -194,10 +207,9 @@ int write_to_lines(Writing& writing, const WritingSettings& settings,
     fmt::print(stderr, "stopped after {} of {} prompts; {}\n", next, prompts.size(),
                file != nullptr ? "the same command goes on from there"
                                : "with --output FILE the same command would go on from there");
-    return kInterrupted;
+    out.code = kInterrupted;
   }
-  if (file != nullptr) file->finish();
-  return kDone;
+  return out;
 }
 
 // What an unfinished output was begun with.
@@ -210,16 +222,28 @@ std::string settings_text(const GenerateArguments& arguments, const WritingSetti
                      prompts.size(), key, to_yaml(settings));
 }
 
+// What is written to: one prompt, a file of them, or what the run's task is scored by.
+TaskPrompts prompts_of(const GenerateArguments& arguments) {
+  const bool is_typed = arguments.prompt || arguments.input;
+  if (arguments.prompt && arguments.input)
+    throw UserError("molt generate", "has --prompt and --input", "Give one of them.");
+  if (is_typed && arguments.split)
+    throw UserError("molt generate", "has --split and prompts of its own",
+                    "Leave --split out, or the prompts, which are then those of the run's task.");
+  if (arguments.input)
+    return {.task = nullptr, .source = *arguments.input, .prompts = read_prompts(*arguments.input)};
+  if (arguments.prompt)
+    return {.task = nullptr, .source = "", .prompts = {typed_prompt(*arguments.prompt)}};
+  return task_prompts(arguments.source, arguments.split.value_or("test"));
+}
+
 int run(const GenerateArguments& arguments) {
-  if (arguments.prompt.has_value() == arguments.input.has_value())
-    throw UserError("molt generate",
-                    arguments.prompt ? "has --prompt and --input" : "has no prompt",
-                    "Give one of --prompt TEXT and --input FILE.");
   WritingSettings settings;
   apply_flags(arguments.flags, settings);
-  std::vector<TypedPrompt> prompts =
-      arguments.input ? read_prompts(*arguments.input)
-                      : std::vector<TypedPrompt>{typed_prompt(*arguments.prompt)};
+  TaskPrompts asked = prompts_of(arguments);
+  std::vector<TypedPrompt>& prompts = asked.prompts;
+  const bool to_file = arguments.output != "-";
+  if (to_file && asked.task && !arguments.overwrite) check_plain_texts(arguments.output);
 
   ConsoleProgress progress(stderr);
   PredictorOptions options{.source = arguments.source, .writes = true};
@@ -233,12 +257,12 @@ int run(const GenerateArguments& arguments) {
                     fmt::format("is {}; the model has {} positions, prompt included",
                                 settings.max_new_tokens, session->model->max_length()),
                     "Lower it.");
-  const int64_t cut = encode_prompts(prompts, *session->tokenizer,
-                                     {.tokens = room, .cuts = settings.too_long == "cut_left"});
+  PromptRoom space{.tokens = room, .cuts = settings.too_long == "cut_left"};
+  if (asked.task) space.end = asked.task->end_token(*session->tokenizer);
+  const int64_t cut = encode_prompts(prompts, *session->tokenizer, space);
   if (cut > 0) progress.on_warning(fmt::format("{} prompts were cut at their left", cut));
 
   // Not before everything that may be refused: a mistake leaves no file.
-  const bool to_file = arguments.output != "-";
   std::optional<GrowingFile> file;
   if (to_file)
     file.emplace(arguments.output, settings_text(arguments, settings, prompts),
@@ -246,9 +270,25 @@ int run(const GenerateArguments& arguments) {
 
   Writing writing(*session, settings, end_ids(*session, settings, arguments.source));
   const StopSignal signal;
-  return arguments.prompt && !to_file
-             ? write_to_terminal(writing, settings, prompts[0], *signal.flag())
-             : write_to_lines(writing, settings, prompts, file ? &*file : nullptr, *signal.flag());
+  if (arguments.prompt && !to_file)
+    return write_to_terminal(writing, settings, prompts[0], *signal.flag());
+  const auto began = std::chrono::steady_clock::now();
+  const Written written =
+      write_to_lines(writing, settings, prompts, file ? &*file : nullptr, *signal.flag());
+  if (written.code != kDone || !file) return written.code;
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  progress.on_message(fmt::format("{} texts, {} tokens in {:.2f} s: {:.0f} tokens/s", written.texts,
+                                  written.tokens, seconds,
+                                  static_cast<double>(written.tokens) / seconds));
+  if (asked.task) {
+    write_plain_texts(arguments.output);
+    progress.on_message(fmt::format("to score them: molt score {} --references {} --outputs {}",
+                                    asked.task->name(), asked.source,
+                                    plain_texts_path(arguments.output).string()));
+  }
+  file->finish();
+  return kDone;
 }
 
 CommandRun declare_generate(CLI::App& app) {
@@ -257,6 +297,9 @@ CommandRun declare_generate(CLI::App& app) {
   app.add_option("--adapter", arguments->adapter, "An adapter folder, on top of a model");
   app.add_option("--prompt", arguments->prompt, "A text to go on from");
   app.add_option("--input", arguments->input, "JSON lines with \"prompt\"; - is standard input");
+  app.add_option("--split", arguments->split,
+                 "Without prompts, of a run: those of its task, test or dev; test by default")
+      ->check(CLI::IsMember({"dev", "test"}));
   app.add_option("--output", arguments->output, "JSON lines with the texts; - is standard output")
       ->capture_default_str();
   app.add_flag("--overwrite", arguments->overwrite, "Replace the output, finished or not");
@@ -272,8 +315,9 @@ void register_generate(Registry<CommandEntry>& registry) {
   registry.add({"generate",
                 "Writes texts behind prompts",
                 {"molt generate models/gpt2 --prompt 'Once upon a time'",
-                 "molt generate runs/e2e-molex-0 --input prompts.jsonl --output texts.jsonl "
-                 "--beams 10 --no-repeat-ngram 4"},
+                 "molt generate runs/e2e-molex-0 --output texts.jsonl --beams 10 "
+                 "--no-repeat-ngram 4",
+                 "molt generate runs/e2e-molex-0 --input prompts.jsonl --output texts.jsonl"},
                 declare_generate});
 }
 

@@ -20,8 +20,12 @@ namespace {
 
 }  // namespace
 
+fs::path unfinished_mark(const fs::path& file) {
+  return file.string() + ".unfinished";
+}
+
 GrowingFile::GrowingFile(fs::path path, const std::string& settings, ExistingFile existing)
-    : path_(std::move(path)), mark_(path_.string() + ".unfinished") {
+    : path_(std::move(path)), mark_(unfinished_mark(path_)) {
   std::error_code error;
   const bool replaces = existing == ExistingFile::replace;
   const bool stands = !replaces && fs::exists(path_, error);

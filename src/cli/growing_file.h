@@ -9,6 +9,9 @@
 
 namespace molt {
 
+// FILE.unfinished
+std::filesystem::path unfinished_mark(const std::filesystem::path& file);
+
 enum class ExistingFile { refuse, replace };
 
 class GrowingFile {

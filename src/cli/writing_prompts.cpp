@@ -4,6 +4,7 @@
 #include "files/json_lines.h"
 #include "files/text_lines.h"
 #include "tasks/token_text.h"
+#include "train/predictor.h"
 
 namespace molt {
 namespace {
@@ -36,12 +37,42 @@ std::vector<TypedPrompt> read_prompts(const std::filesystem::path& file) {
   return out;
 }
 
+TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& split) {
+  const char* kHow = "Give one of --prompt TEXT and --input FILE.";
+  if (!is_run_folder(run))
+    throw UserError("molt generate", "has no prompt, and " + run.string() + " is no run", kHow);
+  RunConfig config = read_run_config(run);
+  if (config.task.name.empty()) throw UserError(run.string(), "has no task", kHow);
+  // A part of the pairs has a part of the references.
+  dynamic_cast<TaskConfig&>(*config.task.config).limit_dev.reset();
+  TaskPrompts out;
+  out.task =
+      tasks().get(config.task.name, "task.name", "task").open({.config = *config.task.config});
+  const std::vector<DataSet>& sets =
+      split == "dev" ? out.task->evaluation_sets() : out.task->test_sets();
+  if (sets.empty())
+    throw UserError(run.string(), "its task has no " + split + " file",
+                    "Name it with task." + split + " in the run's config.yaml, or give --input.");
+  out.source = sets.front().source;
+  for (WritingPrompt& one : out.task->writing_prompts(sets.front()))
+    out.prompts.push_back({.text = std::move(one.prompt.first),
+                           .place = out.source + ":" + std::to_string(one.prompt.line),
+                           .parts = std::move(one.prompt.parts),
+                           .references = static_cast<int64_t>(one.references.size())});
+  if (out.prompts.empty())
+    throw UserError("task " + config.task.name, "is not scored by the texts that are written",
+                    kHow);
+  return out;
+}
+
 int64_t encode_prompts(std::vector<TypedPrompt>& prompts, const Tokenizer& tokenizer,
                        const PromptRoom& room) {
-  const TextFrame frame{.begin = begin_tokens(tokenizer)};
+  const TextFrame frame{.begin = begin_tokens(tokenizer), .end = room.end.value_or(-1)};
   int64_t cut = 0;
   for (TypedPrompt& prompt : prompts) {
-    EncodedExample encoded = encode_parts(tokenizer, {{.text = prompt.text}}, frame, {});
+    std::vector<TextPart> parts = prompt.parts;
+    if (parts.empty()) parts.push_back({.text = prompt.text});
+    EncodedExample encoded = encode_parts(tokenizer, parts, frame, {});
     const auto tokens = static_cast<int64_t>(encoded.ids.size());
     if (tokens == 0)
       throw UserError(prompt.place, "has no tokens in this tokenizer", "Write another prompt.");

@@ -15,9 +15,7 @@ void merge_group(LinearGroup& group) {
   std::vector<Tensor> weights;
   std::vector<std::optional<Tensor>> biases;
   for (size_t m = 0; m < group.members().size(); ++m) {
-    const auto weight = group.adapter->merged(group, m);
-    if (!weight) refuse(group.members()[m].name);
-    weights.push_back(*weight);
+    weights.push_back(group.adapter->merged(group, m).value());
     biases.push_back(group.adapter->merged_bias(group, m));
   }
   for (size_t m = 0; m < group.members().size(); ++m) {
@@ -33,13 +31,22 @@ void merge_group(LinearGroup& group) {
 
 }  // namespace
 
+std::optional<std::string> first_unmergeable(const Sites& sites) {
+  const at::NoGradGuard no_grad;
+  if (sites.stack && sites.stack->adapter) return "the layer stack";
+  for (const FeedForward* feed_forward : sites.feed_forwards)
+    if (feed_forward->adapter) return feed_forward->up.site();
+  for (const SublayerEnd* end : sites.outputs)
+    if (end->adapter) return end->path();
+  for (const LinearGroup* group : sites.groups)
+    for (size_t m = 0; group->adapter && m < group->members().size(); ++m)
+      if (!group->adapter->merged(*group, m)) return group->members()[m].name;
+  return std::nullopt;
+}
+
 void merge_adapters(Sites& sites) {
   const at::NoGradGuard no_grad;
-  if (sites.stack && sites.stack->adapter) refuse("the layer stack");
-  for (const FeedForward* feed_forward : sites.feed_forwards)
-    if (feed_forward->adapter) refuse(feed_forward->up.site());
-  for (const SublayerEnd* end : sites.outputs)
-    if (end->adapter) refuse(end->path());
+  if (const auto site = first_unmergeable(sites)) refuse(*site);
   for (LinearGroup* group : sites.groups)
     if (group->adapter) merge_group(*group);
 }

@@ -9,4 +9,7 @@ namespace molt {
 // what is attached depends on the input (experts, mixed layers), so that no weight says the same.
 void merge_adapters(Sites& sites);
 
+// The first place at which merge_adapters would refuse; nothing where all of it can be folded in.
+std::optional<std::string> first_unmergeable(const Sites& sites);
+
 }  // namespace molt

@@ -71,11 +71,12 @@ class E2eTask final : public LanguageTask {
   std::vector<WritingPrompt> writing_prompts(const DataSet& set) const override {
     std::vector<E2ePair> pairs;
     for (const Example& example : set.examples)
-      pairs.push_back({example.first, *example.second, 0});
+      pairs.push_back({example.first, *example.second, example.line});
     std::vector<WritingPrompt> out;
     for (E2eGroup& group : group_by_meaning(pairs)) {
       WritingPrompt& one = out.emplace_back();
-      one.prompt = {.id = static_cast<int64_t>(out.size()) - 1, .first = group.meaning};
+      one.prompt = {
+          .id = static_cast<int64_t>(out.size()) - 1, .line = group.line, .first = group.meaning};
       one.prompt.parts = prompt_parts(group.meaning);
       one.references = std::move(group.texts);
     }

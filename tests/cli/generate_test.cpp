@@ -25,6 +25,7 @@ class GenerateCommand : public testing::TestWithParam<std::string> {
     return run_cli(more);
   }
   std::string file(const std::string& name, const std::string& text) const {
+    fs::create_directories(world_.path(name).parent_path());
     write_file_atomically(path(name), text);
     return path(name);
   }
@@ -193,6 +194,55 @@ TEST_P(GenerateCommand, GoesOnWhereAnInterruptedJobWas) {
   std::vector<std::string> again = command("out.jsonl");
   again.emplace_back("--overwrite");
   EXPECT_EQ(generate(again).code, 0);
+}
+
+// Each meaning once, in the order of the references, and a file that can be scored as it is.
+TEST_P(GenerateCommand, WritesWhatTheTaskOfARunIsScoredBy) {
+  file("e2e/train.txt", "name : A||A is red.\nname : B||B is blue.\n");
+  file("e2e/test.txt", "name : C||C is red.\nname : D||D is here.\nname : C||Red is C.\n");
+  run(world_.config("run", "e2e", {"task.data=" + path("e2e"), "train.epochs=1"}));
+  const auto command = [&](const std::string& output) {
+    return std::vector<std::string>{"generate",   path("run"),        "--output",
+                                    path(output), "--max-new-tokens", "6"};
+  };
+  const CliResult result = run_cli(command("out.jsonl"));
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_TRUE(says(result.err, "molt score e2e --references " + path("e2e/test.txt")))
+      << result.err;
+  const std::vector<Json> written = lines("out.jsonl");
+  ASSERT_EQ(written.size(), 2u);
+  EXPECT_EQ(written[0]["meaning"], "name : C");
+  EXPECT_EQ(written[0]["references"], 2);
+  EXPECT_EQ(written[1]["meaning"], "name : D");
+  EXPECT_EQ(written[1]["references"], 1);
+  EXPECT_FALSE(fs::exists(path("out.jsonl.unfinished")));
+  const std::string texts = read_file(path("out.txt"));
+  EXPECT_EQ(std::count(texts.begin(), texts.end(), '\n'), 2);
+  EXPECT_TRUE(texts.starts_with(written[0]["text"].get<std::string>())) << texts;
+  const CliResult scored =
+      run_cli({"score", "e2e", "--references", path("e2e/test.txt"), "--outputs", path("out.txt")});
+  EXPECT_EQ(scored.code, 0) << scored.err;
+  EXPECT_TRUE(says(scored.out, "2 outputs, 3 references")) << scored.out;
+
+  // The prompt has the ids of training: the facts and the end token.
+  const std::string end = GetParam() == "llama" ? "</s>" : "<|endoftext|>";
+  const CliResult typed = run_cli({"generate", path("run"), "--max-new-tokens", "6", "--input",
+                                   file("in.jsonl", Json({{"prompt", "name : D" + end}}).dump())});
+  ASSERT_EQ(typed.code, 0) << typed.err;
+  EXPECT_EQ(texts_of(typed.out).at(0), written[1]["text"].get<std::string>());
+
+  expect_mistake(run_cli(command("out.jsonl")), "out.txt: exists already");
+  std::vector<std::string> other = command("dev.jsonl");
+  other.insert(other.end(), {"--split", "dev"});
+  expect_mistake(run_cli(other), "its task has no dev file");
+  other.insert(other.end(), {"--prompt", "a"});
+  expect_mistake(run_cli(other), "has --split and prompts of its own");
+}
+
+TEST_P(GenerateCommand, ARunOfAnotherTaskNeedsPrompts) {
+  run(world_.config("run", "instruct", {"train.epochs=1"}));
+  expect_mistake(run_cli({"generate", path("run"), "--split", "dev"}),
+                 "task instruct: is not scored by the texts that are written");
 }
 
 TEST_P(GenerateCommand, CutsALongPromptWhenAsked) {

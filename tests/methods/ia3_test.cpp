@@ -23,8 +23,8 @@ TEST(Ia3, ScalesTheOutputBiasIncluded) {
   y.sum().backward();
   EXPECT_SAME(made.gradient("linear.ia3_l"), matrix({{13}, {27}}));
   EXPECT_SAME(x.grad(), matrix({{2 * 1 + 0.5 * 3, 2 * 2 + 0.5 * 4}}));
-  // The bias is scaled too, so the weight alone does not say it.
-  EXPECT_FALSE(made.group.adapter->merged(made.group, 0).has_value());
+  EXPECT_SAME(made.group.adapter->merged(made.group, 0).value(), matrix({{2, 4}, {1.5, 2}}));
+  EXPECT_SAME(made.group.adapter->merged_bias(made.group, 0)->unsqueeze(0), matrix({{20, 10}}));
 }
 
 TEST(Ia3, ScalesTheInputOfTheSecondLinearOfTheFeedForward) {

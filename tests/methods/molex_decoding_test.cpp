@@ -1,5 +1,7 @@
 // MoLEx while texts grow token by token: caches belong to call paths and the prompt's vote stands,
 // so that decoding equals the full forward pass under the same vote. Then kind `molex_decoding`.
+#include <ATen/record_function.h>
+
 #include "models/growing_texts.h"
 #include "support/molex_golden.h"
 #include "support/tiny_model.h"
@@ -96,6 +98,29 @@ TEST_P(MolexDecoding, FollowsTextsThatAreDroppedAndDoubled) {
     EXPECT_EQ(texts.ids(i), expected[i]);
     EXPECT_CLOSE(last[i], full[rows.offsets[i + 1] - 1], 1e-5) << i;
   }
+}
+
+// What runs between a vote and the block it chooses: the gate's scores, counted as they are made.
+TEST_P(MolexDecoding, AsksTheGateForThePromptAlone) {
+  WritingModel run(GetParam(), "gate: {sharing: per_layer, gradient: straight_through}");
+  ForwardContext growing = run.context();
+  GrowingTexts texts(run.decoder(), growing, Decoding::cached, 24);
+  static int64_t argmaxes;
+  argmaxes = 0;
+  const auto handle = at::addThreadLocalCallback(
+      at::RecordFunctionCallback([](const at::RecordFunction& f)
+                                     -> std::unique_ptr<at::ObserverContext> {
+        argmaxes += std::string_view(f.name()) == "aten::argmax";
+        return nullptr;
+      }).scopes({at::RecordScope::FUNCTION}));
+  texts.start({{5, 6, 7}, {9, 12}});
+  const int64_t of_prompts = argmaxes;
+  texts.step({0, 1}, {20, 21});
+  texts.step({1, 0}, {22, 23});
+  const int64_t after = argmaxes;
+  at::removeCallback(handle);
+  EXPECT_EQ(of_prompts, 4);  // a vote at each position
+  EXPECT_EQ(after, of_prompts);
 }
 
 // The first tokens of every sequence.

@@ -47,9 +47,12 @@ class MolexAdapter final : public StackAdapter {
 
  private:
   Tensor mix(const MixedPosition& here, const Voters& voters) {
-    const GateScores gate = score(here, voters);
     DecodeState* state = here.context.decode;
     const bool averages = state != nullptr && state->averages();
+    // While texts grow, a vote that stands is not taken again, so the gate is not asked.
+    const bool asks_when_needed = state != nullptr && !averages && here.context.record == nullptr;
+    GateScores gate;
+    if (!asks_when_needed) gate = score(here, voters);
     if (averages) vote_again(here, gate, voters);
     const std::vector<int64_t> choice = route(here, gate, voters);  // [S]
     if (!averages) return mix(here, gate, voters, choice);
@@ -115,15 +118,17 @@ class MolexAdapter final : public StackAdapter {
     return {scores, at::softmax(scores, 1)};
   }
 
-  // The block of each sequence, which stands in the context or is decided now.
-  std::vector<int64_t> route(const MixedPosition& here, const GateScores& gate,
+  // The block of each sequence, which stands in the context or is decided now; `gate` is filled
+  // where a decision needs it.
+  std::vector<int64_t> route(const MixedPosition& here, GateScores& gate,
                              const Voters& voters) const {
     const int64_t t = here.position;
     ForwardContext& context = here.context;
     const Decision& decision = context.route(kRouter, {.position = t, .block = t}, [&] {
+      if (!gate.scores.defined()) gate = score(here, voters);
       return decide(router_, t, blocks_, gate, voters, context);
     });
-    if (!balance.empty() && balance[t])
+    if (!balance.empty() && balance[t] && gate.probabilities.defined())
       balance[t]->measure(gate.probabilities, decision.choice, context.measures);
     if (context.record) record(*context.record, t, gate, decision);
     std::vector<int64_t> choice = decision.choice;

@@ -27,14 +27,19 @@ class ScaleAdapter final : public GroupAdapter {
     return parts.size() == 1 ? parts[0] : at::cat(parts, 1);  // [T, O]
   }
 
-  // The bias of a scaled output is scaled too, so a weight alone does not say everything: only an
-  // input scale can be folded into the weight.
+  // One factor for each row of the weight, or for each of its columns.
   std::optional<Tensor> merged(const LinearGroup& group, size_t member) const override {
     const Tensor weight = group.weight_of({member, member + 1}).detach().clone();
     const Entry* entry = entry_of(member);
-    if (!entry) return weight;
-    if (!entry->of_input) return std::nullopt;
-    return weight * entry->scale.detach();
+    return entry ? weight * entry->scale.detach() : weight;
+  }
+
+  // The bias of a scaled output is scaled too.
+  std::optional<Tensor> merged_bias(const LinearGroup& group, size_t member) const override {
+    const Entry* entry = entry_of(member);
+    const std::optional<Tensor> bias = group.bias_of({member, member + 1});
+    if (!bias || !entry || entry->of_input) return bias;
+    return bias->detach() * entry->scale.detach().view({-1});
   }
 
   bool is_random() const override { return false; }

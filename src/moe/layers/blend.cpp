@@ -3,7 +3,8 @@
 namespace molt {
 
 Tensor pulled(const Tensor& own, const Tensor& borrowed, const GatePull& pull, const Rows& out) {
-  if (pull.kind == GateGradient::none) return borrowed;
+  // A gate that was not asked has no gradient; the value is the borrowed output's anyhow.
+  if (pull.kind == GateGradient::none || !pull.gate.scores.defined()) return borrowed;
   const Tensor choice = at::tensor(pull.choice).to(own.device()).unsqueeze(1);  // [S, 1]
   const Tensor of_unit = choice.narrow(0, 0, pull.voters.units());              // [U, 1]
   if (pull.kind == GateGradient::probability) {

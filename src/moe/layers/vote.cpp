@@ -72,14 +72,13 @@ std::vector<int64_t> uniform_draws(int64_t position, int64_t blocks, const Voter
 
 }  // namespace
 
-Voters::Voters(const Pool& pool, const Rows& rows)
-    : all_(rows), batch_(pool.unit == Pool::Unit::batch) {
-  if (pool.unit == Pool::Unit::prompt)
-    prompts_ = starts_of(rows, prompt_lengths(rows, pool.prompt_tokens));
+const SelectedRows& Voters::prompts() const {
+  if (!prompts_) prompts_ = starts_of(all_, prompt_lengths(all_, pool_.prompt_tokens));
+  return *prompts_;
 }
 
 Tensor Voters::means(const Tensor& x) const {
-  if (batch_) return x.mean(0, true);
+  if (is_batch()) return x.mean(0, true);
   Tensor sums = at::zeros({units(), x.size(1)}, x.options());
   sums = sums.index_add(0, rows().sequence_of_row(), x);
   std::vector<double> lengths;

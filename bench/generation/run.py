@@ -1,0 +1,133 @@
+"""Writing texts side by side: molt generate and transformers' generate, alternating, one model and its random weights.
+
+    python bench/generation/run.py --data DIR_OF_E2E --peer-python PYTHON [--molt build/molt] [--rounds 3] \
+        [--outputs SYSTEM_OUTPUTS --references REFERENCES] [--output bench/results/generation.md]
+
+Needs: a Python with torch and transformers for the other side; E2E's pairs for prompts, the tokenizer and two
+adapters that train for two steps (their speed does not depend on what they learnt). The model has the shape of
+recipes/pretrain/tiny-gpt2. Seconds are those of writing alone, on both sides: no loading. Every text gets all of its new
+tokens: no end token counts.
+"""
+import argparse
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import side_by_side as sides  # noqa: E402
+
+NEVER = 1 << 24  # an id that no vocabulary has
+END = "<|endoftext|>"
+
+
+def prepare(args, scratch):
+    """Tokenizer, model, prompts, and runs of the methods."""
+    config = HERE.parents[1] / "recipes" / "pretrain" / "tiny-gpt2" / "config.json"
+    pairs = pathlib.Path(args.data) / "pairs"
+    pairs = pairs if pairs.exists() else pathlib.Path(args.data)
+    model = scratch / "model"
+    subprocess.run([args.peer_python, HERE / "peer.py", "--model", model, "--make", config], check=True,
+                   env=sides.quiet(), stderr=subprocess.DEVNULL)
+    subprocess.run([args.molt, "tokenizer", "train", "--input", pairs / "train.txt", "--vocab-size", "4096",
+                    "--output", scratch / "tokenizer"], check=True, stdout=subprocess.DEVNULL)
+    (model / "tokenizer.json").write_bytes((scratch / "tokenizer" / "tokenizer.json").read_bytes())
+    meanings = sorted({line.split("||")[0] for line in open(pairs / "test.txt", encoding="utf8")})
+    # From the shortest to the longest, so that the lengths of a batch differ.
+    meanings = sorted(meanings, key=len)[:: max(1, len(meanings) // 16)][:16]
+    for name, some in (("one", meanings[8:9] * 4), ("mixed", meanings * 2), ("beams", meanings[4:12:4])):
+        lines = [json.dumps({"prompt": meaning + END}) for meaning in some]
+        (scratch / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf8")
+    for method, more in (("lora", []), ("molex", ["method.layers=all"])):
+        subprocess.run([args.molt, "train", f"e2e/small-{method}", f"model.path={model}", f"task.data={args.data}",
+                        "train.steps=2", "task.limit_train=64", "task.limit_dev=8", f"threads={args.threads}", *more,
+                        "--output", scratch / method], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    subprocess.run([args.molt, "export", scratch / "lora", "--to", "transformers", "--output", scratch / "merged"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def write(args, scratch, source, prompts, batch=1, beams=1):
+    """`molt generate` and what it says about its speed."""
+    out = subprocess.run(
+        [args.molt, "generate", scratch / source, "--input", scratch / f"{prompts}.jsonl", "--output",
+         scratch / "texts.jsonl", "--overwrite", "--max-new-tokens", str(args.tokens), "--stop-ids", str(NEVER),
+         "--batch-size", str(batch), "--beams", str(beams), "--threads", str(args.threads)],
+        check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    tokens, seconds = re.search(r"(\d+) tokens in ([0-9.]+) s", out.stderr).groups()
+    return {"tokens_per_second": int(tokens) / float(seconds), "tokens": int(tokens)}
+
+
+def peer(args, scratch, prompts, batch=1, beams=1):
+    return sides.run_peer(args.peer_python, HERE / "peer.py", [
+        "--model", scratch / "model", "--prompts", scratch / f"{prompts}.jsonl", "--batch", batch, "--beams", beams,
+        "--tokens", args.tokens, "--threads", args.threads])
+
+
+def score(args):
+    """Wall time of the whole program."""
+    begin = time.perf_counter()
+    subprocess.run([args.molt, "score", "e2e", "--references", args.references, "--outputs", args.outputs],
+                   check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begin
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--molt", default="build/molt")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--references", default=None)
+    parser.add_argument("--outputs", default=None)
+    parser.add_argument("--peer-python", default=sys.executable)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", default=None)
+    args = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as name:
+        scratch = pathlib.Path(name)
+        prepare(args, scratch)
+        jobs = {
+            "molt, one prompt": lambda: write(args, scratch, "model", "one"),
+            "transformers, one prompt": lambda: peer(args, scratch, "one"),
+            "molt, 16 prompts": lambda: write(args, scratch, "model", "mixed", batch=16),
+            "transformers, 16 prompts": lambda: peer(args, scratch, "mixed", batch=16),
+            "molt, beam 10": lambda: write(args, scratch, "model", "beams", beams=10),
+            "transformers, beam 10": lambda: peer(args, scratch, "beams", beams=10),
+            "molt lora, one prompt": lambda: write(args, scratch, "lora", "one"),
+            "molt molex, one prompt": lambda: write(args, scratch, "molex", "one"),
+            "molt lora merged, one prompt": lambda: write(args, scratch, "merged", "one"),
+        }
+        rows = sides.alternate(jobs, args.rounds)
+    seconds = [score(args) for _ in range(args.rounds)] if args.outputs else []
+
+    lines = [sides.heading(args.threads), "",
+             f"{args.rounds} rounds, {args.tokens} new tokens a text, alternating; median (all rounds). "
+             f"{sides.versions(rows)}.", "", "| job | new tokens/s |", "|---|---|"]
+    for job, of_job in rows.items():
+        speeds = [row["tokens_per_second"] for row in of_job]
+        lines.append(f"| {job} | {statistics.median(speeds):.0f} ({', '.join(f'{s:.0f}' for s in speeds)}) |")
+    lines.append("")
+    for title, a, b, bar in (
+            ("one greedy prompt, molt over transformers", "molt, one prompt", "transformers, one prompt", "at least 3"),
+            ("16 prompts of mixed lengths, molt over transformers", "molt, 16 prompts", "transformers, 16 prompts",
+             "at least 2"),
+            ("beam 10, molt over transformers", "molt, beam 10", "transformers, beam 10", "at least 3"),
+            ("time of a token, MoLEx over LoRA", "molt lora, one prompt", "molt molex, one prompt", "at most 2.2"),
+            ("time of a token, merged LoRA over the base", "molt, one prompt", "molt lora merged, one prompt",
+             "about 1")):
+        lines.append(sides.ratio_line(title, sides.ratios(rows, "tokens_per_second", a, b), bar))
+    if seconds:
+        lines.append(f"- molt score e2e: {statistics.median(seconds):.2f} s "
+                     f"(rounds {', '.join(f'{s:.2f}' for s in seconds)}); under 2 s")
+    sides.publish(lines, args.output)
+
+
+if __name__ == "__main__":
+    main()
