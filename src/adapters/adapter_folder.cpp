@@ -111,7 +111,7 @@ void save_adapter(const fs::path& folder, const AdapterContents& contents) {
                             {"train_pooler", contents.train_pooler}};
   write_file_atomically(folder / "molt.json", text_of(description));
   if (is_for_peft(method, contents))
-    write_peft_config(folder / "adapter_config.json", peft_config_of(method, contents.tensors));
+    write_peft_config(folder / "adapter_config.json", peft_config_of(method, contents));
   else
     write_file_atomically(
         folder / "adapter_config.json",

@@ -18,6 +18,7 @@ struct AdapterContents {
   std::vector<std::string> labels;  // names in the order of ids; empty: regression, or not known
   std::string head = "auto";        // auto, pooled, dense
   bool train_pooler = false;
+  bool predicts_tokens = false;  // a language model: PEFT's task_type
   // An update stands on a part of a module (the query of GPT-2's c_attn): PEFT has no name for it.
   bool splits_modules = false;
   std::optional<int64_t> outputs;  // of the head, where the tensors have one

@@ -42,7 +42,7 @@ std::vector<std::string> adapted_modules(const NamedTensors& tensors) {
   return out;
 }
 
-PeftLoraConfig peft_config_of(const Json& method, const NamedTensors& tensors) {
+PeftLoraConfig peft_config_of(const Json& method, const AdapterContents& contents) {
   PeftLoraConfig out;
   out.r = method.at("rank").get<int64_t>();
   out.lora_alpha = method.at("alpha").get<double>();
@@ -53,7 +53,7 @@ PeftLoraConfig peft_config_of(const Json& method, const NamedTensors& tensors) {
   out.bias = method.value("bias", "none");
   out.lora_bias = method.value("lora_bias", false);
   std::set<std::string> saved;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& [name, tensor] : contents.tensors) {
     if (name.ends_with(kDown)) {
       const std::string module = name.substr(0, name.size() - kDown.size());
       out.target_modules.push_back(module);
@@ -64,7 +64,10 @@ PeftLoraConfig peft_config_of(const Json& method, const NamedTensors& tensors) {
   }
   std::sort(out.target_modules.begin(), out.target_modules.end());
   out.modules_to_save.assign(saved.begin(), saved.end());
-  if (saved.contains("classifier")) out.task_type = "SEQ_CLS";
+  if (contents.predicts_tokens)
+    out.task_type = "CAUSAL_LM";
+  else if (saved.contains("classifier") || saved.contains("score"))
+    out.task_type = "SEQ_CLS";
   for (const auto& [pattern, alpha] : method.at("alpha_pattern").items())
     out.alpha_pattern.emplace_back(pattern, alpha.get<double>());
   return out;

@@ -1,9 +1,9 @@
 // LoRA and DoRA between our method options and PEFT's adapter_config.json.
 #pragma once
 
+#include "adapters/adapter_folder.h"
 #include "base/json.h"
 #include "files/peft_config.h"
-#include "tensor/tensor_file.h"
 
 namespace molt {
 
@@ -13,7 +13,7 @@ std::vector<std::string> adapted_modules(const NamedTensors& tensors);
 // `method`: the options of `lora` or `dora`. Modules are named by their whole path, since that
 // selects exactly those that have tensors: the end "output.dense" would also mean
 // "attention.output.dense".
-PeftLoraConfig peft_config_of(const Json& method, const NamedTensors& tensors);
+PeftLoraConfig peft_config_of(const Json& method, const AdapterContents& contents);
 
 // The method and its options that attach what the config describes; no targets where the config
 // has none. UserError where all biases are trained.

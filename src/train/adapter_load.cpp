@@ -159,8 +159,8 @@ AdapterContents adapter_of(Session& session, NamedTensors tensors) {
         out.splits_modules = true;
   out.head = session.config.model.head;
   out.train_pooler = session.config.model.train_pooler;
-  if (session.model->labels() > 0 && !session.model->is_language_model())
-    out.outputs = session.model->labels();
+  out.predicts_tokens = session.model->is_language_model();
+  if (session.model->labels() > 0 && !out.predicts_tokens) out.outputs = session.model->labels();
   out.tensors = std::move(tensors);
   return out;
 }

@@ -75,6 +75,25 @@ TEST(AdapterFolder, WritesPlainLoraAsPeftDoes) {
   EXPECT_NE(find_tensor(tensors, "base_model.model.classifier.weight"), nullptr);
 }
 
+TEST(AdapterFolder, SaysForPeftWhatTheModelPredicts) {
+  const auto task_type = [](const AdapterContents& contents) {
+    const TemporaryFolder folder;
+    save_adapter(folder.path(), contents);
+    return read_peft_config(folder / "adapter_config.json").task_type;
+  };
+  AdapterContents decoder = lora();
+  std::erase_if(decoder.tensors, [](const auto& t) { return t.first.starts_with("classifier."); });
+  decoder.outputs.reset();
+  EXPECT_EQ(task_type(decoder), "");
+  decoder.predicts_tokens = true;
+  EXPECT_EQ(task_type(decoder), "CAUSAL_LM");
+  // A classifier on a decoder: its head is called score.
+  decoder.predicts_tokens = false;
+  decoder.outputs = 2;
+  decoder.tensors.emplace_back("score.weight", at::ones({2, 4}));
+  EXPECT_EQ(task_type(decoder), "SEQ_CLS");
+}
+
 TEST(AdapterFolder, GivesOtherMethodsATypeThatPeftRefuses) {
   const TemporaryFolder folder;
   AdapterContents contents = lora();
