@@ -51,8 +51,11 @@ TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& sp
   const std::vector<DataSet>& sets =
       split == "dev" ? out.task->evaluation_sets() : out.task->test_sets();
   if (sets.empty())
-    throw UserError(run.string(), "its task has no " + split + " file",
-                    "Name it with task." + split + " in the run's config.yaml, or give --input.");
+    throw UserError(
+        "molt generate",
+        "has no prompt, and the run's task " + config.task.name + " has no " + split +
+            " file to take them from",
+        std::string(kHow) + " Or name the file: task." + split + " in the run's config.yaml.");
   out.source = sets.front().source;
   for (WritingPrompt& one : out.task->writing_prompts(sets.front()))
     out.prompts.push_back({.text = std::move(one.prompt.first),

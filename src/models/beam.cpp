@@ -34,23 +34,32 @@ bool better(const Candidate& a, const Candidate& b) {
   return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
 }
 
-// The best `count` candidates of a prompt, best first. Rows of `logits` become log-probabilities.
+// The best `count` candidates of a prompt, best first. `logits`: log-probabilities, which the rules
+// change in place.
 std::vector<Candidate> candidates(const Search& search, const GrowingTexts& texts,
                                   const Tensor& logits, const TokenRules& rules, size_t count) {
   std::vector<Candidate> out;
+  const auto keep_best = [&] {
+    std::nth_element(out.begin(), out.begin() + static_cast<int64_t>(count), out.end(), better);
+    out.resize(count);
+  };
+  // What is worse than the worst of `count` candidates is none.
+  double worst = -std::numeric_limits<double>::infinity();
   for (size_t b = 0; b < search.beams.size(); ++b) {
     const auto [text, sum] = search.beams[b];
     const std::span<float> row(logits.data_ptr<float>() + text * logits.size(1),
                                static_cast<size_t>(logits.size(1)));
-    normalise(row);
     apply_rules(row, {texts.ids(text), texts.prompt(text)}, rules);
-    for (size_t token = 0; token < row.size(); ++token)
-      if (row[token] > -std::numeric_limits<float>::infinity())
-        out.push_back({sum + row[token], b, static_cast<int32_t>(token)});
-    const size_t kept = std::min(count, out.size());
-    std::nth_element(out.begin(), out.begin() + static_cast<int64_t>(kept), out.end(), better);
-    out.resize(kept);
+    for (size_t token = 0; token < row.size(); ++token) {
+      if (row[token] == -std::numeric_limits<float>::infinity() || sum + row[token] < worst)
+        continue;
+      out.push_back({sum + row[token], b, static_cast<int32_t>(token)});
+      if (out.size() < 4 * count) continue;
+      keep_best();
+      worst = std::max_element(out.begin(), out.end(), better)->sum;
+    }
   }
+  if (out.size() > count) keep_best();
   std::sort(out.begin(), out.end(), better);
   return out;
 }
@@ -61,7 +70,7 @@ class BeamSearch {
       : texts_(texts), options_(options) {}
 
   std::vector<std::vector<Generated>> run(const std::vector<std::vector<int32_t>>& prompts) {
-    Tensor logits = texts_.start(prompts);  // [texts, V]
+    Tensor logits = at::log_softmax(texts_.start(prompts), 1);  // [texts, V]
     for (size_t i = 0; i < prompts.size(); ++i)
       searches_.push_back({.prompt = i, .beams = {{static_cast<int64_t>(i), 0}}});
     for (int64_t written = 1; written <= options_.max_new_tokens; ++written) {
@@ -70,7 +79,7 @@ class BeamSearch {
       for (Search& search : searches_)
         if (!search.is_done) advance(search, logits, written, parents, tokens);
       if (parents.empty() || written == options_.max_new_tokens) break;
-      logits = texts_.step(parents, tokens);
+      logits = at::log_softmax(texts_.step(parents, tokens), 1);
     }
     std::vector<std::vector<Generated>> out;
     for (Search& search : searches_) out.push_back(std::move(search.stored));

@@ -72,11 +72,6 @@ void check_length(const Model& model, const std::vector<std::vector<int32_t>>& p
 
 }  // namespace
 
-void normalise(std::span<float> row) {
-  const double sum = log_sum(row);
-  for (float& x : row) x = static_cast<float>(static_cast<double>(x) - sum);
-}
-
 std::vector<Generated> plain_search(GrowingTexts& texts,
                                     const std::vector<std::vector<int32_t>>& prompts,
                                     const GenerateOptions& options) {

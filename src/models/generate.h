@@ -51,7 +51,4 @@ std::vector<std::vector<Generated>> beam_search(GrowingTexts& texts,
                                                 const std::vector<std::vector<int32_t>>& prompts,
                                                 const GenerateOptions& options);
 
-// log softmax of one row, in place.
-void normalise(std::span<float> row);
-
 }  // namespace molt

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "tensor/clones.h"
@@ -25,32 +26,92 @@ struct Head {
   int64_t row, width;
 };
 
-// One query against tokens begin to end of a text: out [d]. `scores` holds end floats.
-MOLT_CLONES void attend_one(const float* query, const Head& head, int64_t begin, int64_t end,
-                            float scale, float* scores, float* out) {
-  const int64_t d = head.width;
+constexpr int64_t kLanes = 8;
+using Lanes [[gnu::vector_size(32), gnu::aligned(4), gnu::may_alias]] = float;
+
+__attribute__((always_inline)) inline const Lanes& load(const float* x) {
+  return *reinterpret_cast<const Lanes*>(x);
+}
+
+// Sums of neighbours: 4 of x, then 4 of y. By reference: no vector is returned where none exists.
+__attribute__((always_inline)) inline void fold(const Lanes& x, const Lanes& y, Lanes& out) {
+  out = __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14) +
+        __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15);
+}
+
+// In place: scores begin to end become e^(score - largest); returns their sum.
+__attribute__((always_inline)) inline float exponentials(float* scores, int64_t begin,
+                                                         int64_t end) {
   float largest = -std::numeric_limits<float>::infinity();
-  for (int64_t j = begin; j < end; ++j) {
-    const float* key = head.keys + j * head.row;
-    float dot = 0;
-#pragma omp simd reduction(+ : dot)
-    for (int64_t c = 0; c < d; ++c) dot += query[c] * key[c];
-    scores[j] = dot * scale;
-    largest = scores[j] > largest ? scores[j] : largest;
-  }
+#pragma omp simd reduction(max : largest)
+  for (int64_t j = begin; j < end; ++j) largest = scores[j] > largest ? scores[j] : largest;
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t j = begin; j < end; ++j) {
     scores[j] = exp_of(scores[j] - largest);
     sum += scores[j];
   }
+  return sum;
+}
+
+// One query against tokens begin to end of a text: out [d]. `scores` holds end + kLanes floats.
+MOLT_CLONES void attend_one(const float* query, const Head& head, int64_t begin, int64_t end,
+                            float scale, float* scores, float* out) {
+  const int64_t d = head.width;
+  for (int64_t j = begin; j < end; ++j) {
+    const float* key = head.keys + j * head.row;
+    float dot = 0;
+#pragma omp simd reduction(+ : dot)
+    for (int64_t c = 0; c < d; ++c) dot += query[c] * key[c];
+    scores[j] = dot * scale;
+  }
+  const float inverse = 1.0f / exponentials(scores, begin, end);
   std::fill_n(out, d, 0.0f);
-  const float inverse = 1.0f / sum;
   for (int64_t j = begin; j < end; ++j) {
     const float* value = head.values + j * head.row;
     const float p = scores[j] * inverse;
 #pragma omp simd
     for (int64_t c = 0; c < d; ++c) out[c] += p * value[c];
+  }
+}
+
+// The same where d is a multiple of kLanes: 8 products at a time, so that their sums over the
+// lanes are taken together, and four sums of values, so that none waits for the one before.
+MOLT_CLONES void attend_in_lanes(const float* query, const Head& head, int64_t begin, int64_t end,
+                                 float scale, float* scores, float* out) {
+  const int64_t d = head.width, row = head.row;
+  for (int64_t j = begin; j < end; j += kLanes) {
+    Lanes sums[kLanes];
+    const float* key[kLanes];
+#pragma GCC unroll 8
+    for (int64_t n = 0; n < kLanes; ++n) {
+      sums[n] = Lanes{};
+      key[n] = head.keys + std::min(j + n, end - 1) * row;  // what is beyond the end is not read
+    }
+    for (int64_t c = 0; c < d; c += kLanes) {
+      const Lanes q = load(query + c);
+#pragma GCC unroll 8
+      for (int64_t n = 0; n < kLanes; ++n) sums[n] += q * load(key[n] + c);
+    }
+#pragma GCC unroll 3
+    for (int64_t count = kLanes / 2; count >= 1; count /= 2)
+#pragma GCC unroll 4
+      for (int64_t n = 0; n < count; ++n) fold(sums[2 * n], sums[2 * n + 1], sums[n]);
+    *reinterpret_cast<Lanes*>(scores + j) = sums[0] * scale;
+  }
+  const float inverse = 1.0f / exponentials(scores, begin, end);
+  for (int64_t c = 0; c < d; c += kLanes) {
+    const float* value = head.values + c;
+    Lanes one{}, two{}, three{}, four{};
+    int64_t j = begin;
+    for (; j + 4 <= end; j += 4) {
+      one += scores[j] * load(value + j * row);
+      two += scores[j + 1] * load(value + (j + 1) * row);
+      three += scores[j + 2] * load(value + (j + 2) * row);
+      four += scores[j + 3] * load(value + (j + 3) * row);
+    }
+    for (; j < end; ++j) one += scores[j] * load(value + j * row);
+    *reinterpret_cast<Lanes*>(out + c) = ((one + two) + (three + four)) * inverse;
   }
 }
 
@@ -64,6 +125,7 @@ Tensor attend_on_host(const Tensor& query, const std::vector<Tensor>& standing,
   const int64_t* position = query_rows.token.const_data_ptr<int64_t>();
   const float* queries = query.const_data_ptr<float>();
   float* to = out.data_ptr<float>();
+  const auto attend = d % kLanes == 0 ? attend_in_lanes : attend_one;
   at::parallel_for(0, query_rows.sequences() * groups, 1, [&](int64_t first, int64_t last) {
     std::vector<float> scores;
     for (int64_t i = first; i < last; ++i) {
@@ -71,13 +133,13 @@ Tensor attend_on_host(const Tensor& query, const std::vector<Tensor>& standing,
       const Tensor& text = standing[s];
       const float* data = text.const_data_ptr<float>();
       const Head head{data + g * d, data + shape.key_columns() + g * d, text.stride(0), d};
-      scores.resize(std::max(scores.size(), static_cast<size_t>(text.size(0))));
+      scores.resize(std::max(scores.size(), static_cast<size_t>(text.size(0) + kLanes)));
       for (int64_t r = query_rows.offsets[s]; r < query_rows.offsets[s + 1]; ++r) {
         const int64_t end = position[r] + 1;
         const int64_t begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
         for (int64_t h = g * share; h < (g + 1) * share; ++h)
-          attend_one(queries + r * query.stride(0) + h * d, head, begin, end, scale, scores.data(),
-                     to + r * shape.heads * d + h * d);
+          attend(queries + r * query.stride(0) + h * d, head, begin, end, scale, scores.data(),
+                 to + r * shape.heads * d + h * d);
       }
     }
   });
@@ -96,6 +158,25 @@ Rows whole_rows(const std::vector<Tensor>& standing, const Rows& rows) {
   out.token = at::cat(tokens, 0);
   out.example = at::zeros_like(out.token);
   return out;
+}
+
+// `count` rows of x from `corner` (row, column) on, as wide as `to`, to the rows of `to` from
+// `first` on. On the host without a tensor operation: a step copies one row of each text.
+void copy_rows(const Tensor& x, std::pair<int64_t, int64_t> corner, const Tensor& to, int64_t first,
+               int64_t count) {
+  const int64_t width = to.size(1);
+  if (!x.is_cpu() || x.stride(1) != 1) {
+    to.narrow(0, first, count)
+        .copy_(x.narrow(0, corner.first, count).narrow(1, corner.second, width));
+    return;
+  }
+  const auto size = static_cast<size_t>(x.element_size());
+  const auto* from = static_cast<const std::byte*>(x.const_data_ptr());
+  auto* target = static_cast<std::byte*>(to.data_ptr());
+  for (int64_t r = 0; r < count; ++r)
+    std::memcpy(target + static_cast<size_t>((first + r) * width) * size,
+                from + static_cast<size_t>((corner.first + r) * x.stride(0) + corner.second) * size,
+                static_cast<size_t>(width) * size);
 }
 
 }  // namespace
@@ -119,8 +200,7 @@ void DecodeState::append(const CallPath& path, const Tensor& x, std::pair<int64_
         larger.narrow(0, 0, text.tokens).copy_(text.buffer.narrow(0, 0, text.tokens));
       text.buffer = larger;
     }
-    text.buffer.narrow(0, text.tokens, count)
-        .copy_(x.narrow(0, rows.offsets[s], count).narrow(1, columns.first, width));
+    copy_rows(x, {rows.offsets[s], columns.first}, text.buffer, text.tokens, count);
     text.tokens += count;
   }
 }

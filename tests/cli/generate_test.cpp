@@ -234,7 +234,7 @@ TEST_P(GenerateCommand, WritesWhatTheTaskOfARunIsScoredBy) {
   expect_mistake(run_cli(command("out.jsonl")), "out.txt: exists already");
   std::vector<std::string> other = command("dev.jsonl");
   other.insert(other.end(), {"--split", "dev"});
-  expect_mistake(run_cli(other), "its task has no dev file");
+  expect_mistake(run_cli(other), "the run's task e2e has no dev file");
   other.insert(other.end(), {"--prompt", "a"});
   expect_mistake(run_cli(other), "has --split and prompts of its own");
 }

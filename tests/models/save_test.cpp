@@ -108,8 +108,7 @@ TEST_P(SaveModel, RoundsEveryWeightToTheTypeThatIsAsked) {
                           slots[i].view().to(at::kBFloat16).to(at::kFloat)))
         << slots[i].name;
   const SafetensorsFile file = SafetensorsFile::open(folder / "out/model.safetensors");
-  for (const TensorInfo& info : file.tensors())
-    EXPECT_EQ(info.dtype, DType::BF16) << info.name;
+  for (const TensorInfo& info : file.tensors()) EXPECT_EQ(info.dtype, DType::BF16) << info.name;
 }
 
 // What transformers calls them, and how it lays them out.
