@@ -40,7 +40,7 @@ void BleuCounts::add(const BleuCounts& other) {
   reference_length += other.reference_length;
 }
 
-BleuCounts bleu_counts(const Segment& segment) {
+BleuCounts bleu_counts(const WordSegment& segment) {
   WordSymbols symbols;
   const SymbolSegment words = symbols_of(segment, symbols);
   BleuCounts out;
@@ -68,9 +68,9 @@ double bleu(const BleuCounts& counts) {
   return std::exp(sum / BleuCounts::kLongest) * brevity(counts);
 }
 
-double bleu(std::span<const Segment> segments) {
+double bleu(std::span<const WordSegment> segments) {
   BleuCounts counts;
-  for (const Segment& segment : segments) counts.add(bleu_counts(segment));
+  for (const WordSegment& segment : segments) counts.add(bleu_counts(segment));
   return bleu(counts);
 }
 

@@ -19,12 +19,12 @@ struct BleuCounts {
 
   void add(const BleuCounts& other);
 };
-BleuCounts bleu_counts(const Segment& segment);
+BleuCounts bleu_counts(const WordSegment& segment);
 
 // As mteval-v13a gives it: a precision without a match is smoothed to 1 / (2^k n), k counting such
 // precisions; n-grams that no output is long enough for count as precision 1. 0 without a word.
 double bleu(const BleuCounts& counts);
-double bleu(std::span<const Segment> segments);
+double bleu(std::span<const WordSegment> segments);
 
 // Of one segment, as e2e-metrics reports it: nothing is smoothed, a precision of zero is a very
 // small number. `added` is added to each count: 1 gives its sentBLEU. An empty output scores 0.

@@ -78,10 +78,10 @@ double similarity(const Vector& output, const Vector& reference, const Weights& 
 
 }  // namespace
 
-std::vector<double> cider(std::span<const Segment> segments) {
+std::vector<double> cider(std::span<const WordSegment> segments) {
   WordSymbols symbols;
   std::vector<SymbolSegment> all;
-  for (const Segment& segment : segments) all.push_back(symbols_of(segment, symbols));
+  for (const WordSegment& segment : segments) all.push_back(symbols_of(segment, symbols));
   const Weights weights(all);
   std::vector<double> out;
   for (const SymbolSegment& segment : all) {

@@ -89,7 +89,7 @@ class Symbolizer {
 
 }  // namespace
 
-double meteor(const Segment& segment) {
+double meteor(const WordSegment& segment) {
   Symbolizer symbols;
   const Stemmed output = symbols(segment.output);
   double best = 0;

@@ -8,6 +8,6 @@ namespace molt {
 
 // The best score over the references; words in lower case. A system's score is the mean over
 // segments. 0 where nothing matches.
-double meteor(const Segment& segment);
+double meteor(const WordSegment& segment);
 
 }  // namespace molt

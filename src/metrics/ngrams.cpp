@@ -26,7 +26,7 @@ Symbols WordSymbols::operator()(const Words& words) {
   return out;
 }
 
-SymbolSegment symbols_of(const Segment& segment, WordSymbols& symbols) {
+SymbolSegment symbols_of(const WordSegment& segment, WordSymbols& symbols) {
   SymbolSegment out;
   out.output = symbols(segment.output);
   out.references.reserve(segment.references.size());

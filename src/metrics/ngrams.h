@@ -32,7 +32,7 @@ struct SymbolSegment {
   Symbols output;
   std::vector<Symbols> references;
 };
-SymbolSegment symbols_of(const Segment& segment, WordSymbols& symbols);
+SymbolSegment symbols_of(const WordSegment& segment, WordSymbols& symbols);
 
 // For each n-gram of the references the largest count in any one of them.
 struct LargestCount {

@@ -51,11 +51,11 @@ class Information {
 
 enum class ZeroIs { a_word, false_in_perl };
 
-double nist_of(std::span<const Segment> segments, ZeroIs zero) {
+double nist_of(std::span<const WordSegment> segments, ZeroIs zero) {
   WordSymbols symbols;
   const Symbols word_zero = zero == ZeroIs::a_word ? Symbols() : symbols({"0"});
   std::vector<SymbolSegment> all;
-  for (const Segment& segment : segments) all.push_back(symbols_of(segment, symbols));
+  for (const WordSegment& segment : segments) all.push_back(symbols_of(segment, symbols));
   const Information information(all, word_zero);
   if (information.words() == 0) return 0;
 
@@ -81,11 +81,11 @@ double nist_of(std::span<const Segment> segments, ZeroIs zero) {
 
 }  // namespace
 
-double nist(std::span<const Segment> segments) {
+double nist(std::span<const WordSegment> segments) {
   return nist_of(segments, ZeroIs::false_in_perl);
 }
 
-double segment_nist(const Segment& segment) {
+double segment_nist(const WordSegment& segment) {
   return nist_of({&segment, 1}, ZeroIs::a_word);
 }
 

@@ -12,9 +12,9 @@ namespace molt {
 // Of a whole system, as the mteval-v13a of e2e-metrics gives it: the length penalty compares with
 // all words of the references, divided by the mean number of references (empty ones do not count)
 // of a segment. 0 where the references hold no word.
-double nist(std::span<const Segment> segments);
+double nist(std::span<const WordSegment> segments);
 
 // Of one segment, as e2e-metrics reports it: information from the references of that segment alone.
-double segment_nist(const Segment& segment);
+double segment_nist(const WordSegment& segment);
 
 }  // namespace molt

@@ -22,7 +22,7 @@ size_t longest_common_subsequence(const Symbols& a, const Symbols& b) {
 
 }  // namespace
 
-double rouge_l(const Segment& segment) {
+double rouge_l(const WordSegment& segment) {
   WordSymbols symbols;
   const SymbolSegment words = symbols_of(segment, symbols);
   double precision = 0, recall = 0;

@@ -8,6 +8,6 @@
 namespace molt {
 
 // 0 where the output or all references are empty. A system's score is the mean over segments.
-double rouge_l(const Segment& segment);
+double rouge_l(const WordSegment& segment);
 
 }  // namespace molt

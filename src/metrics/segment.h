@@ -9,7 +9,7 @@ namespace molt {
 
 using Words = std::vector<std::string>;
 
-struct Segment {
+struct WordSegment {
   Words output;
   std::vector<Words> references;
 };

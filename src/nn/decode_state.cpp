@@ -165,7 +165,7 @@ Rows whole_rows(const std::vector<Tensor>& standing, const Rows& rows) {
 void copy_rows(const Tensor& x, std::pair<int64_t, int64_t> corner, const Tensor& to, int64_t first,
                int64_t count) {
   const int64_t width = to.size(1);
-  if (!x.is_cpu() || x.stride(1) != 1) {
+  if (!x.is_cpu() || x.stride(1) != 1 || x.scalar_type() != to.scalar_type()) {
     to.narrow(0, first, count)
         .copy_(x.narrow(0, corner.first, count).narrow(1, corner.second, width));
     return;

@@ -33,11 +33,11 @@ Words lower_coco_words(const std::string& text) {
   return out;
 }
 
-std::vector<Segment> in_words(std::span<const TextSegment> segments,
-                              const std::function<Words(const std::string&)>& words) {
-  std::vector<Segment> out;
+std::vector<WordSegment> in_words(std::span<const TextSegment> segments,
+                                  const std::function<Words(const std::string&)>& words) {
+  std::vector<WordSegment> out;
   for (const TextSegment& segment : segments) {
-    Segment next{.output = words(segment.output), .references = {}};
+    WordSegment next{.output = words(segment.output), .references = {}};
     for (const std::string& reference : segment.references)
       next.references.push_back(words(reference));
     if (next.references.empty()) next.references.emplace_back();
@@ -54,17 +54,17 @@ double mean(const std::vector<double>& values) {
 }  // namespace
 
 E2eScores score_e2e(std::span<const TextSegment> segments, E2eDetail detail) {
-  const std::vector<Segment> mteval =
+  const std::vector<WordSegment> mteval =
       in_words(segments, [](const std::string& text) { return mteval_words(text); });
-  const std::vector<Segment> coco = in_words(segments, lower_coco_words);
+  const std::vector<WordSegment> coco = in_words(segments, lower_coco_words);
   BleuCounts all;
   std::vector<BleuCounts> counts;
-  for (const Segment& segment : mteval) {
+  for (const WordSegment& segment : mteval) {
     counts.push_back(bleu_counts(segment));
     all.add(counts.back());
   }
   std::vector<double> rouge_ls, meteors;
-  for (const Segment& segment : coco) {
+  for (const WordSegment& segment : coco) {
     rouge_ls.push_back(rouge_l(segment));
     meteors.push_back(meteor(segment));
   }

@@ -11,7 +11,7 @@
 namespace molt {
 namespace {
 
-class BytePairs : public Model {
+class BytePairs : public TokenizerModel {
  public:
   BytePairs(const JsonField& field, const Vocabulary& vocabulary);
   void cut(std::string_view word, std::vector<Piece>& pieces) const override;
@@ -84,7 +84,8 @@ void BytePairs::cut(std::string_view word, std::vector<Piece>& pieces) const {
 
 }  // namespace
 
-std::unique_ptr<const Model> read_byte_pairs(const JsonField& field, const Vocabulary& vocabulary) {
+std::unique_ptr<const TokenizerModel> read_byte_pairs(const JsonField& field,
+                                                      const Vocabulary& vocabulary) {
   return std::make_unique<BytePairs>(field, vocabulary);
 }
 

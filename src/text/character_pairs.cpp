@@ -10,7 +10,7 @@
 namespace molt {
 namespace {
 
-class CharacterPairs : public Model {
+class CharacterPairs : public TokenizerModel {
  public:
   CharacterPairs(const JsonField& field, const Vocabulary& vocabulary)
       : vocabulary_(vocabulary),
@@ -76,8 +76,8 @@ void CharacterPairs::start(std::string_view word, std::vector<Piece>& pieces) co
 
 }  // namespace
 
-std::unique_ptr<const Model> read_character_pairs(const JsonField& field,
-                                                  const Vocabulary& vocabulary) {
+std::unique_ptr<const TokenizerModel> read_character_pairs(const JsonField& field,
+                                                           const Vocabulary& vocabulary) {
   return std::make_unique<CharacterPairs>(field, vocabulary);
 }
 

@@ -15,19 +15,22 @@ struct Piece {
   uint32_t begin, end;  // bytes of the word
 };
 
-class Model {
+class TokenizerModel {
  public:
-  virtual ~Model() = default;
+  virtual ~TokenizerModel() = default;
   // Appends the pieces of a word that is not empty.
   virtual void cut(std::string_view word, std::vector<Piece>& pieces) const = 0;
   virtual int32_t unknown() const = 0;  // -1: none
 };
 
 // All keep a reference to the vocabulary.
-std::unique_ptr<const Model> read_word_piece(const JsonField& field, const Vocabulary& vocabulary);
-std::unique_ptr<const Model> read_byte_pairs(const JsonField& field, const Vocabulary& vocabulary);
-std::unique_ptr<const Model> read_character_pairs(const JsonField& field,
-                                                  const Vocabulary& vocabulary);
-std::unique_ptr<const Model> read_unigram(const JsonField& field, const Vocabulary& vocabulary);
+std::unique_ptr<const TokenizerModel> read_word_piece(const JsonField& field,
+                                                      const Vocabulary& vocabulary);
+std::unique_ptr<const TokenizerModel> read_byte_pairs(const JsonField& field,
+                                                      const Vocabulary& vocabulary);
+std::unique_ptr<const TokenizerModel> read_character_pairs(const JsonField& field,
+                                                           const Vocabulary& vocabulary);
+std::unique_ptr<const TokenizerModel> read_unigram(const JsonField& field,
+                                                   const Vocabulary& vocabulary);
 
 }  // namespace molt

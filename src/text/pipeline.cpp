@@ -40,8 +40,8 @@ JsonField checked_model(const JsonField& model) {
   return model;
 }
 
-std::unique_ptr<const Model> read_model(const JsonField& model, const Vocabulary& vocabulary,
-                                        bool byte_level) {
+std::unique_ptr<const TokenizerModel> read_model(const JsonField& model,
+                                                 const Vocabulary& vocabulary, bool byte_level) {
   const std::string type = model_type(model);
   if (type == "BPE")
     return byte_level ? read_byte_pairs(model, vocabulary)

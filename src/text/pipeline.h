@@ -52,7 +52,7 @@ class Pipeline {
   std::unique_ptr<const Normalizer> normalizer_;  // may be null
   AddedTokens added_;
   PreTokenizers pre_tokenizers_;
-  std::unique_ptr<const Model> model_;
+  std::unique_ptr<const TokenizerModel> model_;
   const SentencePieces* pieces_ = nullptr;  // the model, where it is one of the library's
   PostProcessor post_processor_;
   Decoder decoder_;

@@ -16,7 +16,7 @@ class SentencePieceProcessor;
 
 namespace molt {
 
-class SentencePieces : public Model {
+class SentencePieces : public TokenizerModel {
  public:
   // `bytes`: the content of `file`. UserError where it is no SentencePiece model.
   SentencePieces(const std::string& bytes, const std::string& file);

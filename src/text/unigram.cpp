@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kUnknownPenalty = 10;
 
-class Unigram : public Model {
+class Unigram : public TokenizerModel {
  public:
   Unigram(const JsonField& field, const Vocabulary& vocabulary);
   void cut(std::string_view word, std::vector<Piece>& pieces) const override;
@@ -118,7 +118,8 @@ void Unigram::cut(std::string_view word, std::vector<Piece>& pieces) const {
 
 }  // namespace
 
-std::unique_ptr<const Model> read_unigram(const JsonField& field, const Vocabulary& vocabulary) {
+std::unique_ptr<const TokenizerModel> read_unigram(const JsonField& field,
+                                                   const Vocabulary& vocabulary) {
   return std::make_unique<Unigram>(field, vocabulary);
 }
 

@@ -8,7 +8,7 @@
 namespace molt {
 namespace {
 
-class WordPiece : public Model {
+class WordPiece : public TokenizerModel {
  public:
   WordPiece(const JsonField& field, const Vocabulary& vocabulary) : vocabulary_(vocabulary) {
     const std::string unknown = field.string_or("unk_token", "[UNK]");
@@ -70,7 +70,8 @@ class WordPiece : public Model {
 
 }  // namespace
 
-std::unique_ptr<const Model> read_word_piece(const JsonField& field, const Vocabulary& vocabulary) {
+std::unique_ptr<const TokenizerModel> read_word_piece(const JsonField& field,
+                                                      const Vocabulary& vocabulary) {
   return std::make_unique<WordPiece>(field, vocabulary);
 }
 

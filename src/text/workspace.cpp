@@ -12,7 +12,7 @@ constexpr size_t kMostPieces = 1 << 18;
 
 WordCache::WordCache() : slots_(kSlots) {}
 
-std::span<const Piece> WordCache::pieces(std::string_view word, const Model& model) {
+std::span<const Piece> WordCache::pieces(std::string_view word, const TokenizerModel& model) {
   if (word.size() > kLongestWord) {
     uncached_.clear();
     model.cut(word, uncached_);

@@ -19,7 +19,7 @@ class WordCache {
  public:
   WordCache();
   // The pieces of a word, cut by `model` where the word is new. Valid until the next call.
-  std::span<const Piece> pieces(std::string_view word, const Model& model);
+  std::span<const Piece> pieces(std::string_view word, const TokenizerModel& model);
 
  private:
   struct Slot {

@@ -9,7 +9,7 @@
 namespace molt {
 namespace {
 
-class HeadObjective final : public Objective {
+class HeadObjective final : public TaskObjective {
  public:
   explicit HeadObjective(bool is_regression) : is_regression_(is_regression) {}
 
@@ -44,7 +44,7 @@ class HeadObjective final : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_objective(const ObjectiveOptions& options) {
+std::unique_ptr<TaskObjective> make_objective(const ObjectiveOptions& options) {
   if (options.goal == Goal::next_token) return make_language_objective(options);
   return std::make_unique<HeadObjective>(options.goal == Goal::regress);
 }

@@ -12,9 +12,9 @@ namespace molt {
 // Sequences of a micro-batch, in the order in which they are packed.
 using SequenceRefs = std::vector<const EncodedExample*>;
 
-class Objective {
+class TaskObjective {
  public:
-  virtual ~Objective() = default;
+  virtual ~TaskObjective() = default;
 
   // What a sequence counts in the loss: 1, or its supervised tokens.
   virtual int64_t units(const EncodedExample& example) const = 0;
@@ -40,7 +40,7 @@ struct ObjectiveOptions {
   bool reads_some_rows = true;
 };
 
-std::unique_ptr<Objective> make_objective(const ObjectiveOptions& options);
-std::unique_ptr<Objective> make_language_objective(const ObjectiveOptions& options);
+std::unique_ptr<TaskObjective> make_objective(const ObjectiveOptions& options);
+std::unique_ptr<TaskObjective> make_language_objective(const ObjectiveOptions& options);
 
 }  // namespace molt

@@ -38,7 +38,7 @@ Supervised supervised_rows(const PackedBatch& batch, const SequenceRefs& sequenc
   return out;
 }
 
-class LanguageObjective final : public Objective {
+class LanguageObjective final : public TaskObjective {
  public:
   explicit LanguageObjective(bool reads_some_rows) : reads_some_rows_(reads_some_rows) {}
 
@@ -139,7 +139,7 @@ class LanguageObjective final : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_language_objective(const ObjectiveOptions& options) {
+std::unique_ptr<TaskObjective> make_language_objective(const ObjectiveOptions& options) {
   return std::make_unique<LanguageObjective>(options.reads_some_rows);
 }
 

@@ -30,9 +30,9 @@ struct AdapterReport {
 struct Session {
   RunConfig config;
   at::Device device = at::kCPU;
-  std::unique_ptr<Tokenizer> tokenizer;  // null where there is no task
-  std::unique_ptr<Task> task;            // null where nothing names one
-  std::unique_ptr<Objective> objective;  // of the task
+  std::unique_ptr<Tokenizer> tokenizer;      // null where there is no task
+  std::unique_ptr<Task> task;                // null where nothing names one
+  std::unique_ptr<TaskObjective> objective;  // of the task
   std::unique_ptr<Model> model;
   LoadReport load_report;
   std::unique_ptr<Attachment> attachment;

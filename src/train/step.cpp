@@ -5,7 +5,7 @@ namespace molt {
 StepLosses accumulate_gradients(Session& session, const StepBatches& batches,
                                 const StepOptions& options, Reducer& reducer) {
   Attachment& attachment = *session.attachment;
-  const Objective& objective = *session.objective;
+  const TaskObjective& objective = *session.objective;
   const std::vector<EncodedExample>& examples = session.train.examples;
   StepLosses out;
   for (const MicroBatch& batch : batches) {

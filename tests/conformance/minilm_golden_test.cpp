@@ -9,11 +9,6 @@
 namespace molt::test {
 namespace {
 
-fs::path minilm_folder() {
-  if (const char* value = std::getenv("MOLT_MINILM")) return value;
-  return source_dir() / ".cache" / "all-MiniLM-L6-v2";
-}
-
 SequenceData sequence_of(const Json& entry) {
   SequenceData out;
   out.ids = entry.at("ids").get<std::vector<int32_t>>();

@@ -44,7 +44,7 @@ TEST(Bleu, HalvesForEachPrecisionWithoutAMatch) {
 }
 
 TEST(Bleu, SumsCountsOverSegments) {
-  const std::vector<Segment> segments = {{{"a", "b"}, {{"a", "b"}}}, {{"c"}, {{"d", "e"}}}};
+  const std::vector<WordSegment> segments = {{{"a", "b"}, {{"a", "b"}}}, {{"c"}, {{"d", "e"}}}};
   // 2 of 3 words, 1 of 1 pair; 3 words for 4.
   EXPECT_NEAR(bleu(segments), std::pow(2.0 / 3, 0.25) * std::exp(1 - 4.0 / 3), 1e-15);
 }
@@ -58,7 +58,7 @@ TEST(Bleu, OfEmptyTextsIsZero) {
   EXPECT_EQ(bleu_of({}, {{"a"}}), 0);
   EXPECT_EQ(bleu_of({}, {{}}), 0);
   EXPECT_EQ(bleu_of({}, {}), 0);
-  EXPECT_EQ(bleu(std::vector<Segment>{}), 0);
+  EXPECT_EQ(bleu(std::vector<WordSegment>{}), 0);
   EXPECT_LT(bleu_of({"a", "b"}, {{}}), 1);
 }
 

@@ -8,16 +8,16 @@ namespace molt {
 namespace {
 
 // Another segment, so that n-grams of the first have a weight: log 2 for each.
-const Segment kOther = {{"q"}, {{"r"}}};
+const WordSegment kOther = {{"q"}, {{"r"}}};
 
-double first_cider(const Segment& segment) {
-  return cider(std::vector<Segment>{segment, kOther})[0];
+double first_cider(const WordSegment& segment) {
+  return cider(std::vector<WordSegment>{segment, kOther})[0];
 }
 
 // By hand: cosines 1 for words and pairs, 0 for longer n-grams that neither has: 10 * 2/4.
 TEST(Cider, IsTheMeanOfTheCosinesOverLengths) {
   const std::vector<double> scores =
-      cider(std::vector<Segment>{{{"a", "b"}, {{"a", "b"}}}, kOther});
+      cider(std::vector<WordSegment>{{{"a", "b"}, {{"a", "b"}}}, kOther});
   ASSERT_EQ(scores.size(), 2u);
   EXPECT_NEAR(scores[0], 5, 1e-14);
   EXPECT_EQ(scores[1], 0);
@@ -42,16 +42,16 @@ TEST(Cider, IsTheMeanOverReferences) {
 // An n-gram that the references of every segment have weighs nothing.
 TEST(Cider, GivesNothingForWhatEverySegmentSays) {
   const std::vector<double> scores =
-      cider(std::vector<Segment>{{{"a"}, {{"a"}}}, {{"a"}, {{"a"}}}});
+      cider(std::vector<WordSegment>{{{"a"}, {{"a"}}}, {{"a"}, {{"a"}}}});
   EXPECT_EQ(scores, (std::vector<double>{0, 0}));
-  EXPECT_EQ(cider(std::vector<Segment>{{{"a"}, {{"a"}}}}), std::vector<double>{0});
+  EXPECT_EQ(cider(std::vector<WordSegment>{{{"a"}, {{"a"}}}}), std::vector<double>{0});
 }
 
 TEST(Cider, OfEmptyTextsIsZero) {
   EXPECT_EQ(first_cider({{}, {{"a"}}}), 0);
   EXPECT_EQ(first_cider({{"a"}, {{}}}), 0);
   EXPECT_EQ(first_cider({{"a"}, {}}), 0);
-  EXPECT_TRUE(cider(std::vector<Segment>{}).empty());
+  EXPECT_TRUE(cider(std::vector<WordSegment>{}).empty());
 }
 
 }  // namespace

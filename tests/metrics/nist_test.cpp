@@ -8,7 +8,7 @@ namespace molt {
 namespace {
 
 double nist_of(const Words& output, std::vector<Words> references) {
-  return nist(std::vector<Segment>{{output, std::move(references)}});
+  return nist(std::vector<WordSegment>{{output, std::move(references)}});
 }
 
 // By hand: each of two words says log2(2/1) = 1 bit, the second after the first log2(1/1) = 0.
@@ -26,12 +26,12 @@ TEST(Nist, HalvesOutputsOfTwoThirdsOfTheLength) {
 // By hand: 8 words in 3 references of 2 segments: mean length 8 / (3/2). a and b: log2(8/2) = 2, b
 // after a: 0; c: log2(8/1) = 3. 3 words in outputs.
 TEST(Nist, TakesTheMeanLengthFromTheMeanNumberOfReferences) {
-  const std::vector<Segment> segments = {{{"a", "b"}, {{"a", "b"}, {"a", "b"}}},
-                                         {{"c"}, {{"c", "d", "e", "f"}}}};
+  const std::vector<WordSegment> segments = {{{"a", "b"}, {{"a", "b"}, {"a", "b"}}},
+                                             {{"c"}, {{"c", "d", "e", "f"}}}};
   const double share = 3 / (8 / 1.5);
   const double penalty = std::exp(std::log(0.5) * std::pow(std::log(share) / std::log(1.5), 2));
   EXPECT_NEAR(nist(segments), penalty * (2 + 2 + 3) / 3, 1e-14);
-  std::vector<Segment> padded = segments;
+  std::vector<WordSegment> padded = segments;
   padded[1].references.emplace_back();
   EXPECT_EQ(nist(padded), nist(segments)) << "an empty reference must not count";
 }
@@ -54,7 +54,7 @@ TEST(Nist, OfEmptyTextsIsZero) {
   EXPECT_EQ(nist_of({}, {{"a"}}), 0);
   EXPECT_EQ(nist_of({"a"}, {{}}), 0);
   EXPECT_EQ(nist_of({"a"}, {}), 0);
-  EXPECT_EQ(nist(std::vector<Segment>{}), 0);
+  EXPECT_EQ(nist(std::vector<WordSegment>{}), 0);
   EXPECT_EQ(segment_nist({{}, {{"a", "b"}}}), 0);
 }
 

@@ -7,7 +7,7 @@
 namespace molt::test {
 namespace {
 
-Tensor loss_of(const Tensor& probabilities, const std::vector<int64_t>& choice) {
+Tensor balance_of(const Tensor& probabilities, const std::vector<int64_t>& choice) {
   MeasureTable table;
   const BalanceLoss loss(probabilities.size(1), table);
   loss.measure(probabilities, choice, table);
@@ -17,17 +17,17 @@ Tensor loss_of(const Tensor& probabilities, const std::vector<int64_t>& choice) 
 
 // 20
 TEST(BalanceLoss, IsOneForUniformProbabilitiesAndLForACertainChoice) {
-  EXPECT_NEAR(loss_of(at::full({6, 4}, 0.25, at::kDouble), {2}).item<double>(), 1, 1e-12);
-  EXPECT_NEAR(
-      loss_of(at::one_hot(at::tensor({2, 2, 2}, at::kLong), 4).to(at::kDouble), {2}).item<double>(),
-      4, 1e-12);
+  EXPECT_NEAR(balance_of(at::full({6, 4}, 0.25, at::kDouble), {2}).item<double>(), 1, 1e-12);
+  EXPECT_NEAR(balance_of(at::one_hot(at::tensor({2, 2, 2}, at::kLong), 4).to(at::kDouble), {2})
+                  .item<double>(),
+              4, 1e-12);
 }
 
 // P = (0.7, 0.3) over two tokens (0.8, 0.2), (0.6, 0.4); f = (1/4, 3/4); l = 2 * (0.175 + 0.225) =
 // 0.8.
 TEST(BalanceLoss, IsLTimesTheProductOfSharesAndMeanProbabilities) {
   const Tensor p = at::tensor({0.8, 0.2, 0.6, 0.4}, at::kDouble).view({2, 2});
-  EXPECT_NEAR(loss_of(p, {1, 0, 1, 1}).item<double>(), 0.8, 1e-12);
+  EXPECT_NEAR(balance_of(p, {1, 0, 1, 1}).item<double>(), 0.8, 1e-12);
 }
 
 // 21: with one decision j, d l / d s[n, i] = (L / T) p[n, j] (delta_ij - p[n, i]).
@@ -35,7 +35,7 @@ TEST(BalanceLoss, LogitGradientIsThatOfTheSheet) {
   const Tensor s = draw({5, 4}, 1, "s").to(at::kDouble).requires_grad_(true);
   const Tensor p = at::softmax(s, 1);
   const int64_t j = 2;
-  loss_of(p, {j}).backward();
+  balance_of(p, {j}).backward();
   const Tensor q = p.detach();
   Tensor delta = at::zeros({1, 4}, at::kDouble);
   delta[0][j] = 1;
@@ -50,7 +50,7 @@ TEST(BalanceLoss, MeasuredInTwoPartsIsThatOfTheWhole) {
   loss.measure(p.narrow(0, 0, 2), {0}, table);
   loss.measure(p.narrow(0, 2, 5), {1, 1}, table);
   Reducer alone;
-  EXPECT_CLOSE(loss.formula(table, alone), loss_of(p, {0, 1, 1}), 1e-12);
+  EXPECT_CLOSE(loss.formula(table, alone), balance_of(p, {0, 1, 1}), 1e-12);
 }
 
 }  // namespace

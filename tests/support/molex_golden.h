@@ -11,11 +11,6 @@
 
 namespace molt::test {
 
-inline fs::path minilm_folder() {
-  if (const char* value = std::getenv("MOLT_MINILM")) return value;
-  return source_dir() / ".cache" / "all-MiniLM-L6-v2";
-}
-
 inline bool is_minilm(const GoldenCase& one) {
   return one.name.starts_with("minilm");
 }

@@ -14,6 +14,12 @@ inline fs::path source_dir() {
   return MOLT_SOURCE_DIR;
 }
 
+// The quickstart's model; `make model` fetches it.
+inline fs::path minilm_folder() {
+  if (const char* value = std::getenv("MOLT_MINILM")) return value;
+  return source_dir() / ".cache" / "all-MiniLM-L6-v2";
+}
+
 // Data for tests: MOLT_DATA, by default ../shared/data. May be absent: such tests skip with a
 // message.
 inline fs::path data_dir() {

@@ -153,11 +153,6 @@ TEST(TokenizerTest_golden, EqualsTheExpectedIdsOfTheDataFolder) {
   }
 }
 
-fs::path minilm_folder() {
-  if (const char* value = std::getenv("MOLT_MINILM")) return value;
-  return source_dir() / ".cache" / "all-MiniLM-L6-v2";
-}
-
 void check_minilm_pair(const Tokenizer& tokenizer, const Json& entry) {
   const std::string first = entry.at("first"), second = entry.at("second");
   const std::string how = entry.at("truncation");

@@ -61,7 +61,7 @@ class ThinProduct : public torch::autograd::Function<ThinProduct> {
   }
 
  private:
-  static Tensor rows(const Tensor& thin, const Span& span) {
+  static Tensor rows(const Tensor& thin, const Slice& span) {
     return thin.narrow(0, span.begin, span.count);
   }
 
@@ -166,7 +166,7 @@ class WideProduct : public torch::autograd::Function<WideProduct> {
 
  private:
   static Tensor of_member(const Tensor& wide, const ExpertPlan& p, int64_t m) {
-    const Span& span = p.columns[static_cast<size_t>(m)];
+    const Slice& span = p.columns[static_cast<size_t>(m)];
     return wide.narrow(1, span.begin, span.count);
   }
   static Tensor thin_of(const Tensor& narrow, const ExpertPlan& p, int64_t m) {

@@ -8,15 +8,15 @@
 namespace molt {
 
 // Rows of a matrix, or columns: the first and how many.
-struct Span {
+struct Slice {
   int64_t begin, count;
 };
 
 struct ExpertPlan : torch::CustomClassHolder {
   int64_t experts = 1, rank = 1;
   double scaling = 1;
-  Span down, routers;              // rows of `thin`
-  std::vector<Span> columns;       // of each member in the output
+  Slice down, routers;             // rows of `thin`
+  std::vector<Slice> columns;      // of each member in the output
   DropoutMask mask;                // of the group
   std::vector<DropoutMask> masks;  // by member and expert, in place of it
 

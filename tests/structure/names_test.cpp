@@ -1,0 +1,52 @@
+// Two types of one name in two files are undefined behaviour that no compiler reports: the linker
+// keeps one destructor of std::vector<Name> for both. So names of types stand once in src/, those
+// in unnamed namespaces left out.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+
+#include "base/file.h"
+#include "support/paths.h"
+
+namespace molt::test {
+namespace {
+
+// The names of types that other files could meet.
+std::vector<std::string> types_in(const std::string& source) {
+  static const std::regex type(R"(^(?:struct|class|enum class|enum) (\w+)[^;]*$)");
+  std::vector<std::string> out;
+  bool is_unnamed = false;
+  size_t at = 0;
+  for (size_t end; (end = source.find('\n', at)) != std::string::npos; at = end + 1) {
+    const std::string line = source.substr(at, end - at);
+    if (line == "namespace {") is_unnamed = true;
+    if (line == "}  // namespace") is_unnamed = false;
+    std::smatch found;
+    if (!is_unnamed && std::regex_match(line, found, type)) out.push_back(found[1]);
+  }
+  return out;
+}
+
+TEST(Names, OfTypesAreFoundOutsideOfUnnamedNamespaces) {
+  const std::string source =
+      "namespace molt {\nclass Declared;\nstruct One {\n  struct Inner {\n};\nenum class Two { a "
+      "};\n"
+      "namespace {\nstruct Hidden {\n}  // namespace\nclass Three final : public One {\n";
+  EXPECT_EQ(types_in(source), (std::vector<std::string>{"One", "Three"}));
+}
+
+TEST(Names, OfTypesStandOnce) {
+  std::map<std::string, std::string> first;
+  for (const auto& entry : fs::recursive_directory_iterator(source_dir() / "src")) {
+    if (entry.path().extension() != ".h" && entry.path().extension() != ".cpp") continue;
+    for (const std::string& name : types_in(read_file(entry.path()))) {
+      const auto [at, is_new] = first.emplace(name, entry.path().string());
+      EXPECT_TRUE(is_new) << name << " is a type in " << at->second << " and in " << entry.path();
+    }
+  }
+  EXPECT_GT(first.size(), 200u);
+}
+
+}  // namespace
+}  // namespace molt::test
