@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <ctime>
 
 #include "base/file.h"
 #include "base/json.h"
