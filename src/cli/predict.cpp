@@ -22,12 +22,9 @@ struct PredictArguments {
   std::optional<std::string> adapter, task;
 };
 
-// The order of keys is kept for people: the label first, then the scores of the labels.
-using OrderedJson = nlohmann::ordered_json;
-
-// Of one request: the label with the score of each (probabilities of a classification head and of
-// label tokens, log-probabilities for their length of whole answers), a number, or how likely the
-// text is.
+// Of one request, its keys in the order that people read: the label with the score of each
+// (probabilities of a classification head and of label tokens, log-probabilities for their length
+// of whole answers), a number, or how likely the text is.
 std::string prediction_line(const Session& session, const Predictions& p) {
   OrderedJson line;
   if (session.task->is_regression()) {
