@@ -16,7 +16,10 @@ def make(args):
     torch.manual_seed(0)
     config = GPT2Config(**json.load(open(args.make, encoding="utf8")))
     config.bos_token_id = config.eos_token_id = 0
-    GPT2LMHeadModel(config).save_pretrained(args.model)
+    model = GPT2LMHeadModel(config)
+    for weight in model.parameters():  # values as 16 bits hold them, which models are shipped in
+        weight.data = weight.data.bfloat16().float()
+    model.save_pretrained(args.model)
 
 
 def main():
@@ -39,7 +42,7 @@ def main():
     torch.set_num_threads(args.threads)
     tokenizer = AutoTokenizer.from_pretrained(args.model, padding_side="left")
     tokenizer.pad_token = tokenizer.eos_token
-    model = AutoModelForCausalLM.from_pretrained(args.model).eval()
+    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
     model.generation_config.eos_token_id = None  # every text has all its tokens, as on the other side
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     prompts = [json.loads(line)["prompt"] for line in open(args.prompts, encoding="utf8")]

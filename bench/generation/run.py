@@ -5,7 +5,7 @@
 
 Needs: a Python with torch and transformers for the other side; E2E's pairs for prompts, the tokenizer and two
 adapters that train for two steps (their speed does not depend on what they learnt). The model has the shape of
-recipes/pretrain/tiny-gpt2. Seconds are those of writing alone, on both sides: no loading. Every text gets all of its new
+recipes/pretrain/tiny-gpt2 and weights with values of bf16, computed with in float on both sides. Seconds are those of writing alone, on both sides: no loading. Every text gets all of its new
 tokens: no end token counts.
 """
 import argparse
@@ -48,8 +48,9 @@ def prepare(args, scratch):
                         "train.steps=2", "task.limit_train=64", "task.limit_dev=8", f"threads={args.threads}", *more,
                         "--output", scratch / method], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
-    subprocess.run([args.molt, "export", scratch / "lora", "--to", "transformers", "--output", scratch / "merged"],
-                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for dtype in ("bf16", "f32"):
+        subprocess.run([args.molt, "export", scratch / "lora", "--to", "transformers", "--dtype", dtype, "--output",
+                        scratch / f"merged-{dtype}"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def write(args, scratch, source, prompts, batch=1, beams=1):
@@ -102,7 +103,8 @@ def main():
             "transformers, beam 10": lambda: peer(args, scratch, "beams", beams=10),
             "molt lora, one prompt": lambda: write(args, scratch, "lora", "one"),
             "molt molex, one prompt": lambda: write(args, scratch, "molex", "one"),
-            "molt lora merged, one prompt": lambda: write(args, scratch, "merged", "one"),
+            "molt lora merged in bf16, one prompt": lambda: write(args, scratch, "merged-bf16", "one"),
+            "molt lora merged in f32, one prompt": lambda: write(args, scratch, "merged-f32", "one"),
         }
         rows = sides.alternate(jobs, args.rounds)
     seconds = [score(args) for _ in range(args.rounds)] if args.outputs else []
@@ -120,8 +122,10 @@ def main():
              "at least 2"),
             ("beam 10, molt over transformers", "molt, beam 10", "transformers, beam 10", "at least 3"),
             ("time of a token, MoLEx over LoRA", "molt lora, one prompt", "molt molex, one prompt", "at most 2.2"),
-            ("time of a token, merged LoRA over the base", "molt, one prompt", "molt lora merged, one prompt",
-             "about 1")):
+            ("time of a token, LoRA merged in bf16 over the base", "molt, one prompt",
+             "molt lora merged in bf16, one prompt", "about 1"),
+            ("time of a token, LoRA merged in f32 over the base, whose weights are bf16", "molt, one prompt",
+             "molt lora merged in f32, one prompt", "about 1")):
         lines.append(sides.ratio_line(title, sides.ratios(rows, "tokens_per_second", a, b), bar))
     if seconds:
         lines.append(f"- molt score e2e: {statistics.median(seconds):.2f} s "

@@ -8,6 +8,7 @@
 
 #include <fstream>
 
+#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/program.h"
@@ -27,11 +28,6 @@ std::string proc_value(const char* file, const std::string& key) {
     return begin == std::string::npos ? "" : line.substr(begin);
   }
   return "";
-}
-
-int64_t memory_bytes(const std::string& key) {
-  const std::string value = proc_value("/proc/meminfo", key);  // in KiB
-  return value.empty() ? 0 : std::atoll(value.c_str()) * 1024;
 }
 
 std::string cpu_features() {
@@ -78,8 +74,8 @@ CommandRun declare_doctor(CLI::App&) {
     table.add({"matrix products", fmt::format("MKL {}, oneDNN {}", at::hasMKL() ? "yes" : "no",
                                               at::hasMKLDNN() ? "yes" : "no")});
     table.add({"threads", std::to_string(at::get_num_threads())});
-    table.add({"memory", fmt::format("{} free of {}", bytes_text(memory_bytes("MemAvailable")),
-                                     bytes_text(memory_bytes("MemTotal")))});
+    table.add({"memory", fmt::format("{} free of {}", bytes_text(available_memory()),
+                                     bytes_text(total_memory()))});
     table.add({"CUDA", cuda_text()});
     std::string folders;
     for (const auto& folder : recipe_folders())

@@ -2,6 +2,7 @@
 // lines, or the prompts of a run's task, go to JSON lines, batch by batch, and an interrupted job
 // goes on where it was.
 #include "models/generate.h"
+#include "models/packed_weights.h"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -13,6 +14,7 @@
 #include "base/config.h"
 #include "base/config_json.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/console_progress.h"
 #include "cli/field_flags.h"
@@ -269,6 +271,8 @@ int run(const GenerateArguments& arguments) {
                  arguments.overwrite ? ExistingFile::replace : ExistingFile::refuse);
 
   Writing writing(*session, settings, end_ids(*session, settings, arguments.source));
+  // Half of what is free: the texts' keys and values want room too.
+  const PackedWeights packed(dynamic_cast<DecoderModel&>(*session->model), available_memory() / 2);
   const StopSignal signal;
   if (arguments.prompt && !to_file)
     return write_to_terminal(writing, settings, prompts[0], *signal.flag());

@@ -80,7 +80,11 @@ LanguageHead DecoderModel::language_head() const {
 Tensor DecoderModel::through_head(const Tensor& z) const {
   if (head_ == HeadKind::last_token) return classifier_->base(z, classifier_->all());
   const LanguageHead head = language_head();
-  const Tensor out = at::linear(z, head.weight);
+  const bool is_packed =
+      packed_words && z.size(0) <= PackedWeight::kFewRows && !at::GradMode::is_enabled();
+  const Tensor out = is_packed     ? packed_words->multiply(z, Tensor())
+                     : classifier_ ? classifier_->base(z, classifier_->all())
+                                   : at::linear(z, head.weight);
   return head.cap == 0 ? out : at::tanh(out / head.cap) * head.cap;
 }
 
@@ -107,12 +111,15 @@ Tensor DecoderModel::logits(const PackedBatch& batch, ForwardContext& context) {
 
 Tensor DecoderModel::next_logits(const PackedBatch& batch, ForwardContext& context) {
   MOLT_CHECK(head_ == HeadKind::language, "the next token of a model without a language head");
-  std::vector<int64_t> last;
-  for (int64_t s = 0; s < batch.rows.sequences(); ++s)
-    last.push_back(batch.rows.offsets[s + 1] - 1);
-  const SelectedRows read = select_rows(batch.rows, last);
-  return through_head(
-      final_norm(stack_.forward(embed(batch, context), batch.rows, context, &read)));  // [S, V]
+  std::optional<SelectedRows> read;  // of sequences of one token: all of them
+  if (batch.rows.tokens() > batch.rows.sequences()) {
+    std::vector<int64_t> last;
+    for (int64_t s = 0; s < batch.rows.sequences(); ++s)
+      last.push_back(batch.rows.offsets[s + 1] - 1);
+    read = select_rows(batch.rows, last);
+  }
+  return through_head(final_norm(stack_.forward(embed(batch, context), batch.rows, context,
+                                                read ? &*read : nullptr)));  // [S, V]
 }
 
 Tensor DecoderModel::last_hidden_state(const PackedBatch& batch, ForwardContext& context) {

@@ -22,6 +22,11 @@ class DecoderModel : public Model {
                     const SelectedRows* read) override;
   LanguageHead language_head() const override;
   int64_t max_length() const override;
+  // The head's own group; null where the embedding is the head.
+  LinearGroup* head_group() { return classifier_ ? &*classifier_ : nullptr; }
+
+  // A copy of the embedding as a head, while texts are written.
+  std::unique_ptr<const PackedWeight> packed_words;
 
  protected:
   // `base`: the prefix of the names under a head ("model.", "transformer.").

@@ -45,6 +45,9 @@ Tensor GrowingTexts::step(const std::vector<int64_t>& parents, const std::vector
 
 Tensor GrowingTexts::run(int64_t last_tokens) {
   const at::NoGradGuard no_grad;
+  // Nothing below is tracked: no operation passes through autograd, which costs as much as a small
+  // operation itself.
+  const at::AutoDispatchBelowADInplaceOrView below_autograd;
   std::vector<SequenceView> views;
   std::vector<int64_t> firsts;  // token number of each row's sequence start
   for (int64_t s = 0; s < size(); ++s) {

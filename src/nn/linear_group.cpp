@@ -26,15 +26,24 @@ LinearGroup::LinearGroup(std::vector<Member> members, int64_t in, int64_t block,
 }
 
 Tensor LinearGroup::weight_of(MemberRange range) const {
+  if (is_whole(range)) return weight;
   return weight.narrow(0, first_column(range), columns(range));
 }
 
 std::optional<Tensor> LinearGroup::bias_of(MemberRange range) const {
   if (!bias.defined()) return std::nullopt;
+  if (is_whole(range)) return bias;
   return bias.narrow(0, first_column(range), columns(range));
 }
 
+const PackedWeight* LinearGroup::packed_for(const Tensor& x, MemberRange range) const {
+  const bool fits = packed && is_whole(range) && x.size(0) <= PackedWeight::kFewRows &&
+                    !at::GradMode::is_enabled();
+  return fits ? packed.get() : nullptr;
+}
+
 Tensor LinearGroup::base(const Tensor& x, MemberRange range) const {
+  if (const PackedWeight* copy = packed_for(x, range)) return copy->multiply(x, bias);
   return at::linear(x, weight_of(range), bias_of(range));  // [T, columns]
 }
 

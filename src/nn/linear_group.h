@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nn/context.h"
+#include "tensor/packed_weight.h"
 
 namespace molt {
 
@@ -60,6 +61,9 @@ class LinearGroup {
   Tensor forward(const Tensor& x, const Call& call, MemberRange range) const;
   // The base product alone, tracked.
   Tensor base(const Tensor& x, MemberRange range) const;
+  // The packed copy of the weight, where this product may go through it: nothing is tracked, the
+  // range is the whole group and the rows are few. Null: it may not.
+  const PackedWeight* packed_for(const Tensor& x, MemberRange range) const;
 
   MemberRange all() const { return {0, members_.size()}; }
   int64_t first_column(MemberRange range) const { return members_[range.first].begin; }
@@ -78,8 +82,13 @@ class LinearGroup {
   std::string fused;
   Tensor weight, bias;                    // frozen unless a method trains them; no bias: undefined
   std::shared_ptr<GroupAdapter> adapter;  // the slot
+  std::unique_ptr<const PackedWeight> packed;  // a copy of the weight while texts are written
 
  private:
+  bool is_whole(MemberRange range) const {
+    return range.first == 0 && range.last == members_.size();
+  }
+
   std::vector<Member> members_;
   int64_t block_;
 };

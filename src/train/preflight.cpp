@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <numeric>
 
+#include "base/memory.h"
 #include "tasks/distribution.h"
 #include "train/last_good.h"
 #include "train/plan.h"
@@ -67,13 +67,6 @@ int64_t activation_bytes(Session& session, double tokens, double mean_length) {
   const double blocks =
       static_cast<double>(c.layers) * (session.model->sites().stack->adapter ? 2 : 1);
   return static_cast<int64_t>(4 * tokens * per_layer * blocks);
-}
-
-int64_t available_memory() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("MemAvailable:")) return std::stoll(line.substr(13)) * 1024;
-  return 0;
 }
 
 void describe_loading(const Session& session, Preflight& out) {

@@ -1,6 +1,7 @@
 // Every registered method on every decoder: logits of texts that grow token by token beside a cache
 // are those of one forward pass over the whole texts.
 #include "models/growing_texts.h"
+#include "models/packed_weights.h"
 #include "support/tiny_model.h"
 
 namespace molt::test {
@@ -57,7 +58,9 @@ struct Writer {
       prompts.push_back({kWhole[i].begin(), kWhole[i].begin() + kPrompts[i]});
       all.push_back(static_cast<int64_t>(i));
     }
-    GrowingTexts texts(dynamic_cast<DecoderModel&>(*model), c, Decoding::cached, 24);
+    auto& decoder = dynamic_cast<DecoderModel&>(*model);
+    const PackedWeights packed(decoder, int64_t{1} << 30);  // as `molt generate` has them
+    GrowingTexts texts(decoder, c, Decoding::cached, 24);
     std::vector<Tensor> out = {texts.start(prompts)};
     for (int64_t n = 0; n < kSteps; ++n) {
       std::vector<int32_t> next;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "models/packed_weights.h"
 #include "support/golden_tensors.h"
 #include "tensor/random.h"
 
@@ -92,6 +93,28 @@ TEST(Generate, DoesNotDependOnTheOtherPromptsOfTheBatch) {
     const auto together = written(*model, options);
     for (size_t p = 0; p < kPrompts.size(); ++p)
       expect_same({together[p]}, written(*model, options, {kPrompts[p]}));
+  }
+}
+
+TEST(Generate, ThroughPackedWeightsWritesTheSame) {
+  for (const std::string type : {"gpt2", "llama"}) {
+    ModelConfig config = decoder_config(type);
+    config.decoder->tied = type == "gpt2";
+    const auto model = language_model(config);
+    auto& decoder = dynamic_cast<DecoderModel&>(*model);
+    const GenerateOptions options{.max_new_tokens = 12, .beams = 3};
+    const auto expected = written(*model, options);
+    const LinearGroup& group = *model->sites().groups.front();
+    {
+      const PackedWeights packed(decoder, 1 << 20);
+      EXPECT_TRUE(group.packed);
+      EXPECT_EQ(decoder.packed_words != nullptr, config.decoder->tied);
+      EXPECT_EQ(decoder.head_group() != nullptr, !config.decoder->tied);
+      expect_same(written(*model, options), expected);
+    }
+    EXPECT_FALSE(group.packed || decoder.packed_words);
+    const PackedWeights without_room(decoder, 100);
+    EXPECT_FALSE(group.packed || decoder.packed_words);
   }
 }
 

@@ -122,8 +122,9 @@ class WideProduct : public torch::autograd::Function<WideProduct> {
   static Tensor forward(AutogradContext* ctx, const Tensor& narrow, const Tensor& gates,
                         const Tensor& weight, const std::optional<Tensor>& bias, at::TensorList up,
                         const Tensor& x, const c10::intrusive_ptr<ExpertPlan>& plan) {
-    Tensor y = at::linear(x, weight, bias);  // [T, O]
     const ExpertPlan& p = *plan;
+    Tensor y = p.packed ? p.packed->multiply(x, bias.value_or(Tensor()))
+                        : at::linear(x, weight, bias);  // [T, O]
     for (int64_t m = 0; m < static_cast<int64_t>(up.size()); ++m)
       of_member(y, p, m).addmm_(gated(thin_of(narrow, p, m), gates.select(1, m), p),
                                 up[m].to(x.scalar_type()), 1, p.scaling);

@@ -15,10 +15,11 @@ struct Slice {
 struct ExpertPlan : torch::CustomClassHolder {
   int64_t experts = 1, rank = 1;
   double scaling = 1;
-  Slice down, routers;             // rows of `thin`
-  std::vector<Slice> columns;      // of each member in the output
-  DropoutMask mask;                // of the group
-  std::vector<DropoutMask> masks;  // by member and expert, in place of it
+  Slice down, routers;                   // rows of `thin`
+  std::vector<Slice> columns;            // of each member in the output
+  DropoutMask mask;                      // of the group
+  std::vector<DropoutMask> masks;        // by member and expert, in place of it
+  const PackedWeight* packed = nullptr;  // the base weight's copy, where the product may go there
 
   // The gradient of x through the base product: the backward pass of the wide product leaves it
   // here for that of the thin one, which adds its own in place.

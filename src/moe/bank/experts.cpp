@@ -36,6 +36,7 @@ class ExpertAdapter final : public GroupAdapter {
     if (first == last) return group.base(x, range);
     const int64_t experts = settings_.experts, count = static_cast<int64_t>(last - first);
     const auto plan = plan_of(group, call, range, first, last);
+    plan->packed = group.packed_for(x, range);
     const auto [narrow, clean] = thin_product(x, thin, plan);  // [T, M E r], [T, M E]
     const bool trains = call.context.phase == Phase::train;
     const Tensor scores =

@@ -10,7 +10,9 @@ class LowRankLinear : public torch::autograd::Function<LowRankLinear> {
                         const std::optional<Tensor>& bias, const Tensor& down, at::TensorList parts,
                         const c10::intrusive_ptr<LowRankPlan>& plan) {
     const bool scales = !plan->norms.empty();
-    Tensor y = at::linear(x, weight, scales ? std::nullopt : bias);   // [T, O]
+    const std::optional<Tensor> added = scales ? std::nullopt : bias;
+    Tensor y = plan->packed ? plan->packed->multiply(x, added.value_or(Tensor()))
+                            : at::linear(x, weight, added);           // [T, O]
     const Tensor thin = at::mm(apply_mask(x, plan->mask), down.t());  // [T, R]
     for (size_t i = 0; i < plan->slices.size(); ++i) {
       const LowRankSlice& s = plan->slices[i];

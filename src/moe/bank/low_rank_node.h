@@ -15,7 +15,8 @@ struct LowRankSlice {
 struct LowRankPlan : torch::CustomClassHolder {
   std::vector<LowRankSlice> slices;
   DropoutMask mask;
-  std::vector<Tensor> norms;  // [columns] of each slice, where there are magnitudes
+  std::vector<Tensor> norms;             // [columns] of each slice, where there are magnitudes
+  const PackedWeight* packed = nullptr;  // the base weight's copy, where the product may go there
 };
 
 // y = W x + scaling B A dropout(x) + bias for x [T, D]: [T, O]. down [R, D]: all A; up: a B
