@@ -26,7 +26,8 @@ template <class Tree, class Watch>
 Tree parse(std::string_view text, const std::string& where, const Watch& watch) {
   const auto limit_depth = [&](int depth, typename Tree::parse_event_t event, Tree& value) {
     if (depth > kDeepestJson)
-      throw UserError(where, "nests deeper than 256 levels", "Is this the right file?");
+      throw UserError(where, "nests deeper than " + std::to_string(kDeepestJson) + " levels",
+                      "Is this the right file?");
     watch(event, value);
     return true;
   };
