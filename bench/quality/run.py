@@ -1,19 +1,26 @@
-"""The quality records: methods side by side on MiniLM, RTE and CoLA, with seeds in common.
+"""The quality records: methods side by side on one model, with seeds in common.
 
     python bench/quality/run.py layers --data DIR_OF_GLUE --runs FOLDER [--output bench/results/quality.md]
 
-Records: `layers` (LoRA, MoLEx as it ships and its controls), `experts` (mixtures of LoRA experts and MoLEx over
-them, at matched trainable parameters). One command, resumable: a finished run (result.json) is kept, one that was
-stopped goes on with `molt resume`, so the same command may be called again until all runs are there. Writes the
-table at each call.
+Records: `layers` (MiniLM on RTE and CoLA: LoRA, MoLEx as it ships and its controls), `experts` (the same with mixtures
+of LoRA experts and MoLEx over them, at matched trainable parameters), `e2e` (texts of a small decoder, --model, on
+the E2E challenge, --data). One command, resumable: what is finished is kept, a run that was stopped goes on with
+`molt resume`, so the same command may be called again until all runs are there. Writes the table at each call.
 """
 import argparse
 import concurrent.futures
+import dataclasses
 import datetime
 import json
 import pathlib
 import statistics
 import subprocess
+from typing import Callable
+
+
+def of(path, settings):
+    return [f"{path}.{setting}" for setting in settings]
+
 
 # Settings are written out, so that the figures stay those of these settings when a default moves.
 MAIN_HEAVY = ["molex", "method.alpha.main=0.95", "method.alpha.other=0.05"]
@@ -30,11 +37,6 @@ LAYERS = {
 TARGETS = "targets=[all-linear]"
 FOUR = ["experts=4", "rank=4", "alpha=8", "dropout=0.05", TARGETS]
 
-
-def of(path, settings):
-    return [f"{path}.{setting}" for setting in settings]
-
-
 EXPERTS = {
     "lora": ["lora", *of("method", ["rank=18", "alpha=36", "dropout=0.05", TARGETS])],
     "mola": ["mola", *of("method", ["experts=[2,3,4,4,5,6]", *FOUR[1:], "top_k=2", "balance=0"])],
@@ -45,12 +47,72 @@ EXPERTS = {
     "molex": [*MAIN_HEAVY, *of("method.over", ["rank=18", "alpha=36", "dropout=0.05", TARGETS])],
     "molex over dynmole": [*MAIN_HEAVY, *of("method.over", ["name=dynmole", *FOUR])],
 }
-# What all runs of a record share: methods, the learning rate, and the methods that run with the first seed only.
-RECORDS = {
-    "layers": (LAYERS, "1e-3", {"molex, alpha 0.5"}),
-    "experts": (EXPERTS, "1e-3", set()),
+
+# On the decoder: the gate and its weights are those of the released recipes.
+E2E_MIXTURE = ["name=dynmole", "experts=6", "rank=4", "alpha=8", "dropout=0", "targets=[feed-forward]"]
+E2E = {
+    "lora": ["e2e/small-lora"],
+    "full": ["e2e/small-full"],
+    "molex": ["e2e/small-molex"],
+    "molex, random gate": ["e2e/small-molex", "method.control=random"],
+    "molex, itself": ["e2e/small-molex", "method.control=self"],
+    "dynmole": ["e2e/small-dynmole"],
+    "molex over dynmole": ["e2e/small-molex", *of("method.over", E2E_MIXTURE)],
 }
-TASKS = {"cola": ("CoLA", "matthews"), "rte": ("RTE", "accuracy")}
+BEAMS = ["--beams", "4", "--length-penalty", "0.9", "--no-repeat-ngram", "4"]
+
+
+def glue_settings(args, task):
+    return [task, f"task.data={args.data}/{GLUE[task][0]}", f"train.epochs={args.epochs or 3}", "train.batch_size=16",
+            "train.learning_rate=1e-3", "train.schedule=linear", "train.warmup=0.06", "train.weight_decay=0",
+            "model.train_pooler=true"]
+
+
+def glue_scores(args, folder):
+    metrics = json.loads((folder / "result.json").read_text())["metrics"]
+    return {name: 100 * value for name, value in metrics.items()}
+
+
+def e2e_settings(args, task):
+    return [f"task.data={args.data}", f"train.epochs={args.epochs or 1}"]
+
+
+def e2e_scores(args, folder):
+    """Writes a text for each meaning of the test set, once."""
+    texts, scores = folder / "texts.jsonl", folder / "scores.json"
+    if not scores.exists():
+        run([args.molt, "generate", folder, "--output", texts, *BEAMS, "--threads", args.threads])
+        found = run([args.molt, "score", "e2e", "--references", f"{args.data}/testset_w_refs.csv", "--outputs",
+                     texts.with_suffix(".txt"), "--json"])
+        scores.write_text(found)
+    metrics = json.loads(scores.read_text())["metrics"]
+    return {name: 100 * value if name in ("bleu", "rouge_l", "meteor") else value for name, value in metrics.items()}
+
+
+GLUE = {"cola": ("CoLA", "matthews"), "rte": ("RTE", "accuracy")}
+
+
+@dataclasses.dataclass
+class Record:
+    methods: dict[str, list[str]]  # a recipe and its settings; `lora` is what the others are compared with
+    tasks: dict[str, list[str]]    # and the metrics that are shown
+    settings: Callable             # of all runs of a task
+    scores: Callable               # of a finished run
+    first_seed_only: set[str] = dataclasses.field(default_factory=set)
+    model: str = ".cache/all-MiniLM-L6-v2"
+
+
+GLUE_TASKS = {task: [metric] for task, (_, metric) in GLUE.items()}
+RECORDS = {
+    "layers": Record(LAYERS, GLUE_TASKS, glue_settings, glue_scores, {"molex, alpha 0.5"}),
+    "experts": Record(EXPERTS, GLUE_TASKS, glue_settings, glue_scores),
+    "e2e": Record(E2E, {"e2e": ["bleu", "nist", "rouge_l", "cider"]}, e2e_settings, e2e_scores),
+}
+
+
+def run(command):
+    print("+", " ".join(map(str, command)), flush=True)
+    return subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def folder_of(args, task, method, seed):
@@ -58,71 +120,78 @@ def folder_of(args, task, method, seed):
 
 
 def one(args, task, method, seed):
-    folder = folder_of(args, task, method, seed)
-    if (folder / "result.json").exists():
-        return
-    methods, rate, _ = RECORDS[args.record]
-    if (folder / "checkpoints").exists():
-        command = [args.molt, "resume", str(folder)]
-    else:
-        recipe, *overrides = methods[method]
-        command = [args.molt, "train", recipe, task, f"model.path={args.model}",
-                   f"task.data={args.data}/{TASKS[task][0]}", f"train.epochs={args.epochs}",
-                   "train.batch_size=16", f"train.learning_rate={rate}", "train.schedule=linear", "train.warmup=0.06",
-                   "train.weight_decay=0", "model.train_pooler=true", f"train.seed={seed}",
-                   f"threads={args.threads}", f"device={args.device}", "train.save_every=100", "--overwrite",
-                   "--output", str(folder), *overrides]
-    print("+", " ".join(command), flush=True)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    folder, record = folder_of(args, task, method, seed), RECORDS[args.record]
+    if not (folder / "result.json").exists():
+        if (folder / "checkpoints").exists():
+            run([args.molt, "resume", folder])
+        else:
+            recipe, *overrides = record.methods[method]
+            run([args.molt, "train", recipe, *record.settings(args, task), f"model.path={args.model or record.model}",
+                 f"train.seed={seed}", f"threads={args.threads}", f"device={args.device}", "train.save_every=100",
+                 "--overwrite", "--output", folder, *overrides])
+    record.scores(args, folder)
 
 
 def result_of(args, task, method, seed):
-    path = folder_of(args, task, method, seed) / "result.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    """What the run says of itself, with its scores; nothing before it is finished."""
+    folder = folder_of(args, task, method, seed)
+    if not (folder / "result.json").exists():
+        return None
+    if args.record == "e2e" and not (folder / "scores.json").exists():
+        return None
+    return {**json.loads((folder / "result.json").read_text()), "scores": RECORDS[args.record].scores(args, folder)}
 
 
 def table(args, seeds):
-    lines = [f"## {datetime.date.today()}: {args.record}, MiniLM, {args.epochs} epochs, seeds {seeds}", "",
+    record = RECORDS[args.record]
+    lines = [f"## {datetime.date.today()}: {args.record}, seeds {seeds}", "",
              "| task | metric | method | trainable | " + " | ".join(f"seed {s}" for s in seeds) +
              " | mean | minus LoRA, paired | minutes |", "|---|---|---|---|" + "---|" * (len(seeds) + 3)]
-    for task, (_, metric) in TASKS.items():
-        base = [result_of(args, task, "lora", seed) for seed in seeds]
-        for method in RECORDS[args.record][0]:
-            found = [result_of(args, task, method, seed) for seed in seeds]
-            done = [r for r in found if r]
-            if not done:
-                lines.append(f"| {task} | {metric} | {method} | |" + " - |" * len(seeds) + " | | |")
-                continue
-            value = lambda r: 100 * r["metrics"][metric]
-            cells = " | ".join(f"{value(r):.2f}" if r else "-" for r in found)
-            paired = "" if method == "lora" else ", ".join(
-                f"{value(r) - value(b):+.2f}" for r, b in zip(found, base) if r and b)
-            minutes = statistics.mean(r["seconds"] for r in done) / 60
-            lines.append(f"| {task} | {metric} | {method} | {done[0]['trainable_parameters']:,} | {cells} | "
-                         f"{statistics.mean(map(value, done)):.2f} | {paired} | {minutes:.1f} |")
+    for task, metrics in record.tasks.items():
+        for metric in metrics:
+            base = [result_of(args, task, "lora", seed) for seed in seeds]
+            for method in record.methods:
+                lines.append(row(metric, method, [result_of(args, task, method, seed) for seed in seeds], base, task))
     return "\n".join(lines) + "\n"
+
+
+def row(metric, method, found, base, task):
+    done = [r for r in found if r]
+    if not done:
+        return f"| {task} | {metric} | {method} | |" + " - |" * len(found) + " | | |"
+    value = lambda r: r["scores"][metric]
+    cells = " | ".join(f"{value(r):.2f}" if r else "-" for r in found)
+    paired = "" if method == "lora" else ", ".join(
+        f"{value(r) - value(b):+.2f}" for r, b in zip(found, base) if r and b)
+    minutes = statistics.mean(r["seconds"] for r in done) / 60
+    return (f"| {task} | {metric} | {method} | {done[0]['trainable_parameters']:,} | {cells} | "
+            f"{statistics.mean(map(value, done)):.2f} | {paired} | {minutes:.1f} |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("record", choices=list(RECORDS))
     parser.add_argument("--molt", default="build/molt")
-    parser.add_argument("--model", default=".cache/all-MiniLM-L6-v2")
-    parser.add_argument("--data", required=True, help="a folder with RTE and CoLA in GLUE's layout")
+    parser.add_argument("--model", default=None, help="default: MiniLM as the quickstart fetches it")
+    parser.add_argument("--data", required=True, help="a folder with RTE and CoLA in GLUE's layout; that of E2E")
     parser.add_argument("--runs", default="runs/quality")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=None, help="default: 3, of e2e 1")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--parallel", type=int, default=1, help="runs at the same time")
-    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
+    parser.add_argument("--tasks", nargs="+", default=None)
     parser.add_argument("--output", default=None)
     args = parser.parse_args()
-    methods, _, first_seed_only = RECORDS[args.record]
+    record = RECORDS[args.record]
+    tasks = args.tasks or list(record.tasks)
+    if unknown := set(tasks) - set(record.tasks):
+        parser.error(f"{args.record} has no task {', '.join(sorted(unknown))}; it has {', '.join(record.tasks)}")
     seeds = list(range(args.seeds))
-    jobs = [(task, method, seed) for seed in seeds for task in args.tasks for method in methods
-            if method not in first_seed_only]
-    jobs += [(task, method, seeds[0]) for task in args.tasks for method in methods if method in first_seed_only]
+    jobs = [(task, method, seed) for seed in seeds for task in tasks for method in record.methods
+            if method not in record.first_seed_only]
+    jobs += [(task, method, seeds[0]) for task in tasks for method in record.methods
+             if method in record.first_seed_only]
     with concurrent.futures.ThreadPoolExecutor(args.parallel) as pool:
         for done in concurrent.futures.as_completed([pool.submit(one, args, *job) for job in jobs]):
             done.result()
