@@ -8,6 +8,9 @@ endif()
 find_program(MOLD_PROGRAM mold)
 if(MOLD_PROGRAM)
   add_link_options(-fuse-ld=mold)
+  # mold 1.10 may begin the part that is read-only after relocation on a page that nothing is on, where a program's
+  # code ends within a few bytes of a page; such a program does not start.
+  add_link_options(-Wl,-z,norelro)
 endif()
 
 # The C++ library before libtorch, whose own copy of std::filesystem would otherwise stand in for the one that

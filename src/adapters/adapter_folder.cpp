@@ -14,7 +14,8 @@ constexpr int64_t kFormatVersion = 1;
 constexpr std::string_view kPrefix = "base_model.model.";
 
 bool is_for_peft(const Json& method, const AdapterContents& contents) {
-  return (method.at("name") == "lora" || method.at("name") == "dora") && !contents.splits_modules;
+  const Json& name = method.at("name");
+  return (name == "lora" || name == "dora" || name == "adalora") && !contents.splits_modules;
 }
 
 std::string text_of(const Json& json) {
@@ -111,7 +112,7 @@ void save_adapter(const fs::path& folder, const AdapterContents& contents) {
                             {"train_pooler", contents.train_pooler}};
   write_file_atomically(folder / "molt.json", text_of(description));
   if (is_for_peft(method, contents))
-    write_peft_config(folder / "adapter_config.json", peft_config_of(method, contents));
+    write_file_atomically(folder / "adapter_config.json", peft_config_text(method, contents));
   else
     write_file_atomically(
         folder / "adapter_config.json",

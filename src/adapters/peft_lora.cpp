@@ -6,12 +6,17 @@
 namespace molt {
 namespace {
 
-constexpr std::string_view kDown = ".lora_A.weight";
+// The module of an A; empty for other tensors. AdaLoRA's matrices are no modules in PEFT.
+std::string module_of_down(const std::string& name) {
+  for (const std::string_view end : {".lora_A.weight", ".lora_A"})
+    if (name.ends_with(end)) return name.substr(0, name.size() - end.size());
+  return "";
+}
 
 // What else an adapted module has in a file.
 bool is_of_update(const std::string& name) {
-  for (const char* end :
-       {".lora_B.weight", ".lora_B.bias", ".base_layer.bias", ".lora_magnitude_vector"})
+  for (const char* end : {".lora_B.weight", ".lora_B.bias", ".base_layer.bias",
+                          ".lora_magnitude_vector", ".lora_B", ".lora_E"})
     if (name.ends_with(end)) return true;
   return false;
 }
@@ -38,7 +43,8 @@ std::string saved_module(const std::string& tensor) {
 std::vector<std::string> adapted_modules(const NamedTensors& tensors) {
   std::vector<std::string> out;
   for (const auto& [name, tensor] : tensors)
-    if (name.ends_with(kDown)) out.push_back(name.substr(0, name.size() - kDown.size()));
+    if (std::string module = module_of_down(name); !module.empty())
+      out.push_back(std::move(module));
   return out;
 }
 
@@ -47,15 +53,14 @@ PeftLoraConfig peft_config_of(const Json& method, const AdapterContents& content
   out.r = method.at("rank").get<int64_t>();
   out.lora_alpha = method.at("alpha").get<double>();
   out.lora_dropout = method.at("dropout").get<double>();
-  out.use_rslora = method.at("rslora").get<bool>();
+  out.use_rslora = method.value("rslora", false);
   out.use_dora = method.at("name") == "dora";
   // Adapters of earlier releases have no such option.
   out.bias = method.value("bias", "none");
   out.lora_bias = method.value("lora_bias", false);
   std::set<std::string> saved;
   for (const auto& [name, tensor] : contents.tensors) {
-    if (name.ends_with(kDown)) {
-      const std::string module = name.substr(0, name.size() - kDown.size());
+    if (const std::string module = module_of_down(name); !module.empty()) {
       out.target_modules.push_back(module);
       if (tensor.size(0) != out.r) out.rank_pattern.emplace_back(escaped(module), tensor.size(0));
     } else if (!is_of_update(name)) {
@@ -68,9 +73,30 @@ PeftLoraConfig peft_config_of(const Json& method, const AdapterContents& content
     out.task_type = "CAUSAL_LM";
   else if (saved.contains("classifier") || saved.contains("score"))
     out.task_type = "SEQ_CLS";
-  for (const auto& [pattern, alpha] : method.at("alpha_pattern").items())
-    out.alpha_pattern.emplace_back(pattern, alpha.get<double>());
+  if (method.contains("alpha_pattern"))
+    for (const auto& [pattern, alpha] : method.at("alpha_pattern").items())
+      out.alpha_pattern.emplace_back(pattern, alpha.get<double>());
   return out;
+}
+
+std::string peft_config_text(const Json& method, const AdapterContents& contents) {
+  const std::string text = print_peft_config(peft_config_of(method, contents));
+  if (method.at("name") != "adalora") return text;
+  Json out = Json::parse(text);
+  out["peft_type"] = "ADALORA";
+  out.erase("r");
+  out["rank_pattern"] = nullptr;  // nothing was cut out: what went is zero in E
+  for (const char* key : {"beta1", "beta2"}) out[key] = method.at(key);
+  const int64_t first = method.at("initial_steps"), last = method.at("final_steps");
+  out["init_r"] = method.at("rank");
+  out["target_r"] = method.at("target_rank");
+  out["deltaT"] = method.at("every");
+  out["orth_reg_weight"] = method.at("orthogonality");
+  out["tinit"] = first;
+  out["tfinal"] = last;
+  // PEFT reads it when it goes on training, and refuses a config without it.
+  out["total_step"] = first + last + 1;
+  return out.dump(2) + "\n";
 }
 
 Json method_of(const PeftLoraConfig& config, const std::string& where) {

@@ -1,4 +1,4 @@
-// LoRA and DoRA between our method options and PEFT's adapter_config.json.
+// LoRA, DoRA and AdaLoRA between our method options and PEFT's adapter_config.json.
 #pragma once
 
 #include "adapters/adapter_folder.h"
@@ -9,6 +9,9 @@ namespace molt {
 
 // The modules that have an A in an adapter's tensors.
 std::vector<std::string> adapted_modules(const NamedTensors& tensors);
+
+// The config of an adapter for its file. `method`: the options of `lora`, `dora` or `adalora`.
+std::string peft_config_text(const Json& method, const AdapterContents& contents);
 
 // `method`: the options of `lora` or `dora`. Modules are named by their whole path, since that
 // selects exactly those that have tensors: the end "output.dense" would also mean

@@ -27,6 +27,18 @@ struct FrozenBuffer {
   Tensor* tensor;
 };
 
+// An update of the trainables that was just made.
+struct Update {
+  int64_t step, total;    // updates done, this one included; of the whole run
+  double gradient_scale;  // of the clipping
+};
+
+// What a method does around updates.
+struct UpdateRule {
+  std::function<void(int64_t total)> check;  // before the first: UserError where `total` is too few
+  std::function<void(const Update&)> after;  // the gradients are still there
+};
+
 struct AttachedSite {
   std::string site;    // module path
   std::string what;    // "low_rank r=8", "trained"
@@ -36,12 +48,15 @@ struct AttachedSite {
 struct Attachment {
   Trainables trainables;
   std::vector<FrozenBuffer> buffers;
+  // What training alone needs: in checkpoints, not in adapters.
+  std::vector<FrozenBuffer> training_buffers;
+  std::vector<UpdateRule> update_rules;
   MeasureTable measures;  // its layout; each forward pass starts from a cleared copy
   std::vector<AuxiliaryLoss> losses;
   std::map<std::string, GroupSettings> groups;
   std::vector<AttachedSite> table;
   std::vector<std::string> warnings;  // for the user, a sentence each
-  RandomKey seed = 0;  // of initial values
+  RandomKey seed = 0;                 // of initial values
 
   // Adds a trainable leaf of one segment, or a frozen buffer.
   void train(Tensor* tensor, const std::string& name, const std::string& group, bool decays);

@@ -143,6 +143,8 @@ fs::path Checkpoints::save(const Cursor& cursor, const Attachment& attachment,
     NamedTensors moments;
     append_moments(attachment.trainables, optimizer.first, kFirst, moments);
     append_moments(attachment.trainables, optimizer.second, kSecond, moments);
+    for (const FrozenBuffer& buffer : attachment.training_buffers)
+      moments.emplace_back(buffer.name, *buffer.tensor);
     write_tensors(partial / "optimizer.safetensors", moments);
     write_file_atomically(partial / "cursor.json", print_cursor(cursor));
     write_file_atomically(partial / "DONE", "");
@@ -211,6 +213,8 @@ void Checkpoints::restore(int64_t step, Attachment& attachment, AdamW& optimizer
     copy_in(state, segment.name + kFirst, segment.view_of(optimizer.first), moments);
     copy_in(state, segment.name + kSecond, segment.view_of(optimizer.second), moments);
   }
+  for (const FrozenBuffer& buffer : attachment.training_buffers)
+    copy_in(state, buffer.name, *buffer.tensor, moments);
   optimizer.set_steps_done(step);
 }
 

@@ -18,6 +18,9 @@ void LastGood::keep(const Cursor& cursor, const Attachment& attachment, const Ad
   copy_to(values_, attachment.trainables.values);
   copy_to(first_, optimizer.first);
   copy_to(second_, optimizer.second);
+  buffers_.resize(attachment.training_buffers.size());
+  for (size_t i = 0; i < buffers_.size(); ++i)
+    copy_to(buffers_[i], *attachment.training_buffers[i].tensor);
   cursor_ = cursor;
 }
 
@@ -27,6 +30,8 @@ Cursor LastGood::put_back(Attachment& attachment, AdamW& optimizer) const {
   attachment.trainables.values.copy_(values_);
   optimizer.first.copy_(first_);
   optimizer.second.copy_(second_);
+  for (size_t i = 0; i < buffers_.size(); ++i)
+    attachment.training_buffers[i].tensor->copy_(buffers_[i]);
   optimizer.set_steps_done(cursor_->step);
   return *cursor_;
 }

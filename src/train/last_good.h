@@ -25,6 +25,7 @@ class LastGood {
  private:
   std::optional<Cursor> cursor_;
   Tensor values_, first_, second_;  // [count]
+  std::vector<Tensor> buffers_;     // the method's own
 };
 
 }  // namespace molt

@@ -63,6 +63,7 @@ class Training {
         save_every_(parse_interval(settings_.save_every)),
         model_parameters_(model_parameters(*session.model)) {
     cursor_.identity = identity_of(session);
+    for (const UpdateRule& rule : session.attachment->update_rules) rule.check(total_);
   }
 
   void go_back_to(int64_t step, const Cursor& cursor) {
@@ -144,7 +145,10 @@ class Training {
       last_good_.keep(cursor_, *session_.attachment, optimizer_);
     const double factor = schedule_.factor(cursor_.step);
     const double limit = settings_.clip.value_or(0);
-    optimizer_.step(factor, limit > 0 ? clip_scale(norm, limit) : 1);
+    const double scale = limit > 0 ? clip_scale(norm, limit) : 1;
+    optimizer_.step(factor, scale);
+    for (const UpdateRule& rule : session_.attachment->update_rules)
+      rule.after({.step = number, .total = total_, .gradient_scale = scale});
 
     // The first two steps of a session pay for allocations and lazy initialisation.
     if (++steps_here_ > 2) {

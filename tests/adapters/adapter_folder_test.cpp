@@ -55,6 +55,37 @@ TEST(AdapterFolder, GivesBackWhatWasSaved) {
     EXPECT_TRUE(at::equal(*find_tensor(back.tensors, name), tensor)) << name;
 }
 
+TEST(AdapterFolder, WritesAdaLoraAsPeftDoes) {
+  AdapterContents contents = lora();
+  contents.method = R"({"name": "adalora", "rank": 2, "target_rank": 1, "initial_steps": 3,
+                        "final_steps": 4, "every": 5, "beta1": 0.8, "beta2": 0.9, "alpha": 16,
+                        "orthogonality": 0.25, "dropout": 0.1, "targets": ["query"]})";
+  const std::string module = "bert.encoder.layer.0.attention.self.query";
+  contents.tensors = {{module + ".lora_A", at::ones({2, 6})},
+                      {module + ".lora_E", at::ones({2, 1})},
+                      {module + ".lora_B", at::full({6, 2}, 0.5)}};
+  const TemporaryFolder folder;
+  save_adapter(folder.path(), contents);
+  const Json config = read_json(folder / "adapter_config.json");
+  const Json expected = {{"peft_type", "ADALORA"},
+                         {"init_r", 2},
+                         {"target_r", 1},
+                         {"tinit", 3},
+                         {"tfinal", 4},
+                         {"total_step", 8},
+                         {"deltaT", 5},
+                         {"beta1", 0.8},
+                         {"beta2", 0.9},
+                         {"orth_reg_weight", 0.25},
+                         {"lora_alpha", 16},
+                         {"rank_pattern", nullptr},
+                         {"target_modules", Json::array({module})}};
+  for (const auto& [key, value] : expected.items()) EXPECT_EQ(config.at(key), value) << key;
+  const NamedTensors written = read_tensors(folder / "adapter_model.safetensors");
+  EXPECT_NE(find_tensor(written, "base_model.model." + module + ".lora_E"), nullptr);
+  EXPECT_EQ(load_adapter(folder.path()).tensors.size(), 3u);
+}
+
 TEST(AdapterFolder, WritesPlainLoraAsPeftDoes) {
   const TemporaryFolder folder;
   save_adapter(folder.path(), lora());

@@ -11,7 +11,8 @@ namespace {
 
 // The kinds that a test of this tree checks.
 const std::set<std::string>& checked_kinds() {
-  static const std::set<std::string> kinds = {"bpe_training",
+  static const std::set<std::string> kinds = {"adalora",
+                                              "bpe_training",
                                               "decoding",
                                               "ffn_experts",
                                               "initialisation",

@@ -68,6 +68,20 @@ TEST(Resume, IsExactForMolexOverLoraWithEvaluationAndAccumulation) {
   }
 }
 
+// Before the first cut, between two cuts, and when the last ranks are held.
+TEST(Resume, IsExactForARankBudget) {
+  const TinyWorld world;
+  const std::vector<std::string> options = {
+      "method={name: adalora, rank: 4, target_rank: 2, initial_steps: 4, final_steps: 5, every: 2}",
+      "train.steps=16", "train.save_every=3", "train.evaluate_every=never"};
+  test::run(world.config("whole", options));
+  for (const int64_t stop : {3, 8, 13}) {
+    const std::string name = "stopped-" + std::to_string(stop);
+    train_with_a_kill(world.config(name, options), world.path(name), stop);
+    expect_equal_runs(world.path("whole"), world.path(name));
+  }
+}
+
 TEST(Resume, IsExactForTokenBatches) {
   const TinyWorld world;
   const std::vector<std::string> options = {"train.batch_tokens=48", "train.steps=17",

@@ -1,6 +1,7 @@
 // The banks: what a sentence adds at its sites.
 #pragma once
 
+#include "moe/bank/rank_budget.h"
 #include "moe/noise.h"
 #include "moe/sentence.h"
 
@@ -19,7 +20,15 @@ struct LowRankBank final : Bank {
   bool train_bias = false;  // the biases of the adapted linears
   bool up_bias = false;     // a bias on B
   double plus = 1;          // the learning rate of B as a multiple of that of A (LoRA+)
+  // Singular values between A and B, some of which are taken away in training (AdaLoRA), and the
+  // weight of the loss that keeps A and B orthogonal.
+  std::optional<RankBudgetSettings> budget;
+  double orthogonality = 0;
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
+
+ private:
+  Tensor first_down(int64_t r, int64_t in, RandomKey key) const;  // A: [r, in]
+  double scaling_of(double a, int64_t r) const;
 };
 
 // What banks of low-rank experts share: how many, how large, what they and their routers start

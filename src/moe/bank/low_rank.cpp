@@ -22,6 +22,10 @@ struct Entry {
   Tensor up_bias;    // [out] of B; undefined: none
   Tensor magnitude;  // [out]; undefined: none
   Tensor squares;    // [out] squared norms of the base's rows, where there is a magnitude
+  Tensor gain;       // [rank, 1] between A and B; undefined: ones
+
+  // B with the gain.
+  Tensor full_up() const { return gain.defined() ? up * gain.t() : up; }
 };
 
 class LowRankAdapter final : public GroupAdapter {
@@ -43,7 +47,7 @@ class LowRankAdapter final : public GroupAdapter {
       const auto part = [&](const Tensor& whole) {
         return columns == e.end - e.begin ? whole : whole.narrow(0, begin - e.begin, columns);
       };
-      up.push_back(part(e.up));
+      up.push_back(part(e.full_up()));
       if (e.magnitude.defined()) {
         magnitudes.push_back(part(e.magnitude));
         plan->norms.push_back(part(norms_of(group, e)));
@@ -52,6 +56,7 @@ class LowRankAdapter final : public GroupAdapter {
     }
     if (up.empty()) return group.base(x, range);
     plan->mask = call.context.mask(dropout_, group.site(), call.path, "lora", call.rows);
+    plan->packed = group.packed_for(x, range);
     return low_rank_linear(x, group.weight_of(range), bias_of(group, first, last),
                            down.narrow(0, first_row, rows), up, magnitudes, plan);
   }
@@ -64,7 +69,7 @@ class LowRankAdapter final : public GroupAdapter {
       const int64_t begin = std::max(e.begin, m.begin), columns = std::min(e.end, m.end) - begin;
       if (columns <= 0) continue;
       Tensor rows = weight.narrow(0, begin - m.begin, columns);
-      rows.addmm_(e.up.detach().narrow(0, begin - e.begin, columns), down_of(e).detach(), 1,
+      rows.addmm_(e.full_up().detach().narrow(0, begin - e.begin, columns), down_of(e).detach(), 1,
                   e.scaling);
       if (e.magnitude.defined())
         rows.mul_((e.magnitude.detach() / norms_of(group, e))
@@ -83,12 +88,12 @@ class LowRankAdapter final : public GroupAdapter {
 
   bool is_random() const override { return dropout_ > 0; }
 
+  Tensor down_of(const Entry& e) const { return down.narrow(0, e.row, e.rank); }
+
   Tensor down;  // [R, D], the units' A in order
   std::vector<Entry> entries;
 
  private:
-  Tensor down_of(const Entry& e) const { return down.narrow(0, e.row, e.rank); }
-
   // The norm of each row of W + scaling B A, a constant of the graph, without that matrix:
   // |W|^2 + 2 scaling <W A^T, B> + scaling^2 |B A|^2. [out]
   Tensor norms_of(const LinearGroup& group, const Entry& e) const {
@@ -131,6 +136,24 @@ class LowRankAdapter final : public GroupAdapter {
   double dropout_;
 };
 
+// The mean distance of A A^T and B^T B from the identity, over all updates: AdaLoRA's regulariser.
+Tensor distance_from_orthogonal(const std::vector<std::shared_ptr<LowRankAdapter>>& adapters) {
+  Tensor sum;
+  int64_t count = 0;
+  const auto add = [&](const Tensor& product) {  // [rank, rank]
+    const Tensor distance = (product - at::eye(product.size(0), product.options())).norm();
+    sum = sum.defined() ? sum + distance : distance;
+    ++count;
+  };
+  for (const auto& adapter : adapters)
+    for (const Entry& e : adapter->entries) {
+      const Tensor down = adapter->down_of(e);
+      add(at::mm(down, down.t()));
+      add(at::mm(e.up.t(), e.up));
+    }
+  return sum / static_cast<double>(count);
+}
+
 template <class Value>
 Value pattern_value(const std::map<std::string, Value>& pattern, const std::string& path,
                     Value fallback) {
@@ -139,13 +162,33 @@ Value pattern_value(const std::map<std::string, Value>& pattern, const std::stri
   return fallback;
 }
 
+constexpr double kBudgetDeviation = 0.02;  // of A and B of AdaLoRA at first
+
 }  // namespace
+
+// A: Kaiming-uniform with a = sqrt(5), that is U(-1/sqrt(in), 1/sqrt(in)); B: zero. Of AdaLoRA both
+// are N(0, 0.02), and the singular values zero.
+Tensor LowRankBank::first_down(int64_t r, int64_t in, RandomKey key) const {
+  if (budget) return normal_tensor({r, in}, kBudgetDeviation, key);
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  return uniform_tensor({r, in}, -bound, bound, key);
+}
+
+double LowRankBank::scaling_of(double a, int64_t r) const {
+  const auto ranks = static_cast<double>(r);
+  if (budget) return a / (ranks + 1e-5);  // as PEFT has it
+  return a / (rank_stabilised ? std::sqrt(ranks) : ranks);
+}
 
 void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
   check_choice(sentence.sites, sites, method);
   const std::string up_group = plus == 1 ? "adapter" : "adapter-up";
   if (plus != 1) attachment.groups[up_group].learning_rate_ratio = plus;
   bool has_bias = false;
+  // PEFT's names: the matrices of AdaLoRA are no modules there.
+  const std::string ending = budget ? "" : ".weight";
+  const auto ranks = budget ? std::make_shared<RankBudget>(*budget, method) : nullptr;
+  std::vector<std::shared_ptr<LowRankAdapter>> adapters;
   for (LinearGroup* group : sites.groups) {
     const std::vector<Unit> units = selected_units(*group, sentence.sites);
     if (units.empty()) continue;
@@ -160,22 +203,21 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
       const double a = pattern_value(alpha_pattern, unit.name, alpha);
       const MemberRange range{unit.first, unit.last};
       const int64_t begin = group->first_column(range), out = group->columns(range);
-      // A: Kaiming-uniform with a = sqrt(5), that is U(-1/sqrt(in), 1/sqrt(in)); B: zero.
-      const double bound = 1 / std::sqrt(static_cast<double>(group->in()));
-      downs.push_back(uniform_tensor({r, group->in()}, -bound, bound,
-                                     derive(attachment.seed, unit.name + ".lora_A")));
-      down_segments.push_back({unit.name + ".lora_A.weight", "adapter", {r, group->in()}});
+      const RandomKey down_key = derive(attachment.seed, unit.name + ".lora_A");
+      downs.push_back(first_down(r, group->in(), down_key));
+      down_segments.push_back({unit.name + ".lora_A" + ending, "adapter", {r, group->in()}});
       Entry entry{.name = unit.name,
                   .begin = begin,
                   .end = begin + out,
                   .row = rows,
                   .rank = r,
-                  .scaling = a / (rank_stabilised ? std::sqrt(double(r)) : double(r)),
+                  .scaling = scaling_of(a, r),
                   .up = at::zeros({out, r}, options),
                   .bias = {},
                   .up_bias = {},
                   .magnitude = {},
-                  .squares = {}};
+                  .squares = {},
+                  .gain = {}};
       int64_t parameters = r * (group->in() + out);
       has_bias = has_bias || group->bias.defined();
       if (train_bias && group->bias.defined()) {
@@ -192,6 +234,14 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
         entry.squares = norms.square();
         parameters += out;
       }
+      if (budget) {
+        const RandomKey up_key = derive(attachment.seed, unit.name + ".lora_B");
+        entry.up = normal_tensor({out, r}, kBudgetDeviation, up_key).to(options);
+        entry.gain = at::zeros({r, 1}, options);
+        parameters += r;
+        ranks->add(unit.name + ".lora_A", unit.name + ".lora_E", unit.name + ".lora_B", r,
+                   group->in(), out);
+      }
       attachment.note(unit.name,
                       "low rank " + std::to_string(r) + (magnitude ? " with magnitudes" : ""),
                       parameters);
@@ -202,7 +252,8 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
                                                     std::move(entries), dropout);
     attachment.trainables.add(&adapter->down, std::move(down_segments));
     for (Entry& e : adapter->entries) {
-      attachment.train(&e.up, e.name + ".lora_B.weight", up_group, true);
+      attachment.train(&e.up, e.name + ".lora_B" + ending, up_group, true);
+      if (budget) attachment.train(&e.gain, e.name + ".lora_E", "adapter", true);
       // Names as PEFT has them.
       if (e.bias.defined())
         attachment.train(&e.bias, e.name + ".base_layer.bias", "adapter", false);
@@ -212,7 +263,14 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
         attachment.train(&e.magnitude, e.name + ".lora_magnitude_vector", "adapter", true);
     }
     group->adapter = adapter;
+    adapters.push_back(adapter);
   }
+  if (budget && !adapters.empty())
+    RankBudget::attach(ranks, adapters.front()->down.options(), attachment);
+  if (orthogonality > 0)
+    attachment.losses.push_back(
+        {"orthogonality", orthogonality,
+         [adapters](const MeasureTable&, Reducer&) { return distance_from_orthogonal(adapters); }});
   if (train_bias && !has_bias)
     throw UserError(method + ".bias", "is lora_only; no adapted linear has a bias",
                     "Set it to none.");

@@ -1,0 +1,68 @@
+// AdaLoRA (Zhang et al. 2023, arXiv 2303.10512): updates B diag(E) A of all linears share a budget
+// of ranks. It shrinks in training, and the triplets of the lowest importance go, so that linears
+// that matter more keep a higher rank. Defaults and scaling as in PEFT; the orthogonality of A and
+// of B is a loss. Differs from PEFT in one thing: a step counts from 1.
+#include "base/fields.h"
+#include "methods/method.h"
+#include "moe/bank/banks.h"
+
+namespace molt {
+namespace {
+
+struct AdaLoraConfig final : Config {
+  int64_t rank = 12;
+  double alpha = 16, dropout = 0, orthogonality = 0.5;
+  RankBudgetSettings budget;
+  std::vector<std::string> targets = {"all-linear"}, exclude;
+  std::optional<std::vector<int64_t>> layers;
+
+  void fields(FieldVisitor& v) override {
+    v.field("rank", rank, "Rank of each update at first.", {.minimum = 1, .maximum = 65536});
+    v.field("target_rank", budget.target, "Mean rank of the updates at the end.",
+            {.minimum = 1, .maximum = 65536});
+    v.field("initial_steps", budget.initial_steps, "Steps before the first rank is taken away.",
+            {.minimum = 0});
+    v.field("final_steps", budget.final_steps, "Steps after the last one was.", {.minimum = 0});
+    v.field("every", budget.every, "Steps from one cut to the next.", {.minimum = 1});
+    v.field("beta1", budget.beta1, "Weight of what was, in the running mean of the importance.",
+            {.above = 0, .below = 1});
+    v.field("beta2", budget.beta2, "The same in the running mean of its spread.",
+            {.above = 0, .below = 1});
+    v.field("orthogonality", orthogonality,
+            "Weight of the loss that keeps A and B orthogonal; 0: off.", {.minimum = 0});
+    v.field("alpha", alpha, "The update is scaled by alpha / rank.", {.above = 0});
+    v.field("dropout", dropout, "Dropout on the input of the updates.", {.minimum = 0, .below = 1});
+    v.field("targets", targets,
+            "Linears to adapt: roles, ends of module names, regular expressions, or all-linear.");
+    v.field("exclude", exclude, "Linears to leave out, by module name or expression.");
+    v.field("layers", layers, "Block numbers to adapt; null: all.");
+  }
+
+  std::optional<FieldProblem> check() const override {
+    if (budget.target <= rank) return std::nullopt;
+    return FieldProblem{"target_rank", "1 to " + std::to_string(rank) + " (the rank at first)",
+                        "Lower it or raise rank."};
+  }
+};
+
+std::vector<Sentence> adalora_sentences(const Config& config, int64_t) {
+  const auto& c = dynamic_cast<const AdaLoraConfig&>(config);
+  auto bank = std::make_shared<LowRankBank>();
+  bank->method = "adalora";
+  bank->rank = c.rank;
+  bank->alpha = c.alpha;
+  bank->dropout = c.dropout;
+  bank->budget = c.budget;
+  bank->orthogonality = c.orthogonality;
+  return {{.sites = {c.targets, c.layers, c.exclude}, .bank = bank}};
+}
+
+}  // namespace
+
+void register_adalora(Registry<MethodEntry>& registry) {
+  registry.add({"adalora", "arXiv 2303.10512",
+                "Low-rank updates that share a budget of ranks, which shrinks in training.",
+                [] { return std::make_unique<AdaLoraConfig>(); }, adalora_sentences});
+}
+
+}  // namespace molt

@@ -1,0 +1,114 @@
+// AdaLoRA: the budget by hand, and steps of two linears beside PEFT's.
+#include "moe/bank/rank_budget.h"
+#include "support/golden_tensors.h"
+#include "support/hand_made_linear.h"
+
+namespace molt::test {
+namespace {
+
+HandMadeLinear two_linears(const std::string& yaml, int64_t in = 5) {
+  HandMadeLinear made({{Role::query, "query", 3}, {Role::value, "value", 4}}, in);
+  made.attach_method("adalora", yaml);
+  return made;
+}
+
+template <class Call>
+std::string refusal(const Call& call) {
+  try {
+    call();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no UserError";
+}
+
+// 24 ranks shrink to 8 between step 10 and step 30 of 40: half-way an eighth of the 16 are left.
+TEST(AdaLora, TheBudgetDeclinesAsACube) {
+  const RankBudgetSettings settings{.target = 2, .initial_steps = 10, .final_steps = 10};
+  EXPECT_EQ(ranks_at(settings, 1, 40, 24, 8), 24);
+  EXPECT_EQ(ranks_at(settings, 10, 40, 24, 8), 24);
+  EXPECT_EQ(ranks_at(settings, 20, 40, 24, 8), 10);
+  EXPECT_EQ(ranks_at(settings, 29, 40, 24, 8), 8);
+  EXPECT_EQ(ranks_at(settings, 30, 40, 24, 8), 8);
+  EXPECT_EQ(ranks_at(settings, 40, 40, 24, 8), 8);
+}
+
+TEST(AdaLora, StartsAsTheModelItself) {
+  HandMadeLinear made = two_linears("rank: 4\ntarget_rank: 2");
+  const Tensor x = draw({6, 5}, 1, "x").to(at::kDouble);
+  EXPECT_CLOSE(made.forward(x), made.group.base(x, made.group.all()), 0);
+  EXPECT_GT(made.value("query.lora_B").abs().sum().item<double>(), 0);
+}
+
+TEST(AdaLora, FoldedWeightsAreItsProducts) {
+  HandMadeLinear made = two_linears("rank: 4\ntarget_rank: 2");
+  for (const char* name : {"query.lora_E", "value.lora_E"}) made.set(name, draw({4, 1}, 1, name));
+  const Tensor x = draw({6, 5}, 1, "x").to(at::kDouble);
+  for (size_t m = 0; m < 2; ++m) {
+    const Tensor merged = made.group.adapter->merged(made.group, m).value();
+    const Tensor y = at::linear(x, merged, made.group.bias_of({m, m + 1}));
+    EXPECT_CLOSE(made.forward(x, MemberRange{m, m + 1}), y, 1e-12);
+  }
+}
+
+TEST(AdaLora, RefusesWhatLeavesNothingToShrink) {
+  EXPECT_NE(refusal([] {
+              two_linears("rank: 4\ntarget_rank: 5");
+            }).find("target_rank is 5; expected 1 to 4 (the rank at first)"),
+            std::string::npos);
+  HandMadeLinear made = two_linears("rank: 4\ntarget_rank: 2\ninitial_steps: 6\nfinal_steps: 5");
+  ASSERT_EQ(made.attachment->update_rules.size(), 1u);
+  const UpdateRule& rule = made.attachment->update_rules.front();
+  rule.check(12);
+  EXPECT_EQ(refusal([&] {
+              rule.check(11);
+            }).find("adalora.initial_steps: is 6 and final_steps is 5; the run has 11 steps"),
+            0u);
+}
+
+// Loss, matrices and singular values behind every step: gradient descent at a fixed rate, the
+// ranks cut at every second step, then held.
+TEST(AdaLoraGolden, EveryCaseOfKind_golden_adalora) {
+  const std::vector<GoldenCase> cases = golden_cases("adalora");
+  MOLT_NEEDS_GOLDEN(cases, "adalora");
+  long long values = 0;
+  for (const GoldenCase& one : cases) {
+    SCOPED_TRACE(one.name);
+    GoldenTensors golden(one.folder / "tensors.safetensors");
+    HandMadeLinear made = two_linears(one.json.at("method").dump(), golden.get("x").size(1));
+    const at::NoGradGuard no_grad;
+    made.group.weight.copy_(golden.get("weight"));
+    made.group.bias.copy_(golden.get("bias"));
+    const std::vector<std::string> names = {"query.lora_A", "query.lora_E", "query.lora_B",
+                                            "value.lora_A", "value.lora_E", "value.lora_B"};
+    for (const std::string& name : names) made.set(name, golden.get("step0." + name));
+    const Tensor x = golden.get("x"), target = golden.get("target");
+    const int64_t steps = one.json.at("steps");
+    Trainables& trainables = made.attachment->trainables;
+    for (int64_t step = 1; step <= steps; ++step) {
+      SCOPED_TRACE(step);
+      trainables.zero_gradients();
+      Tensor loss;
+      {
+        const at::AutoGradMode tracked(true);
+        ForwardContext context = made.context(Phase::train, step);
+        loss = 0.5 * (made.forward(x, context) - target).square().sum() /
+                   static_cast<double>(x.size(0)) +
+               made.attachment->auxiliary_sum(context);
+        loss.backward();
+      }
+      golden.expect_near(loss.item<double>(), one.json.at("losses").at(step - 1), 1e-9, "loss");
+      trainables.values.sub_(trainables.gradients, one.json.at("learning_rate").get<double>());
+      made.attachment->update_rules.front().after(
+          {.step = step, .total = steps, .gradient_scale = 1});
+      for (const std::string& name : names)
+        golden.expect_near(made.value(name), golden.get("step" + std::to_string(step) + "." + name),
+                           1e-9, name);
+    }
+    values += golden.values();
+  }
+  std::printf("golden adalora: %zu cases, %lld values, 0 pending\n", cases.size(), values);
+}
+
+}  // namespace
+}  // namespace molt::test
