@@ -48,13 +48,12 @@ struct AlphaConfig final : Config {
   void fields(FieldVisitor& v) override {
     v.field("kind", kind, "fixed: main and other as given; learned: their softmax, trained.",
             {.choices = {"fixed", "learned"}});
-    v.field(
-        "main", main,
-        "Weight of the block's own output (learned: its logit); null: 0.5, or 0.95 on a decoder "
-        "under compat: released.");
+    v.field("main", main,
+            "Weight of the block's own output (learned: its logit); null: 0.95, or 0.5 where it is "
+            "learned and on an encoder under compat: released.");
     v.field("other", other,
-            "Weight of the chosen block's output (learned: its logit); null: 0.5, or 0.05 on a "
-            "decoder under compat: released.");
+            "Weight of the chosen block's output (learned: its logit); null: 0.05, or 0.5 where "
+            "main is.");
     v.field("sharing", sharing, "Of learned weights; null: as the gate.",
             {.choices = {"shared", "per_layer"}});
   }
@@ -172,9 +171,12 @@ RouterSpec router_of(const MolexConfig& c, bool causal) {
 
 Blend blend_of(const MolexConfig& c, bool causal) {
   const bool released = c.compat == "released", as_gpt2 = released && causal;
-  Blend out{c.alpha.main.value_or(as_gpt2 ? 0.95 : 0.5),
-            c.alpha.other.value_or(as_gpt2 ? 0.05 : 0.5)};
-  out.learned = c.alpha.kind == "learned";
+  const bool learned = c.alpha.kind == "learned";
+  // Even in the released RoBERTa code, whatever the kind, and where the weights learn. Fixed, an
+  // even blend keeps a model from learning (bench/results/quality.md).
+  const bool even = !as_gpt2 && (released || learned);
+  Blend out{c.alpha.main.value_or(even ? 0.5 : 0.95), c.alpha.other.value_or(even ? 0.5 : 0.05)};
+  out.learned = learned;
   out.per_site = c.alpha.sharing.value_or(c.gate.sharing) == "per_layer";
   // The released GPT-2 code computes the softmax of shared weights and then uses the weights.
   out.raw = out.learned && as_gpt2 && !out.per_site;

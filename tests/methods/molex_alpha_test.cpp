@@ -163,7 +163,9 @@ TEST(MolexGateGradient, NoneGivesNone) {
 // its value.
 TEST(MolexGateGradient, OfAModelEqualsFiniteDifferencesOfTheSurrogate) {
   Attached run(tiny_config("bert", 2), "molex",
-               "layers: '[1]'\nbalance: 0\ngate: {gradient: probability}", at::kDouble);
+               "layers: '[1]'\nbalance: 0\ngate: {gradient: probability}\n"
+               "alpha: {main: 0.5, other: 0.5}",
+               at::kDouble);
   perturb(run.trainables());
   const PackedBatch batch = pack_examples({0, 1});
   ForwardContext c = run.context();

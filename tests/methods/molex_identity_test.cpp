@@ -86,7 +86,7 @@ TEST_P(MolexIdentity, ABlockThatChoosesItselfIsItself) {
 
 // 4, post-norm
 TEST_P(MolexIdentity, TheBlendIsTheAverageOfTheTwoBlocksRunAlone) {
-  Attached run(config(), "molex", over_lora("layers: '[1]'"));
+  Attached run(config(), "molex", over_lora("layers: '[1]'\nalpha: {main: 0.5, other: 0.5}"));
   perturb(run.trainables());
   const at::NoGradGuard no_grad;
   const PackedBatch texts = batch();

@@ -193,6 +193,19 @@ TEST(MolexPrompt, IsAllOfATextThatIsClassified) {
   EXPECT_EQ(choices("prompt_tokens: 1"), choices("vote: sequence"));
 }
 
+// An even blend keeps a small model from learning: bench/results/quality.md.
+TEST(MolexDefaults, BlendsALittleUnlessTheWeightsLearn) {
+  for (const bool causal : {false, true}) {
+    const auto blend = [&](const std::string& yaml) {
+      return *sentences_from("molex", yaml, {4, causal}).back().blend;
+    };
+    EXPECT_EQ(blend("").own, 0.95);
+    EXPECT_EQ(blend("").other, 0.05);
+    EXPECT_EQ(blend("alpha: {kind: learned}").own, 0.5);
+    EXPECT_EQ(blend("alpha: {kind: learned}").other, 0.5);
+  }
+}
+
 // The released GPT-2 code: 0.95 and 0.05, a limit of k that mixes k blocks, raw learned weights
 // where they are shared, no balance loss in evaluations.
 TEST(MolexReleased, OnDecodersIsTheGpt2CodeAndNotThatOfRoberta) {
