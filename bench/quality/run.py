@@ -1,6 +1,6 @@
 """The quality records: methods side by side on one model, with seeds in common.
 
-    python bench/quality/run.py layers --data DIR_OF_GLUE --runs FOLDER [--output bench/results/quality.md]
+    python bench/quality/run.py layers --data DIR_OF_GLUE --runs FOLDER [--output table.md]
 
 Records: `layers` (MiniLM on RTE and CoLA: LoRA, MoLEx as it ships and its controls), `experts` (the same with mixtures
 of LoRA experts and MoLEx over them, at matched trainable parameters), `e2e` (texts of a small decoder, --model, on
