@@ -3,6 +3,7 @@
 // x, O columns, M members, E experts, r rank.
 #pragma once
 
+#include "tensor/packed_weight.h"
 #include "tensor/random.h"
 
 namespace molt {

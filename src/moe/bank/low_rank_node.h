@@ -2,6 +2,7 @@
 // is DoRA's. Legend: T tokens, D width of x, O columns, R sum of the ranks.
 #pragma once
 
+#include "tensor/packed_weight.h"
 #include "tensor/random.h"
 
 namespace molt {
