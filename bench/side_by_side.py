@@ -10,7 +10,7 @@ import platform
 import statistics
 import subprocess
 
-SKIPPED_STEPS = 2  # as src/train/trainer.cpp
+SKIPPED_STEPS = 2  # as src/train/training.cpp
 
 
 def quiet():

@@ -1,0 +1,370 @@
+// Step, evaluate, save. Everything a later step depends on is in the weights, the moments and the
+// cursor, which is why a checkpoint is exact.
+#include "train/training.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "train/adapter_load.h"
+#include "train/diagnosis.h"
+#include "train/evaluate.h"
+#include "train/identity.h"
+#include "train/last_good.h"
+#include "train/plan.h"
+#include "train/preflight.h"
+#include "train/routing_report.h"
+#include "train/step.h"
+
+namespace molt {
+namespace fs = std::filesystem;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Json numbers(const NamedNumbers& values) {
+  Json out = Json::object();
+  for (const auto& [name, value] : values) out[name] = value;
+  return out;
+}
+
+Json numbers(const std::vector<MetricValue>& values) {
+  Json out = Json::object();
+  for (const MetricValue& m : values) out[m.name] = m.value;
+  return out;
+}
+
+}  // namespace
+
+class TrainingLoop {
+ public:
+  TrainingLoop(Session& session, RunFolder& folder, Narrator& narrator,
+               const std::atomic<bool>* interrupt, Clock::time_point start)
+      : session_(session),
+        settings_(session.config.train),
+        folder_(folder),
+        narrator_(narrator),
+        interrupt_(interrupt),
+        start_(start),
+        plan_(batch_plan(session)),
+        total_(total_steps(settings_, plan_)),
+        schedule_(schedule_of(settings_, total_)),
+        optimizer_(session.attachment->trainables,
+                   optimizer_options(settings_, *session.attachment)),
+        checkpoints_(folder.path() / "checkpoints"),
+        evaluate_every_(parse_interval(settings_.evaluate_every)),
+        save_every_(parse_interval(settings_.save_every)),
+        model_parameters_(model_parameters(*session.model)) {
+    cursor_.identity = identity_of(session);
+    for (const UpdateRule& rule : session.attachment->update_rules) rule.check(total_);
+  }
+
+  void go_back_to(int64_t step, const Cursor& cursor) {
+    checkpoints_.restore(step, *session_.attachment, optimizer_);
+    const Identity now = cursor_.identity;
+    cursor_ = cursor;
+    cursor_.identity = now;
+    if (cursor_.best_step > 0) checkpoints_.mark_best(cursor_.best_step);
+    seconds_before_ = cursor_.seconds;
+    saved_step_ = step;
+  }
+
+  int64_t total() const { return total_; }
+
+  RunResult run() {
+    std::vector<StepBatches> batches;  // of the epoch `planned`
+    int64_t planned = -1;
+    while (cursor_.step < total_ && !cursor_.stopped_early) {
+      if (interrupt_ && interrupt_->load()) return interrupted();
+      if (planned != cursor_.epoch) batches = plan_.epoch(planned = cursor_.epoch);
+      const auto steps = static_cast<int64_t>(batches.size());
+      if (cursor_.step_in_epoch >= steps) {  // a changed config may have made the epoch shorter
+        next_epoch();
+        continue;
+      }
+      StepReport report = step(batches[static_cast<size_t>(cursor_.step_in_epoch)]);
+      ++cursor_.step;
+      ++cursor_.step_in_epoch;
+      report.epoch = static_cast<double>(cursor_.epoch) +
+                     static_cast<double>(cursor_.step_in_epoch) / static_cast<double>(steps);
+      const bool epoch_ends = cursor_.step_in_epoch == steps;
+      if (epoch_ends) next_epoch();
+      tell(report);
+      folder_.keep();
+
+      const bool is_best = is_due(evaluate_every_, epoch_ends) && evaluate(report.epoch);
+      const bool is_last = cursor_.step == total_ || cursor_.stopped_early;
+      if (is_best || is_last || is_due(save_every_, epoch_ends)) save();
+      if (is_best) checkpoints_.mark_best(cursor_.best_step);
+    }
+    return finish();
+  }
+
+ private:
+  // The last step of a run counts as the end of an epoch, so that its weights are evaluated and
+  // saved.
+  bool is_due(const Interval& interval, bool epoch_ends) const {
+    if (interval.kind == Interval::Kind::never) return false;
+    if (cursor_.step == total_) return true;
+    if (interval.kind == Interval::Kind::epoch) return epoch_ends;
+    return cursor_.step % interval.steps == 0;
+  }
+
+  void next_epoch() {
+    ++cursor_.epoch;
+    cursor_.step_in_epoch = 0;
+  }
+
+  StepReport step(const StepBatches& batches) {
+    const Clock::time_point begin = Clock::now();
+    Trainables& trainables = session_.attachment->trainables;
+    const int64_t number = cursor_.step + 1;
+    const StepLosses losses =
+        accumulate_gradients(session_, batches,
+                             {.seed = derive(static_cast<RandomKey>(settings_.seed), "forward"),
+                              .step = number,
+                              .label_smoothing = settings_.label_smoothing},
+                             alone_);
+    const double norm = global_norm(trainables.gradients);
+    if (!std::isfinite(losses.task) || !std::isfinite(norm)) {
+      const std::string where = first_not_finite(
+          session_, batches, derive(static_cast<RandomKey>(settings_.seed), "forward"), number,
+          alone_);
+      stop_at(number,
+              fmt::format("the loss is {} and the norm of its gradient {}{}", losses.task, norm,
+                          where.empty() ? "" : ", and the first that is not finite is " + where));
+    }
+    if (LastGood::is_kept(trainables.count(), model_parameters_))
+      last_good_.keep(cursor_, *session_.attachment, optimizer_);
+    const double factor = schedule_.factor(cursor_.step);
+    const double limit = settings_.clip.value_or(0);
+    const double scale = limit > 0 ? clip_scale(norm, limit) : 1;
+    optimizer_.step(factor, scale);
+    for (const UpdateRule& rule : session_.attachment->update_rules)
+      rule.after({.step = number, .total = total_, .gradient_scale = scale});
+
+    // The first two steps of a session pay for allocations and lazy initialisation.
+    if (++steps_here_ > 2) {
+      cursor_.timed_seconds += seconds_since(begin);
+      cursor_.timed_tokens += losses.tokens;
+      ++timed_steps_;
+      timed_here_ += seconds_since(begin);
+    }
+    StepReport out{
+        .step = number, .total_steps = total_, .loss = losses.task, .auxiliary = losses.auxiliary};
+    out.learning_rate = settings_.learning_rate * factor;
+    out.gradient_norm = norm;
+    out.sequences = losses.sequences;
+    out.tokens = losses.tokens;
+    out.tokens_per_second = tokens_per_second();
+    if (timed_steps_ > 0)
+      out.seconds_left =
+          timed_here_ / static_cast<double>(timed_steps_) * static_cast<double>(total_ - number);
+    return out;
+  }
+
+  void tell(const StepReport& r) {
+    Json event = {{"event", "step"},
+                  {"step", r.step},
+                  {"epoch", r.epoch},
+                  {"loss", r.loss},
+                  {"learning_rate", r.learning_rate},
+                  {"gradient_norm", r.gradient_norm},
+                  {"sequences", r.sequences},
+                  {"tokens", r.tokens},
+                  {"tokens_per_second", r.tokens_per_second}};
+    if (!r.auxiliary.empty()) event["auxiliary"] = numbers(r.auxiliary);
+    folder_.event(event);
+    narrator_.on_step(r);
+  }
+
+  bool is_better(double value, double than) const {
+    return session_.task->smaller_is_better() ? value < than : value > than;
+  }
+
+  // Whether it is the best so far.
+  bool evaluate(double epoch) {
+    if (session_.evaluation.empty()) return false;
+    EvaluationReport report{.step = cursor_.step, .epoch = epoch};
+    report.main_metric = session_.task->main_metric();
+    RoutingRecord record;
+    std::vector<MetricValue> metrics;
+    Json sets = Json::array();
+    for (const EncodedSet& set : session_.evaluation) {
+      SetReport one = evaluate_set(session_, set, {.record = &record}).report;
+      metrics.insert(metrics.end(), one.metrics.begin(), one.metrics.end());
+      sets.push_back({{"set", one.set},
+                      {"examples", one.examples},
+                      {"loss", one.loss},
+                      {"metrics", numbers(one.metrics)}});
+      report.sets.push_back(std::move(one));
+    }
+    for (const MetricValue& m : report.sets.front().metrics)
+      if (m.name == report.main_metric) report.main_value = m.value;
+    // Of logits that are not numbers some accuracy can be computed too.
+    report.is_best = !std::isnan(report.main_value) && std::isfinite(report.sets.front().loss) &&
+                     (!cursor_.best_value || is_better(report.main_value, *cursor_.best_value));
+    if (report.is_best || !cursor_.best_value) {
+      cursor_.best_metrics = metrics;
+      cursor_.best_loss = report.sets.front().loss;
+    }
+    if (report.is_best) {
+      cursor_.best_value = report.main_value;
+      cursor_.best_step = cursor_.step;
+      cursor_.evaluations_without_best = 0;
+    } else {
+      ++cursor_.evaluations_without_best;
+      cursor_.stopped_early =
+          settings_.early_stopping && cursor_.evaluations_without_best >= *settings_.early_stopping;
+    }
+    folder_.event({{"event", "evaluation"},
+                   {"step", report.step},
+                   {"epoch", epoch},
+                   {"sets", sets},
+                   {"metrics", numbers(metrics)},
+                   {"main_metric", report.main_metric},
+                   {"best", report.is_best}});
+    folder_.write_routing(record);
+    narrator_.on_evaluation(report);
+    if (const std::string line = routing_line(record); !line.empty()) narrator_.on_message(line);
+    if (cursor_.stopped_early && cursor_.step < total_)
+      narrator_.on_message(fmt::format("stopped early: {} evaluations in a row without a new best",
+                                       cursor_.evaluations_without_best));
+    return report.is_best;
+  }
+
+  void save() {
+    if (saved_step_ == cursor_.step) return;
+    if (!session_.attachment->trainables.values.isfinite().all().item<bool>())
+      stop_at(cursor_.step, "not all parameters are finite after it");
+    cursor_.seconds = seconds();
+    const fs::path written = checkpoints_.save(cursor_, *session_.attachment, optimizer_);
+    checkpoints_.retain(settings_.keep, cursor_.best_step);
+    saved_step_ = cursor_.step;
+    folder_.event({{"event", "checkpoint"}, {"step", cursor_.step}});
+    narrator_.on_checkpoint(written, cursor_.step);
+  }
+
+  [[noreturn]] void stop_at(int64_t number, const std::string& found) {
+    throw UserError(
+        "step " + std::to_string(number), found + "; expected finite numbers",
+        "Lower train.learning_rate, raise train.warmup or set train.clip" + save_last_good());
+  }
+
+  // Where the state at hand leads to numbers that are not finite. Saves the last one from which a
+  // step was finite, as a checkpoint to go on from, and says how: the end of a sentence.
+  std::string save_last_good() {
+    const int64_t failed = cursor_.step;
+    if (failed == 0) return ".";  // the first step: nothing was trained, no folder stays
+    // Where it was saved before it was known to lead nowhere: the run does not go on from there.
+    checkpoints_.set_aside(failed);
+    if (last_good_.is_known()) {
+      const double until_now = seconds();
+      cursor_ = last_good_.put_back(*session_.attachment, optimizer_);
+      if (cursor_.step > 0) {
+        cursor_.seconds = until_now;
+        checkpoints_.save(cursor_, *session_.attachment, optimizer_);
+      }
+    }
+    const std::optional<int64_t> from = checkpoints_.last_complete();
+    folder_.event({{"event", "not_finite"}, {"step", from.value_or(0)}, {"reached", failed}});
+    return fmt::format(
+        " in {}; 'molt resume {} --allow-changed' then goes on from {}.",
+        (folder_.path() / "config.yaml").string(), folder_.path().string(),
+        from ? fmt::format("step {}, which is saved", *from) : std::string("the start"));
+  }
+
+  RunResult interrupted() {
+    RunResult out = result();
+    out.interrupted = true;
+    if (cursor_.step == 0) {  // nothing to go on from: no folder either
+      narrator_.on_message("interrupted before the first step; nothing was saved");
+      out.folder.clear();
+      return out;
+    }
+    save();
+    folder_.event({{"event", "interrupted"}, {"step", cursor_.step}});
+    narrator_.on_message(fmt::format("interrupted at step {} of {}; resume with: molt resume {}",
+                                     cursor_.step, total_, folder_.path().string()));
+    return out;
+  }
+
+  RunResult finish() {
+    folder_.keep();
+    NamedTensors tensors =
+        cursor_.best_step > 0
+            ? read_tensors(checkpoints_.at(cursor_.best_step) / "adapter.safetensors")
+            : session_.attachment->state();
+    save_adapter(folder_.path() / "adapter", adapter_of(session_, std::move(tensors)));
+    const RunResult out = result();
+    folder_.write_result(out);
+    folder_.event({{"event", "end"}, {"step", cursor_.step}, {"seconds", out.seconds}});
+    return out;
+  }
+
+  RunResult result() const {
+    return {.folder = folder_.path(),
+            .task = session_.config.task.name,
+            .method = method_title(session_.config.method),
+            .seed = settings_.seed,
+            .steps = cursor_.step,
+            .best_step = cursor_.best_step,
+            .metrics = cursor_.best_metrics,
+            .evaluation_loss = cursor_.best_loss,
+            .trainable_parameters = session_.attachment->trainables.count(),
+            .peak_memory_bytes = peak_memory(),
+            .tokens_per_second = tokens_per_second(),
+            .seconds = seconds(),
+            .stopped_early = cursor_.stopped_early};
+  }
+
+  double seconds() const { return seconds_before_ + seconds_since(start_); }
+  double tokens_per_second() const {
+    return cursor_.timed_seconds > 0
+               ? static_cast<double>(cursor_.timed_tokens) / cursor_.timed_seconds
+               : 0;
+  }
+
+  Session& session_;
+  const TrainSettings& settings_;
+  RunFolder& folder_;
+  Narrator& narrator_;
+  const std::atomic<bool>* interrupt_;
+  const Clock::time_point start_;
+  BatchPlan plan_;
+  int64_t total_;
+  Schedule schedule_;
+  AdamW optimizer_;
+  Checkpoints checkpoints_;
+  Interval evaluate_every_, save_every_;
+  Reducer alone_;
+  Cursor cursor_;
+  LastGood last_good_;
+  int64_t model_parameters_;
+  int64_t saved_step_ = -1, steps_here_ = 0, timed_steps_ = 0;
+  double seconds_before_ = 0, timed_here_ = 0;
+};
+
+Training::Training(Session& session, RunFolder& folder, Narrator& narrator,
+                   const std::atomic<bool>* interrupt, Clock::time_point start)
+    : loop_(std::make_unique<TrainingLoop>(session, folder, narrator, interrupt, start)) {}
+
+Training::~Training() = default;
+
+void Training::go_back_to(int64_t step, const Cursor& cursor) {
+  loop_->go_back_to(step, cursor);
+}
+
+int64_t Training::total() const {
+  return loop_->total();
+}
+
+RunResult Training::run() {
+  return loop_->run();
+}
+
+}  // namespace molt
