@@ -5,8 +5,8 @@
 
 Needs: a Python with torch and transformers for the other side; E2E's pairs for prompts, the tokenizer and two
 adapters that train for two steps (their speed does not depend on what they learnt). The model has the shape of
-recipes/pretrain/tiny-gpt2 and weights with values of bf16, computed with in float on both sides. Seconds are those of writing alone, on both sides: no loading. Every text gets all of its new
-tokens: no end token counts.
+recipes/pretrain/tiny-gpt2 and weights with values of bf16; both sides compute in float. Seconds are those of writing
+alone, on both sides: no loading. Every text gets all of its new tokens: no end token counts.
 """
 import argparse
 import json

@@ -68,7 +68,7 @@ def glue_settings(args, task):
             "model.train_pooler=true"]
 
 
-def glue_scores(args, folder):
+def glue_scores(folder):
     metrics = json.loads((folder / "result.json").read_text())["metrics"]
     return {name: 100 * value for name, value in metrics.items()}
 
@@ -77,15 +77,22 @@ def e2e_settings(args, task):
     return [f"task.data={args.data}", f"train.epochs={args.epochs or 1}"]
 
 
-def e2e_scores(args, folder):
-    """Writes a text for each meaning of the test set, once."""
+def write_and_score(args, folder):
+    """A text for each meaning of the test set, once."""
     texts, scores = folder / "texts.jsonl", folder / "scores.json"
-    if not scores.exists():
+    if scores.exists():
+        return
+    if not texts.with_suffix(".txt").exists():  # it is written when the last text is
         run([args.molt, "generate", folder, "--output", texts, *BEAMS, "--threads", args.threads])
-        found = run([args.molt, "score", "e2e", "--references", f"{args.data}/testset_w_refs.csv", "--outputs",
-                     texts.with_suffix(".txt"), "--json"])
-        scores.write_text(found)
-    metrics = json.loads(scores.read_text())["metrics"]
+    scores.write_text(run([args.molt, "score", "e2e", "--references", f"{args.data}/testset_w_refs.csv", "--outputs",
+                           texts.with_suffix(".txt"), "--json"]))
+
+
+def e2e_scores(folder):
+    path = folder / "scores.json"
+    if not path.exists():
+        return None
+    metrics = json.loads(path.read_text())["metrics"]
     return {name: 100 * value if name in ("bleu", "rouge_l", "meteor") else value for name, value in metrics.items()}
 
 
@@ -97,16 +104,18 @@ class Record:
     methods: dict[str, list[str]]  # a recipe and its settings; `lora` is what the others are compared with
     tasks: dict[str, list[str]]    # and the metrics that are shown
     settings: Callable             # of all runs of a task
-    scores: Callable               # of a finished run
+    scores: Callable               # of a finished run; None where they are not there yet
     first_seed_only: set[str] = dataclasses.field(default_factory=set)
-    model: str = ".cache/all-MiniLM-L6-v2"
+    measure: Callable = lambda args, folder: None  # what is done once a run is finished
+    model: str | None = ".cache/all-MiniLM-L6-v2"  # None: --model is needed
 
 
 GLUE_TASKS = {task: [metric] for task, (_, metric) in GLUE.items()}
 RECORDS = {
     "layers": Record(LAYERS, GLUE_TASKS, glue_settings, glue_scores, {"molex, alpha 0.5"}),
     "experts": Record(EXPERTS, GLUE_TASKS, glue_settings, glue_scores),
-    "e2e": Record(E2E, {"e2e": ["bleu", "nist", "rouge_l", "cider"]}, e2e_settings, e2e_scores),
+    "e2e": Record(E2E, {"e2e": ["bleu", "nist", "rouge_l", "cider"]}, e2e_settings, e2e_scores,
+                  measure=write_and_score, model=None),
 }
 
 
@@ -129,17 +138,16 @@ def one(args, task, method, seed):
             run([args.molt, "train", recipe, *record.settings(args, task), f"model.path={args.model or record.model}",
                  f"train.seed={seed}", f"threads={args.threads}", f"device={args.device}", "train.save_every=100",
                  "--overwrite", "--output", folder, *overrides])
-    record.scores(args, folder)
+    record.measure(args, folder)
 
 
 def result_of(args, task, method, seed):
-    """What the run says of itself, with its scores; nothing before it is finished."""
+    """What the run says of itself, with its scores; nothing before both are there."""
     folder = folder_of(args, task, method, seed)
     if not (folder / "result.json").exists():
         return None
-    if args.record == "e2e" and not (folder / "scores.json").exists():
-        return None
-    return {**json.loads((folder / "result.json").read_text()), "scores": RECORDS[args.record].scores(args, folder)}
+    scores = RECORDS[args.record].scores(folder)
+    return {**json.loads((folder / "result.json").read_text()), "scores": scores} if scores else None
 
 
 def table(args, seeds):
@@ -184,6 +192,8 @@ def main():
     parser.add_argument("--output", default=None)
     args = parser.parse_args()
     record = RECORDS[args.record]
+    if not (args.model or record.model):
+        parser.error(f"{args.record} needs --model")
     tasks = args.tasks or list(record.tasks)
     if unknown := set(tasks) - set(record.tasks):
         parser.error(f"{args.record} has no task {', '.join(sorted(unknown))}; it has {', '.join(record.tasks)}")
