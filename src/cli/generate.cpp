@@ -2,7 +2,6 @@
 // lines, or the prompts of a run's task, go to JSON lines, batch by batch, and an interrupted job
 // goes on where it was.
 #include "models/generate.h"
-#include "models/packed_weights.h"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -24,6 +23,7 @@
 #include "cli/writing_prompts.h"
 #include "cli/writing_settings.h"
 #include "cli/written_text.h"
+#include "models/packed_weights.h"
 #include "train/predictor.h"
 
 namespace molt {

@@ -1,7 +1,8 @@
 // AdaLoRA (Zhang et al. 2023, arXiv 2303.10512): updates B diag(E) A of all linears share a budget
 // of ranks. It shrinks in training, and the triplets of the lowest importance go, so that linears
-// that matter more keep a higher rank. Defaults and scaling as in PEFT; the orthogonality of A and
-// of B is a loss. Differs from PEFT in one thing: a step counts from 1.
+// that matter more keep a higher rank. The orthogonality of A and of B is a loss. Scaling, ranks,
+// betas and that loss's weight as in PEFT (0.21); alpha and targets are ours. Differs from PEFT: a
+// step counts from 1, and dropout has one mask for the linears that read the same x.
 #include "base/fields.h"
 #include "methods/method.h"
 #include "moe/bank/banks.h"
