@@ -7,7 +7,7 @@ import json
 import resource
 import time
 
-SKIPPED_STEPS = 2  # as src/train/trainer.cpp
+SKIPPED_STEPS = 2  # as src/train/training.cpp
 
 
 def train(batches, loss_of, parameters, learning_rate):
