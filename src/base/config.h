@@ -53,4 +53,9 @@ std::string to_yaml(const Config& config, const Origins& origins);
 std::string describe(const Config& config);
 std::string describe_markdown(const Config& config);
 
+// Calls `use` for every choice and list of choices, with the table of what can be chosen.
+void for_each_choice(
+    const Config& config,
+    const std::function<void(const std::string& key, const ChoiceTable& table)>& use);
+
 }  // namespace molt

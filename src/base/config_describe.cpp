@@ -63,6 +63,32 @@ class Describer final : public FieldVisitor {
   std::vector<Row>& rows_;
 };
 
+class ChoiceFinder final : public FieldVisitor {
+ public:
+  using Use = std::function<void(const std::string&, const ChoiceTable&)>;
+  ChoiceFinder(std::string path, const Use& use) : path_(std::move(path)), use_(use) {}
+
+ protected:
+  void visit_value(const Field&) override {}
+  void visit_nested(const std::string& name, Config& config, const std::string&) override {
+    ChoiceFinder inner(path_ + name + '.', use_);
+    config.fields(inner);
+  }
+  void visit_choice(const std::string& name, Choice&, const ChoiceTable& table, const std::string&,
+                    const Limits&) override {
+    use_(path_ + name, table);
+  }
+  void visit_list(const std::string&, ConfigList&, const std::string&) override {}
+  void visit_choices(const std::string& name, std::vector<Choice>&, const ChoiceTable& table,
+                     const std::string&) override {
+    use_(path_ + name, table);
+  }
+
+ private:
+  std::string path_;
+  const Use& use_;
+};
+
 std::vector<Row> rows_of(const Config& config) {
   std::vector<Row> rows;
   Describer describer("", rows);
@@ -106,6 +132,11 @@ std::string describe_markdown(const Config& config) {
     out += "| " + code(row.key) + " | " + row.type + " | " + code(row.value) + " | " +
            cell(row.limits) + " | " + cell(row.help) + " |\n";
   return out;
+}
+
+void for_each_choice(const Config& config, const ChoiceFinder::Use& use) {
+  ChoiceFinder finder("", use);
+  const_cast<Config&>(config).fields(finder);  // this visitor does not write
 }
 
 }  // namespace molt

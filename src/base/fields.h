@@ -68,6 +68,8 @@ class ChoiceTable {
   virtual std::vector<std::string> names() const = 0;
   virtual std::unique_ptr<Config> make(
       const std::string& name) const = 0;  // `name` is one of names()
+  // A sentence about one of them; empty: none is known.
+  virtual std::string summary(const std::string& name) const { return ""; }
 };
 
 using FieldValue =

@@ -6,7 +6,6 @@
 // linears that read the same x (`dropout_mask: expert` goes back), is off in evaluations, and
 // padding, which does not exist here, counts nowhere.
 #include "methods/mixture.h"
-#include "moe/by_layer.h"
 
 namespace molt {
 namespace {
@@ -40,7 +39,9 @@ struct DynmoleConfig final : ExpertsConfig {
             {.maximum = 100, .above = 0});
     v.field("entropy", entropy, "Of the switch and of the loss.",
             {.choices = {"tsallis", "renyi", "shannon"}});
-    v.field("index", index, "Of tsallis (q) and renyi.", {.maximum = 2, .above = 0});
+    v.field("index", index,
+            "Of tsallis (q) and renyi: 1, or 0.01 or more away from it unless eps is 0.",
+            {.maximum = 2, .above = 0});
     v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
     v.field("normalised", normalised, "Entropies are divided by their largest value.");
     v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
@@ -58,13 +59,10 @@ struct DynmoleConfig final : ExpertsConfig {
   }
 
   std::optional<FieldProblem> check() const override {
-    const bool needs_entropy = threshold < 1 || !normalised || entropy_loss > 0;
-    if (needs_entropy && smallest_by_layer(experts) < 2)
-      return FieldProblem{"experts", "2 or more (an entropy needs them)", "Take more experts."};
     if (normalised && threshold > 1)
       return FieldProblem{"threshold", "above 0 and at most 1 (entropies are normalised)",
                           "Lower it; 1 switches it off."};
-    return too_few_experts("keep_top_k", keep_top_k, *this);
+    return std::nullopt;
   }
 };
 

@@ -15,7 +15,7 @@ namespace {
 struct MixLoraConfig final : Config {
   std::string routing = "top_k";
   int64_t experts = 8, k = 2, rank = 16, capacity = 32;
-  double p = 0.8, alpha = 32, dropout = 0.05, balance = 0.001, z_loss = 0.001;
+  double p = 0.8, alpha = 32, dropout = 0.05, balance = 0.001, z_loss = 0.001, entropy_loss = 0;
   bool rslora = false;
   std::optional<double> jitter, router_deviation;
   int64_t attention_rank = 16;
@@ -30,8 +30,8 @@ struct MixLoraConfig final : Config {
             {.choices = {"top_k", "dynamic", "switch"}});
     v.field("experts", experts, "Experts of each block.", {.minimum = 1, .maximum = 4096});
     v.field("k", k, "top_k: experts for each token.", {.minimum = 1, .maximum = 4096});
-    v.field("p", p, "dynamic: share of probability that the experts hold; from 1 on: all experts.",
-            {.above = 0});
+    v.field("p", p, "dynamic: share of probability that the experts hold; 1: all experts.",
+            {.maximum = 1, .above = 0});
     v.field("capacity", capacity,
             "switch: tokens of a sequence that one expert takes in training; the others pass "
             "through. At inference there is no limit.",
@@ -48,6 +48,10 @@ struct MixLoraConfig final : Config {
         "In training routers read x times U(1 - jitter, 1 + jitter); null: 0, with switch 0.01.",
         {.minimum = 0, .below = 1});
     v.field("balance", balance, "Weight of the load-balancing loss over all blocks.",
+            {.minimum = 0});
+    v.field("entropy_loss", entropy_loss,
+            "Weight of the mean normalised Tsallis entropy of index 1.4 (MoE-PEFT from 2.1.0 on: "
+            "0.01 with top_k).",
             {.minimum = 0});
     v.field("z_loss", z_loss, "switch: weight of the router's z-loss.", {.minimum = 0});
     v.field("attention_rank", attention_rank, "Rank of the updates in the attention.",
@@ -90,6 +94,11 @@ std::unique_ptr<MixtureConfig> mixlora_mixture(const Config& config) {
   out->renormalise = c.routing == "top_k";
   out->losses.push_back(weighted_loss("load", c.balance));
   if (switches) out->losses.push_back(weighted_loss("z", c.z_loss));
+  if (c.entropy_loss > 0) {
+    Choice& loss = out->losses.emplace_back(weighted_loss("entropy", c.entropy_loss));
+    set(loss, "index", 1.4);
+    set(loss, "eps", 0.0);
+  }
   out->attention.targets = c.attention_targets;
   out->attention.rank = c.attention_rank;
   out->attention.alpha = c.attention_alpha;

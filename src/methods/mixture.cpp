@@ -1,8 +1,8 @@
 // Any mixture of low-rank experts, said in the grammar: y = W x + sum_i g_i (alpha / rank) B_i A_i
 // x with one router for each linear, or sum_i g_i F_i(x) with one for each feed-forward F; g from
-// softmax(R x) by a selection, an entropy switch that sends undecided tokens to all experts, and
-// auxiliary losses of the routers. DynMoLE, MoLA, LoRAMoE and MixLoRA are sentences of this kind; a
-// new one is a recipe.
+// R x by a squashing, a selection, an entropy switch that sends undecided tokens to all experts,
+// and auxiliary losses of the routers. DynMoLE, MoLA, LoRAMoE and MixLoRA are sentences of this
+// kind; a new one is a recipe.
 #include "methods/mixture.h"
 
 #include "base/config.h"
@@ -31,7 +31,8 @@ void BroadcastConfig::fields(FieldVisitor& v) {
           "A token whose entropy is above it uses all experts; 1 with normalised entropies: off.",
           {.maximum = 100, .above = 0});
   v.field("entropy", entropy, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
-  v.field("index", index, "Of tsallis and renyi.", {.maximum = 2, .above = 0});
+  v.field("index", index, "Of tsallis and renyi: 1, or 0.01 or more away from it unless eps is 0.",
+          {.maximum = 2, .above = 0});
   v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
   v.field("normalised", normalised, "Divide by the largest value.");
 }
@@ -52,7 +53,10 @@ void ExpertsConfig::fields(FieldVisitor& v) {
           "inverted_triangle, hourglass, rectangle.",
           {.check = experts_expected});
   v.field("rank", rank, "Of an expert: a number, or a list of one for each layer.",
-          {.check = ranks_expected});
+          {.check = numbers_expected});
+  v.field("expert_ranks", expert_ranks,
+          "A rank for each expert, in place of rank; layers with fewer experts take the first.",
+          {.minimum = 1, .maximum = 4096});
   v.field("alpha", alpha, "An expert is scaled by alpha / rank.", {.above = 0});
   v.field("rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
   v.field("dropout", dropout, "Dropout on the input of the experts; routers see it without.",
@@ -67,10 +71,12 @@ void ExpertsConfig::fields(FieldVisitor& v) {
   v.nested("router", router, "The routers' weights.");
 }
 
-MixtureConfig::MixtureConfig() : select(part(select_choices(), "top_k")) {}
+MixtureConfig::MixtureConfig() : MixtureConfig(ExpertsConfig()) {}
 
 MixtureConfig::MixtureConfig(const ExpertsConfig& shared)
-    : ExpertsConfig(shared), select(part(select_choices(), "top_k")) {}
+    : ExpertsConfig(shared),
+      squash(part(squashing_choices(), "softmax")),
+      select(part(select_choices(), "top_k")) {}
 
 void MixtureConfig::fields(FieldVisitor& v) {
   v.field("site", site,
@@ -78,6 +84,7 @@ void MixtureConfig::fields(FieldVisitor& v) {
           "expert is a whole feed-forward with updates of all its linears, a router for each.",
           {.choices = {"linear", "feed_forward"}});
   ExpertsConfig::fields(v);
+  v.choice("squash", squash, squashing_choices(), "What a router's scores become.");
   v.choice("select", select, select_choices(), "Which experts a token uses.");
   v.nested("broadcast", broadcast, "The entropy switch.");
   v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
@@ -89,8 +96,25 @@ void MixtureConfig::fields(FieldVisitor& v) {
   v.nested("attention", attention, "Plain updates on linears that have no experts.");
 }
 
+// Budgets and entropies take the weights of a token to sum to one.
+std::optional<FieldProblem> MixtureConfig::check_shares() const {
+  if (make_squashing(squash)->gives_shares()) return std::nullopt;
+  const std::string because = " (squash is " + squash.name + ")";
+  if (select.name == "prefix" || select.name == "nucleus")
+    return FieldProblem{"select", "top_k or all" + because, "Choose one, or squash: softmax."};
+  if (broadcast.threshold != 1 || !broadcast.normalised)
+    return FieldProblem{"broadcast", "off" + because, "Leave it out, or take squash: softmax."};
+  for (const Choice& loss : losses)
+    if (loss.name == "entropy")
+      return FieldProblem{"losses", "no entropy" + because, "Leave it out."};
+  return std::nullopt;
+}
+
 std::optional<FieldProblem> MixtureConfig::check() const {
+  if (const auto problem = check_shares()) return problem;
   if (site == "linear") return std::nullopt;
+  if (expert_ranks)
+    return FieldProblem{"expert_ranks", "null (site is feed_forward)", "Set rank instead."};
   if (targets != std::vector<std::string>{"feed-forward"})
     return FieldProblem{"targets", "[feed-forward] (site is feed_forward: all its linears)",
                         "Leave it out; plain updates have attention.targets."};
@@ -102,6 +126,7 @@ std::optional<FieldProblem> MixtureConfig::check() const {
 void MixtureConfig::fill(MixtureBank& bank, int64_t layers, const std::string& method) const {
   bank.experts = by_layer(experts, std::max<int64_t>(layers, 1), method + ".experts");
   bank.ranks = by_layer(rank, std::max<int64_t>(layers, 1), method + ".rank");
+  if (expert_ranks) bank.expert_ranks = *expert_ranks;
   bank.alpha = alpha;
   bank.dropout = dropout;
   bank.rank_stabilised = rslora;
@@ -115,8 +140,10 @@ void MixtureConfig::fill(MixtureBank& bank, int64_t layers, const std::string& m
 }
 
 Routing MixtureConfig::routing() const {
-  Routing out{
-      .select = make_select(select), .broadcast = std::nullopt, .renormalises = renormalise};
+  Routing out{.select = make_select(select),
+              .broadcast = std::nullopt,
+              .renormalises = renormalise,
+              .squash = make_squashing(squash)};
   out.broadcast = Broadcast{
       {entropy_kind(broadcast.entropy), broadcast.index, broadcast.eps, broadcast.normalised},
       broadcast.threshold};
@@ -165,14 +192,6 @@ void set(Choice& part, const std::string& option, const std::string& value) {
 
 void set(Choice& part, const std::string& option, double value) {
   set(part, option, print_number(value));
-}
-
-std::optional<FieldProblem> too_few_experts(const std::string& field, int64_t kept,
-                                            const ExpertsConfig& config) {
-  const int64_t fewest = smallest_by_layer(config.experts);
-  if (kept <= fewest) return std::nullopt;
-  return FieldProblem{field, "1 to " + std::to_string(fewest) + " (the fewest experts of a layer)",
-                      "Lower it, or take more experts."};
 }
 
 void register_mixture(Registry<MethodEntry>& registry) {

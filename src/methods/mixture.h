@@ -36,6 +36,7 @@ struct ExpertsConfig : Config {
   std::vector<std::string> targets = {"feed-forward"};
   std::optional<std::vector<int64_t>> layers;
   std::string experts = "6", rank = "8";
+  std::optional<std::vector<int64_t>> expert_ranks;
   double alpha = 16, dropout = 0;
   bool rslora = false;
   std::string dropout_mask = "group", init = "uniform";
@@ -47,6 +48,7 @@ struct MixtureConfig final : ExpertsConfig {
   std::string site = "linear";
   std::optional<int64_t> capacity;
   AttentionConfig attention;
+  Choice squash;  // softmax
   Choice select;  // top_k
   BroadcastConfig broadcast;
   bool renormalise = false;
@@ -59,6 +61,7 @@ struct MixtureConfig final : ExpertsConfig {
   std::vector<Sentence> sentences(int64_t layers, const std::string& method) const;
 
  private:
+  std::optional<FieldProblem> check_shares() const;
   void fill(MixtureBank& bank, int64_t layers, const std::string& method) const;
   Routing routing() const;
 };
@@ -75,9 +78,5 @@ Choice part(const Table& table, const std::string& name) {
 // Sets an option of a part by name, as a recipe does: set(select, "k", "2").
 void set(Choice& part, const std::string& option, const std::string& value);
 void set(Choice& part, const std::string& option, double value);
-
-// The problem of a method that always keeps `kept` experts and has too few.
-std::optional<FieldProblem> too_few_experts(const std::string& field, int64_t kept,
-                                            const ExpertsConfig& config);
 
 }  // namespace molt

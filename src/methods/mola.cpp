@@ -5,12 +5,13 @@
 // mask for the linears that read the same x (`dropout_mask: expert` goes back), and its balance
 // loss counts no padding.
 #include "methods/mixture.h"
+#include "moe/by_layer.h"
 
 namespace molt {
 namespace {
 
 struct MolaConfig final : ExpertsConfig {
-  int64_t top_k = 2;
+  std::string top_k = "2";
   bool renormalise = true;
   double balance = 0;
   std::string form = "original", tokens = "all";
@@ -23,7 +24,8 @@ struct MolaConfig final : ExpertsConfig {
 
   void fields(FieldVisitor& v) override {
     ExpertsConfig::fields(v);
-    v.field("top_k", top_k, "Experts for each token.", {.minimum = 1, .maximum = 4096});
+    v.field("top_k", top_k, "Experts for each token: a number, or a list of one for each layer.",
+            {.check = numbers_expected});
     v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
     v.field("balance", balance, "Weight of the balance loss (published: 0.001 where on); 0: off.",
             {.minimum = 0});
@@ -34,16 +36,12 @@ struct MolaConfig final : ExpertsConfig {
     v.field("tokens", tokens, "Which tokens the loss counts: all, or those after the prompt.",
             {.choices = {"all", "supervised"}});
   }
-
-  std::optional<FieldProblem> check() const override {
-    return too_few_experts("top_k", top_k, *this);
-  }
 };
 
 std::unique_ptr<MixtureConfig> mola_mixture(const Config& config) {
   const auto& c = dynamic_cast<const MolaConfig&>(config);
   auto out = std::make_unique<MixtureConfig>(c);
-  set(out->select, "k", std::to_string(c.top_k));
+  set(out->select, "k", c.top_k);
   out->renormalise = c.renormalise;
   if (c.balance > 0) {
     Choice& loss = out->losses.emplace_back(weighted_loss("load", c.balance));

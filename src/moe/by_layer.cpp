@@ -64,7 +64,7 @@ std::optional<std::string> experts_expected(const std::string& text) {
          join_names(allocation_names());
 }
 
-std::optional<std::string> ranks_expected(const std::string& text) {
+std::optional<std::string> numbers_expected(const std::string& text) {
   if (numbers_of(text)) return std::nullopt;
   return "a number from 1 to " + std::to_string(kMost) + ", or a list of one for each layer";
 }
@@ -84,13 +84,6 @@ std::vector<int64_t> by_layer(const std::string& text, int64_t layers, const std
                         std::to_string(layers) + " layers",
                     "Give one number, or a list of one for each layer.");
   return out;
-}
-
-int64_t smallest_by_layer(const std::string& text) {
-  if (const Allocation* allocation = find_allocation(text))
-    return *std::min_element(allocation->experts.begin(), allocation->experts.end());
-  const auto numbers = numbers_of(text).value();
-  return *std::min_element(numbers.begin(), numbers.end());
 }
 
 }  // namespace molt

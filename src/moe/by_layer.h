@@ -16,13 +16,10 @@ const std::vector<std::string>& allocation_names();
 // What was expected, where the text is none of the three; for Limits::check. The second takes no
 // names.
 std::optional<std::string> experts_expected(const std::string& text);
-std::optional<std::string> ranks_expected(const std::string& text);
+std::optional<std::string> numbers_expected(const std::string& text);
 
 // One number for each of `layers`. `where` is the option, for the UserError of a list of another
 // length.
 std::vector<int64_t> by_layer(const std::string& text, int64_t layers, const std::string& where);
-
-// The smallest number in the text, whatever the layers.
-int64_t smallest_by_layer(const std::string& text);
 
 }  // namespace molt

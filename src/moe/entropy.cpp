@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/scalars.h"
+
 namespace molt {
 
 double Entropy::largest(int64_t experts) const {
@@ -21,6 +23,15 @@ Tensor Entropy::of(const Tensor& probabilities) const {
   else
     out = (p.pow(index).sum(1) + 1e-10).log() / (1 - index);
   return normalised ? out / largest(probabilities.size(1)) : out;
+}
+
+void Entropy::check(const std::string& where) const {
+  const double distance = std::abs(index - 1);
+  if (kind == Kind::shannon || eps == 0 || distance == 0 || distance >= 0.01) return;
+  throw UserError(where,
+                  "the index of the entropy is " + print_number(index) + " and eps " +
+                      print_number(eps) + "; expected 1, or 0.01 or more away from it",
+                  "Set the index to 1, or eps to 0.");
 }
 
 Entropy::Kind entropy_kind(const std::string& name) {

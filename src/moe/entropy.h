@@ -19,6 +19,10 @@ struct Entropy {
 
   Tensor of(const Tensor& probabilities) const;  // [T, E] to [T], in the graph
   double largest(int64_t experts) const;         // of equal probabilities, eps aside
+
+  // UserError for an index near 1 beside eps: it moves the sum of powers by about E eps, which the
+  // division by q - 1 then makes large.
+  void check(const std::string& where) const;
 };
 
 Entropy::Kind entropy_kind(const std::string& name);

@@ -8,9 +8,10 @@ void record_routing(const std::string& site, const Routed& routed, RoutingRecord
   const Tensor load = routed.mask.sum(0).to(at::kCPU, at::kDouble);  // [E]
   r.load = r.load.defined() ? r.load + load : load;
   r.tokens += routed.mask.size(0);
-  if (routed.probabilities.size(1) > 1)
+  const Tensor& p = routed.probabilities;
+  if (p.size(1) > 1)  // of shares, which a sigmoid does not give
     r.entropy +=
-        Entropy{Entropy::Kind::shannon, 1, 1e-30}.of(routed.probabilities).sum().item<double>();
+        Entropy{Entropy::Kind::shannon, 1, 1e-30}.of(p / p.sum(1, true)).sum().item<double>();
   if (routed.everything.defined()) r.everything += routed.everything.sum().item<int64_t>();
 }
 

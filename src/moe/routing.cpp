@@ -1,5 +1,7 @@
 #include "moe/routing.h"
 
+#include <cmath>
+
 #include "base/scalars.h"
 
 namespace molt {
@@ -13,24 +15,32 @@ void check_threshold(const Broadcast& broadcast, int64_t experts, const std::str
   const double largest = broadcast.entropy.largest(experts);
   if (broadcast.entropy.normalised ? broadcast.threshold <= 1 : broadcast.threshold < largest)
     return;
-  throw UserError(where + ".threshold",
-                  "is " + print_number(broadcast.threshold) + "; no entropy is above " +
-                      (broadcast.entropy.normalised ? std::string("1, as they are normalised")
-                                                    : print_number(largest) + " with " +
-                                                          std::to_string(experts) + " experts"),
-                  "Lower it, or set it to 1 with normalised entropies to switch it off.");
+  throw UserError(
+      where,
+      "the entropy threshold is " + print_number(broadcast.threshold) + "; no entropy is above " +
+          (broadcast.entropy.normalised ? std::string("1, as they are normalised")
+                                        : print_number(std::round(largest * 1e4) / 1e4) + " with " +
+                                              std::to_string(experts) + " experts"),
+      "Lower it, or set it to 1 with normalised entropies to switch it off.");
 }
 
 }  // namespace
 
+Routing Routing::of_layer(int64_t layer, int64_t layers, const std::string& where) const {
+  Routing out = *this;
+  if (auto own = select->of_layer(layer, layers, where + ".select")) out.select = std::move(own);
+  return out;
+}
+
 void Routing::check(int64_t experts, const std::string& where) const {
-  select->check(experts, where + ".select");
+  select->check(experts, where);
   if (!broadcast) return;
   if (switches(*broadcast) && experts < 2)
     throw UserError(where + ".experts",
                     "is " + std::to_string(experts) + "; an entropy needs at least 2 experts",
                     "Take more experts, or no entropy switch.");
-  check_threshold(*broadcast, experts, where + ".broadcast");
+  if (switches(*broadcast)) broadcast->entropy.check(where);
+  check_threshold(*broadcast, experts, where);
 }
 
 Tensor Routed::entropy(const Entropy& entropy) const {
@@ -57,6 +67,12 @@ Routed route(const Tensor& probabilities, const Routing& routing) {
   }
   out.weights = probabilities * out.mask;
   if (routing.renormalises) out.weights = out.weights / out.weights.sum(1, true);
+  return out;
+}
+
+Routed route_scores(const Tensor& scores, const Routing& routing) {
+  Routed out = route(routing.squash->of(scores), routing);
+  out.logits = scores;
   return out;
 }
 

@@ -1,9 +1,10 @@
-// How tokens are routed to experts: softmax of a linear score, a selection, an entropy switch, and
+// How tokens are routed to experts: their scores as weights, a selection, an entropy switch, and
 // what the chosen experts weigh. Legend: T tokens, E experts.
 #pragma once
 
 #include "moe/entropy.h"
 #include "moe/select/select.h"
+#include "moe/squash/squashing.h"
 
 namespace molt {
 
@@ -19,8 +20,12 @@ struct Routing {
   std::shared_ptr<const Select> select;
   std::optional<Broadcast> broadcast = std::nullopt;
   bool renormalises = false;  // the weights of a token's experts sum to one
+  std::shared_ptr<const Squashing> squash = softmax_squashing();
 
-  // UserError, with `where` as the key, for a number of experts that it cannot route to.
+  // Of block `layer` of `layers`: where the selection differs by layer, with that of this one.
+  Routing of_layer(int64_t layer, int64_t layers, const std::string& where) const;
+  // UserError for a number of experts that it cannot route to. `where` is the method, whose options
+  // may have other names than the parts': the text names none.
   void check(int64_t experts, const std::string& where) const;
 };
 
@@ -29,7 +34,7 @@ struct Routed {
   Tensor probabilities, weights;  // [T, E], in the graph
   Tensor mask;                    // [T, E] zeros and ones
   Tensor everything;              // [T] bool: tokens that the switch sent to all; undefined without
-  Tensor logits = {};             // [T, E] of the router; undefined where a loss needs none
+  Tensor logits = {};             // [T, E], the router's scores; undefined where a loss needs none
 
   // The entropies of the switch, in the graph, and which they are: pow is dear, so a loss of the
   // same entropy takes them from here.
@@ -41,7 +46,8 @@ struct Routed {
   Routed of_tokens(const Tensor& index) const;
 };
 
-// From the router's probabilities, in fp32.
+// From the router's probabilities, or weights before a selection, in fp32; from its scores [T, E].
 Routed route(const Tensor& probabilities, const Routing& routing);
+Routed route_scores(const Tensor& scores, const Routing& routing);
 
 }  // namespace molt

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <regex>
+#include <set>
 
 namespace molt {
 namespace {
@@ -10,19 +11,57 @@ bool is_expression(const std::string& pattern) {
   return pattern.find_first_of("*?[\\^$|(+") != std::string::npos;
 }
 
-bool expression_matches(const std::string& expression, const std::string& path) {
+std::regex compiled(const std::string& expression) {
   try {
-    return std::regex_match(path, std::regex(expression));
+    return std::regex(expression);
   } catch (const std::regex_error&) {
-    throw UserError(
-        "target '" + expression + "'", "is not a regular expression",
-        "Use a role (" + join_names(role_names()) + "), a module name or an expression.");
+    throw UserError("'" + expression + "'", "is not a regular expression",
+                    "Use a role, a module name or an expression such as '.*mlp.*'.");
+  }
+}
+
+bool expression_matches(const std::string& expression, const std::string& path) {
+  return std::regex_match(path, compiled(expression));
+}
+
+// A malformed expression is a mistake of the option that holds it.
+void check_expressions(const std::vector<std::string>& patterns, const std::string& option) {
+  for (const std::string& pattern : patterns) {
+    if (!is_expression(pattern)) continue;
+    try {
+      compiled(pattern);
+    } catch (const UserError& error) {
+      throw UserError(option, error.where() + " " + error.found(), error.todo());
+    }
   }
 }
 
 bool is_role(const std::string& target) {
   const auto& roles = role_names();
   return std::find(roles.begin(), roles.end(), target) != roles.end();
+}
+
+// Of the linears that there are, in the order of role_names().
+std::vector<std::string> roles_of(const Sites& sites) {
+  std::set<Role> found;
+  for (const LinearGroup* group : sites.groups)
+    for (const Member& member : group->members()) found.insert(member.role);
+  std::vector<std::string> out;
+  for (const Role role : found) out.push_back(role_name(role));
+  return out;
+}
+
+// What a target that matches nothing may have meant, and what there is.
+std::string known_targets(const std::string& target, const Sites& sites) {
+  const std::vector<std::string> roles = roles_of(sites);
+  std::vector<std::string> known = roles;
+  known.insert(known.end(), {"all-linear", "attention", "feed-forward"});
+  for (const LinearGroup* group : sites.groups)
+    if (group->block() == 0)
+      for (const Member& member : group->members()) known.push_back(member.name);
+  const auto near = nearest(target, known, 1);
+  return (near.empty() ? "" : "Did you mean " + near[0] + "? ") + "There are " + join_names(roles) +
+         ", all-linear, attention, feed-forward, and names of modules.";
 }
 
 // Whether a target means the module that files hold the whole group in.
@@ -88,6 +127,8 @@ std::vector<Unit> selected_units(const LinearGroup& group, const SiteChoice& cho
 }
 
 void check_choice(const SiteChoice& choice, const Sites& sites, const std::string& method) {
+  check_expressions(choice.targets, method + ".targets");
+  check_expressions(choice.exclude, method + ".exclude");
   if (choice.layers)
     for (const int64_t layer : *choice.layers)
       if (layer < 0 || layer >= sites.stack->size())
@@ -112,13 +153,8 @@ void check_choice(const SiteChoice& choice, const Sites& sites, const std::strin
       return !selected_members(*group, one).empty();
     });
     if (matches) continue;
-    std::vector<std::string> known = role_names();
-    known.insert(known.end(), {"all-linear", "attention", "feed-forward"});
-    for (const LinearGroup* group : sites.groups)
-      if (group->block() == 0)
-        for (const Member& member : group->members()) known.push_back(member.name);
     throw UserError(method + ".targets", "'" + target + "' matches no linear of the model",
-                    suggestion(target, known));
+                    known_targets(target, sites));
   }
 }
 

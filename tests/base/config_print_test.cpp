@@ -116,6 +116,19 @@ TEST(Describe, FollowsChoicesAndLists) {
     EXPECT_NE(text.find(key), std::string::npos) << key << "\n" << text;
 }
 
+TEST(ForEachChoice, GivesEachKeyItsTable) {
+  std::vector<std::string> found;
+  const auto find_in = [&](const Config& config) {
+    found.clear();
+    for_each_choice(config, [&](const std::string& key, const ChoiceTable& table) {
+      found.push_back(key + " " + table.names().front());
+    });
+    return found;
+  };
+  EXPECT_EQ(find_in(RunConfig()), (std::vector<std::string>{"method full", "start full"}));
+  EXPECT_EQ(find_in(MixtureConfig()), (std::vector<std::string>{"over full", "parts full"}));
+}
+
 TEST(Describe, WritesATableForTheDocuments) {
   const std::string text = describe_markdown(LoraConfig());
   EXPECT_EQ(text.substr(0, text.find("| `alpha`")),

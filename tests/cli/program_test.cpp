@@ -30,6 +30,18 @@ TEST(Program, TheMethodsPageIsWhatTheProgramPrints) {
       << "build/molt methods --markdown > docs/methods.md";
 }
 
+TEST(Program, AMethodIsListedWithTheOptionsOfItsParts) {
+  const CliResult mixture = run_cli({"methods", "mixture"});
+  EXPECT_EQ(mixture.code, 0);
+  for (const char* part : {"\nselect: all (Every expert.)\n  no options\n",
+                           "\nselect: nucleus (The fewest experts that hold a share of the "
+                           "probability.)\n  p ",
+                           "\nlosses: variation (", "\n  delta "})
+    EXPECT_TRUE(says(mixture.out, part)) << mixture.out;
+  // What may stand under `over` has a page of its own.
+  EXPECT_FALSE(says(run_cli({"methods", "molex"}).out, "over: lora"));
+}
+
 TEST(Program, HelpListsEveryCommand) {
   const CliResult help = run_cli({"--help"});
   EXPECT_EQ(help.code, 0);
@@ -69,6 +81,20 @@ TEST(Program, ArgumentsThatAreTooManyOrTooFewAreMistakes) {
   expect_mistake(run_cli({"tokenizer", "encode", "x", "--max-length", "many"}), "many");
   expect_mistake(run_cli({"tokenizer", "encode"}), "needs a tokenizer");
   expect_mistake(run_cli({"tokenizer", "train", "--output", "x"}), "--input");
+}
+
+TEST(Program, TrainingATokenizerReplacesOneOnlyWhenAsked) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "text", "low lower lowest\n");
+  const std::string output = (folder / "out").string();
+  std::vector<std::string> command = {
+      "tokenizer", "train", "--input",      (folder / "text").string(),
+      "--output",  output,  "--vocab-size", "258"};
+  ASSERT_EQ(run_cli(command).code, 0);
+  expect_mistake(run_cli(command),
+                 "tokenizer.json: exists already. Name another folder, or add --overwrite.");
+  command.emplace_back("--overwrite");
+  EXPECT_EQ(run_cli(command).code, 0);
 }
 
 TEST(Program, MissingFilesAreMistakesThatNameThem) {

@@ -16,13 +16,14 @@ const std::map<std::string, std::vector<std::string>>& variants() {
         "normalised: false\nthreshold: 1.2\nentropy_loss: 0\nload: selected\nrslora: true\n"}},
       {"mola",
        {"", "balance: 0.1\nrank: [1, 2, 3]\n",
+        "top_k: [1, 2, 3]\nexpert_ranks: [1, 3, 2, 1, 1, 4]\n",
         "experts: 4\nbalance: 0.1\nform: pooled\ntop_k: 3\nrenormalise: false\ninit: gaussian\n",
         "experts: [2, 3, 4]\nrouter: {init: normal, deviation: 0.3}\ntargets: [query, "
         "ffn_down]\n"}},
       {"loramoe", {"", "balance: 1\ndelta: 0.25\ndropout: 0.3\ndropout_mask: expert\n"}},
       {"mixlora",
        {"", "routing: dynamic\nrslora: true\nlayers: [0, 2]\nbalance: 0.5\n",
-        "routing: switch\ncapacity: 2\nbalance: 0.5\nz_loss: 0.2\n",
+        "routing: switch\ncapacity: 2\nbalance: 0.5\nz_loss: 0.2\n", "entropy_loss: 0.3\n",
         "experts: 3\nk: 1\nrouter_deviation: 0\njitter: 0.2\nattention_targets: []\n"}}};
   return all;
 }
@@ -55,7 +56,7 @@ TEST(ConformanceOfMixtures, TheSentenceThatIsPrintedIsTheMethod) {
     const auto known = variants().find(method.name);
     ASSERT_NE(known, variants().end()) << "say which options of " << method.name << " to try";
     for (const std::string& yaml : known->second)
-      for (const std::string model : {"bert", "llama"}) {
+      for (const std::string model : {"bert", "gpt2", "llama"}) {
         SCOPED_TRACE(method.name + " on " + model + ":\n" + yaml);
         const auto config = method.config();
         ConfigLayers layers;

@@ -116,16 +116,22 @@ TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
     EXPECT_NE(found.find(key), std::string::npos) << found;
     EXPECT_NE(found.find(says), std::string::npos) << found;
   };
-  expect("experts: 1\n", "experts", "2 or more");
-  expect("keep_top_k: 9\n", "keep_top_k", "1 to 6");
+  expect("experts: 1\n", "dynmole", "asks for 2 experts for each token; a layer has 1");
+  expect("experts: 1\nkeep_top_k: 1\n", "dynmole.experts", "at least 2");
+  expect("keep_top_k: 9\n", "dynmole", "asks for 9 experts for each token; a layer has 6");
+  expect("normalised: false\nthreshold: 5\n", "dynmole: the entropy threshold is 5", "1.6404");
   expect("threshold: 0\n", "threshold", "expected");
   expect("threshold: 1.5\n", "threshold", "at most 1");
   expect("top_p: 1.5\n", "top_p", "expected");
   expect("index: 2.5\n", "index", "expected");
+  expect("index: 1.0001\n", "dynmole: the index of the entropy is 1.0001", "or 0.01 or more away");
+  expect("index: 1.0001\nthreshold: 1\n", "dynmole: the index", "expected 1");  // of the loss
   expect("experts: [6, 6, 6]\n", "dynmole.experts", "3 numbers; the model has 2 layers");
   expect("experts: many\n", "experts", "triangle");
   expect("targets: [ffn_upp]\n", "dynmole.targets", "ffn_up");
-  expect("experts: [2, 4]\n", "over", "pooled");
+  expect("experts: [2, 4]\n", "dynmole: the loss", "pooled together, which have 2 and 4 experts");
+  // A layer that is left out counts nowhere.
+  EXPECT_EQ(mistake("experts: [1, 6]\nlayers: [1]\n"), "none");
   EXPECT_EQ(mistake("experts: [2, 4]\nover: layer_mean\nrank: [3, 2]\n"), "none");
 }
 

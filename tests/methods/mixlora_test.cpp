@@ -98,8 +98,12 @@ TEST(MixLora, RefusesWhatCannotBe) {
   EXPECT_NE(error_of("k: 9").find("k is 9; expected 1 to 8 (experts)"), std::string::npos)
       << error_of("k: 9");
   EXPECT_NE(error_of("routing: dynamic\np: 0").find("p is 0"), std::string::npos);
+  EXPECT_NE(error_of("routing: dynamic\np: 1.5").find("p is 1.5; expected above 0 and at most 1"),
+            std::string::npos)
+      << error_of("routing: dynamic\np: 1.5");
   EXPECT_NE(error_of("routing: swich").find("switch"), std::string::npos);
   EXPECT_NE(error_of("layers: [2]").find("layers 0 to 1"), std::string::npos);
+  EXPECT_NE(error_of("layers: []").find("mixlora.layers: is []"), std::string::npos);
   EXPECT_NE(error_of("attention_targets: [ffn_up]").find("another update stands on a linear"),
             std::string::npos);
   EXPECT_NE(error_of("attention_targets: [qeury]").find("mixlora.attention.targets"),

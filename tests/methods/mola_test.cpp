@@ -24,9 +24,7 @@ TEST(Mola, TextsThatAreNoAllocationSayWhatIsExpected) {
     EXPECT_TRUE(experts_expected(text)) << text;
   for (const std::string text : {"4", "[2,4]", "[ 2 , 4 ]", "triangle"})
     EXPECT_FALSE(experts_expected(text)) << text;
-  EXPECT_TRUE(ranks_expected("triangle"));
-  EXPECT_EQ(smallest_by_layer("hourglass"), 2);
-  EXPECT_EQ(smallest_by_layer("[5, 3]"), 3);
+  EXPECT_TRUE(numbers_expected("triangle"));
 }
 
 TEST(Mola, ExpertsAndRanksDifferByLayer) {
@@ -39,6 +37,14 @@ TEST(Mola, ExpertsAndRanksDifferByLayer) {
     EXPECT_EQ(router->shape[0], 2 + 2 * layer);
     EXPECT_EQ(expert->shape[0], 1 + layer);
   }
+}
+
+// A layer with one expert takes part where its k is 1.
+TEST(Mola, TopKDiffersByLayer) {
+  const std::string some = "experts: [1, 2, 3, 4]\n";
+  Attached(tiny_config("bert", 4), "mola", some + "top_k: [1, 2, 2, 3]\n");
+  EXPECT_THROW(Attached(tiny_config("bert", 4), "mola", some + "top_k: 2\n"), UserError);
+  EXPECT_THROW(Attached(tiny_config("bert", 4), "mola", some + "top_k: [1, 2]\n"), UserError);
 }
 
 // The original form of equal probabilities: top-2 of E, f = 1/2 for the first two, P = 1/E, so 1

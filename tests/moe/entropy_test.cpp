@@ -77,6 +77,23 @@ TEST(Entropy, OfTsallisGoesOverIntoShannonsAndFallsWithItsIndex) {
   }
 }
 
+// eps moves the sum of powers by 6e-5 or so, which is 0.6 after a division by 1e-4.
+TEST(Entropy, NearIndexOneIsRefusedBesideEps) {
+  const auto off = [](double index) {
+    const Entropy entropy{Kind::tsallis, index, 1e-5, false};
+    return std::abs(value(entropy, std::vector<double>(6, 1.0 / 6)) - entropy.largest(6));
+  };
+  EXPECT_GT(off(1.0001), 0.5);
+  EXPECT_LT(off(1.01), 0.01);
+  for (const Kind kind : {Kind::tsallis, Kind::renyi})
+    for (const double index : {1.0001, 0.995})
+      EXPECT_THROW((Entropy{kind, index}.check("test")), UserError) << index;
+  for (const double index : {0.99, 1.0, 1.01})
+    EXPECT_NO_THROW((Entropy{Kind::tsallis, index}.check("test"))) << index;
+  EXPECT_NO_THROW((Entropy{Kind::tsallis, 1.0001, 0}.check("test")));
+  EXPECT_NO_THROW((Entropy{Kind::shannon, 1.0001}.check("test")));
+}
+
 // Renyi of order 2: -ln sum p^2 = -ln .2602.
 TEST(Entropy, OfRenyiIsALogarithm) {
   EXPECT_NEAR(value({Kind::renyi, 2, 0, false}, kB), -std::log(.2602), 1e-8);

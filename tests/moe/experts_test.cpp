@@ -45,14 +45,16 @@ Loop expert_by_expert(const HandMadeLinear& made, const Tensor& x, const std::st
     if (!selected_members(made.group, sentence.sites).empty() &&
         made.attachment->trainables.find(member.name + ".router.weight")) {
       const Tensor scores = at::mm(x, leaf(member.name + ".router.weight").t());
-      const Routed routed = route(at::softmax(scores, 1), *sentence.routing);
+      const Routed routed = route_scores(scores, *sentence.routing);
       probabilities.push_back(routed.probabilities);
       weights.push_back(routed.weights);
+      const std::vector<int64_t> ranks = bank.ranks_at(0);
       for (int64_t e = 0; e < bank.experts[0]; ++e) {
         const std::string expert = member.name + ".experts." + std::to_string(e);
         const Tensor thin = at::mm(drop(member.name, e), leaf(expert + ".lora_A.weight").t());
         const Tensor wide = at::mm(thin, leaf(expert + ".lora_B.weight").t());
-        part = part + routed.weights.narrow(1, e, 1) * (bank.alpha / bank.ranks[0]) * wide;
+        const double scaling = bank.alpha / static_cast<double>(ranks[static_cast<size_t>(e)]);
+        part = part + routed.weights.narrow(1, e, 1) * scaling * wide;
       }
     }
     parts.push_back(part);
@@ -108,6 +110,29 @@ TEST(Experts, StackedEqualTheLoopGradientsIncluded) {
   std::string soft = kRecipe;
   soft.replace(soft.find("{name: prefix, p: 0.6, keep: 1}"), 31, "{name: all}");
   expect_equal_to_the_loop(soft, Phase::train, undropped);
+}
+
+// Ranks of 1, 4 and 2, each expert scaled by its own.
+TEST(Experts, OfDifferentRanksEqualTheLoop) {
+  const std::string yaml = kRecipe + "expert_ranks: [1, 4, 2]\n";
+  expect_equal_to_the_loop(yaml, Phase::train, undropped);
+  expect_equal_to_the_loop(
+      yaml + "dropout: 0.4\ndropout_mask: expert\n", Phase::train,
+      [](const HandMadeLinear&, const Tensor& x, const std::string& member, int64_t e) {
+        return masked(x, mask_of(member, "expert " + std::to_string(e)));
+      });
+  HandMadeLinear made = attention_experts(yaml);
+  EXPECT_EQ(made.attachment->trainables.find("self.key.experts.1.lora_A.weight")->shape,
+            (std::vector<int64_t>{4, 5}));
+  EXPECT_EQ(made.attachment->trainables.find("self.key.experts.2.lora_B.weight")->shape,
+            (std::vector<int64_t>{4, 2}));
+}
+
+TEST(Experts, OfOneRankNamedOneByOneAreThoseOfThatRank) {
+  HandMadeLinear one = attention_experts(kRecipe),
+                 named = attention_experts(kRecipe + "expert_ranks: [2, 2, 2]\n");
+  const Tensor x = draw({9, 5}, 1, "x").to(at::kDouble);
+  EXPECT_SAME(named.forward(x), one.forward(x));
 }
 
 TEST(Experts, OneMaskForTheGroupEqualsTheLoop) {

@@ -102,6 +102,39 @@ TEST(Routing, RenormalisedWeightsSumToOneAndAllOfThemAlreadyDo) {
   EXPECT_CLOSE(routed(kB, top2).weights, matrix({{.4 / .65, .25 / .65, 0, 0, 0, 0}}), 1e-6);
 }
 
+// softmax(s / t) of (2, 0, -2): ../shared/specs/lora-experts.md, L3.
+TEST(Squashing, SoftmaxDividesScoresByItsTemperature) {
+  const Tensor scores = matrix({{2, 0, -2}});
+  const auto shares = [&](const std::string& temperature) {
+    return make_squashing(choice_of(squashing_choices(), "softmax", {{"temperature", temperature}}))
+        ->of(scores);
+  };
+  EXPECT_CLOSE(shares("1"), matrix({{.866813, .117310, .015876}}), 1e-6);
+  EXPECT_CLOSE(shares("2"), matrix({{.665241, .244728, .090031}}), 1e-6);
+}
+
+// 1 / (1 + e^-1), 1/2 and their likes, each whatever the others are.
+TEST(Squashing, SigmoidWeighsEachExpertForItself) {
+  const auto sigmoid = make_squashing(choice_of(squashing_choices(), "sigmoid", {}));
+  EXPECT_CLOSE(sigmoid->of(matrix({{1, 0, -3}})), matrix({{.731059, .5, .047426}}), 1e-6);
+  EXPECT_FALSE(sigmoid->gives_shares());
+  Routing routing{.select = select_of("top_k", {{"k", "1"}})};
+  routing.squash = make_squashing(choice_of(squashing_choices(), "sigmoid", {}));
+  const Routed r = route_scores(matrix({{1, 0, -3}}), routing);
+  EXPECT_CLOSE(r.weights, matrix({{.731059, 0, 0}}), 1e-6);
+  EXPECT_SAME(r.logits, matrix({{1, 0, -3}}));
+}
+
+TEST(Routing, AListOfKIsOneForEachLayer) {
+  const Routing routing{.select = select_of("top_k", {{"k", "[1, 3]"}})};
+  const auto count = [&](int64_t layer) {
+    return active(kA, routing.of_layer(layer, 2, "mixture"));
+  };
+  EXPECT_EQ(count(0), 1);
+  EXPECT_EQ(count(1), 3);
+  EXPECT_THROW(routing.of_layer(0, 3, "mixture"), UserError);
+}
+
 // p = softmax, weights of the kept ones: the mask is a constant.
 TEST(Routing, GradientsReachTheLogitsOfExpertsThatWereNotChosen) {
   const Tensor z = matrix({{2, 1, .5, 0, -.5, -1}}).requires_grad_(true);
@@ -123,21 +156,28 @@ bool says(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+TEST(Routing, ABudgetIsAShareOfProbability) {
+  for (const std::string rule : {"prefix", "nucleus"}) {
+    for (const std::string p : {"0", "1.5"}) EXPECT_THROW(select_of(rule, {{"p", p}}), UserError);
+    EXPECT_NO_THROW(select_of(rule, {{"p", "1"}}));
+  }
+}
+
 TEST(Routing, SettingsThatCannotBeAreMistakes) {
   const auto check = [](const Routing& routing, int64_t experts) {
     return mistake([&] { routing.check(experts, "mixture"); });
   };
-  EXPECT_TRUE(says(check(dynmole("prefix", .75, 9), 6), "mixture.select.keep: is 9"));
-  EXPECT_TRUE(
-      says(check({.select = select_of("top_k", {{"k", "7"}})}, 6), "mixture.select.k: is 7"));
+  EXPECT_TRUE(says(check(dynmole("prefix", .75, 9), 6), "mixture: asks for 9 experts"));
+  EXPECT_TRUE(says(check({.select = select_of("top_k", {{"k", "7"}})}, 6),
+                   "mixture: asks for 7 experts for each token; a layer has 6"));
   EXPECT_TRUE(says(check(dynmole("prefix", .75, 1), 1), "at least 2 experts"));
   EXPECT_TRUE(
-      says(check(dynmole("prefix", .75, 2, 1.2), 6), "mixture.broadcast.threshold: is 1.2"));
+      says(check(dynmole("prefix", .75, 2, 1.2), 6), "mixture: the entropy threshold is 1.2"));
   // Shannon's entropy of 6 is at most ln 6 = 1.7918: a threshold of 1.8 never fires (released on
   // 2024-09-12).
   Routing raw = dynmole("prefix", .75, 2, 1.8);
   raw.broadcast->entropy = {Entropy::Kind::shannon, 1, 0, false};
-  EXPECT_TRUE(says(check(raw, 6), "1.79"));
+  EXPECT_TRUE(says(check(raw, 6), "no entropy is above 1.7918 with 6 experts"));
   raw.broadcast->threshold = 1.7;
   EXPECT_EQ(check(raw, 6), "no mistake");
   EXPECT_EQ(kept(equal(6), raw), kAll);

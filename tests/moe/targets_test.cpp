@@ -56,7 +56,38 @@ TEST(Targets, OneThatMatchesNothingIsAnErrorThatNamesTheNearest) {
   } catch (const UserError& error) {
     EXPECT_EQ(error.where(), "lora.targets");
     EXPECT_NE(error.found().find("'valeu'"), std::string::npos) << error.what();
-    EXPECT_NE(error.todo().find("value"), std::string::npos) << error.what();
+    EXPECT_NE(error.todo().find("Did you mean value?"), std::string::npos) << error.what();
+  }
+}
+
+std::string todo_of(const std::string& model, const std::string& target) {
+  try {
+    Attached(tiny_config(model, 1), "lora", "targets: [" + target + "]");
+  } catch (const UserError& error) {
+    return error.todo();
+  }
+  return "no error";
+}
+
+TEST(Targets, OneThatMatchesNothingIsToldWhatThereIsInThisModel) {
+  const std::string ends = ", all-linear, attention, feed-forward, and names of modules.";
+  // A role of other models is none of this one.
+  EXPECT_EQ(todo_of("gpt2", "ffn_gate"),
+            "Did you mean ffn_up? There are query, key, value, attention_output, ffn_up, ffn_down" +
+                ends);
+  EXPECT_EQ(todo_of("llama", "zzzzzz"),
+            "There are query, key, value, attention_output, ffn_gate, ffn_up, ffn_down" + ends);
+}
+
+TEST(Targets, AMalformedExpressionIsAMistakeOfItsOption) {
+  for (const std::string option : {"targets", "exclude"}) {
+    try {
+      adapted(option + ": ['*mlp']");
+      FAIL() << "no error";
+    } catch (const UserError& error) {
+      EXPECT_EQ(error.where(), "lora." + option);
+      EXPECT_EQ(error.found(), "'*mlp' is not a regular expression");
+    }
   }
 }
 

@@ -35,6 +35,7 @@ struct LowRankBank final : Bank {
 // with, what disturbs routers in training. The sentence says how they route.
 struct MixtureBank : Bank {
   std::vector<int64_t> experts, ranks;  // one for each layer of the model
+  std::vector<int64_t> expert_ranks;    // one for each expert, in place of `ranks`; empty: not
   double alpha = 16, dropout = 0;
   bool rank_stabilised = false;  // scaling alpha / sqrt(rank) in place of alpha / rank
   bool starts_gaussian = false;  // A from N(0, 1 / rank) in place of U(-1/sqrt(in), 1/sqrt(in))
@@ -49,9 +50,10 @@ struct MixtureBank : Bank {
   std::string method = "mixture";  // for messages
 
   double scaling(int64_t rank) const;
+  std::vector<int64_t> ranks_at(int64_t layer) const;                     // of its experts
   Tensor first_down(int64_t rank, int64_t in, RandomKey key) const;       // A: [rank, in]
   Tensor first_router(int64_t experts, int64_t in, RandomKey key) const;  // [experts, in]
-  // One of them for each layer of the model.
+  // A number of experts and a rank for each layer of the model, a rank for each expert.
   void check_layers(const Sites& sites) const;
 };
 
@@ -60,6 +62,10 @@ struct MixtureBank : Bank {
 struct ExpertBank final : MixtureBank {
   bool mask_for_each_expert = false;  // of the dropout; else one for each linear group
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
+
+ private:
+  // The `spread` of expert_product.h, for experts of these ranks.
+  Tensor spread_of(const std::vector<int64_t>& of_expert, const at::TensorOptions& options) const;
 };
 
 // Whole feed-forwards as experts, mixed by token: y = sum_e w_e expert_e(x), with one router for

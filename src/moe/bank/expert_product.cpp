@@ -27,9 +27,9 @@ class ThinProduct : public torch::autograd::Function<ThinProduct> {
     const Tensor down = rows(thin, p.down).to(x.scalar_type());
     if (p.masks.empty()) return {at::mm(apply_mask(x, p.mask), down.t()), scores};
     const Tensor narrow = at::empty({x.size(0), p.down.count}, x.options());
-    for_experts(p, [&](int64_t row, const DropoutMask& mask) {
-      narrow.narrow(1, row, p.rank)
-          .copy_(at::mm(apply_mask(x, mask), down.narrow(0, row, p.rank).t()));
+    for_experts(p, [&](const Slice& own, const DropoutMask& mask) {
+      narrow.narrow(1, own.begin, own.count)
+          .copy_(at::mm(apply_mask(x, mask), rows(down, own).t()));
     });
     return {narrow, scores};
   }
@@ -87,8 +87,8 @@ class ThinProduct : public torch::autograd::Function<ThinProduct> {
       add(at::mm(d_narrow, down), p.mask);
       return dx;
     }
-    for_experts(p, [&](int64_t row, const DropoutMask& mask) {
-      add(at::mm(d_narrow.narrow(1, row, p.rank), down.narrow(0, row, p.rank)), mask);
+    for_experts(p, [&](const Slice& own, const DropoutMask& mask) {
+      add(at::mm(d_narrow.narrow(1, own.begin, own.count), rows(down, own)), mask);
     });
     return dx;
   }
@@ -99,22 +99,33 @@ class ThinProduct : public torch::autograd::Function<ThinProduct> {
       out.copy_(at::mm(d_narrow.t(), apply_mask(x, p.mask)));
       return;
     }
-    for_experts(p, [&](int64_t row, const DropoutMask& mask) {
-      out.narrow(0, row, p.rank)
-          .copy_(at::mm(d_narrow.narrow(1, row, p.rank).t(), apply_mask(x, mask)));
+    for_experts(p, [&](const Slice& own, const DropoutMask& mask) {
+      rows(out, own).copy_(
+          at::mm(d_narrow.narrow(1, own.begin, own.count).t(), apply_mask(x, mask)));
     });
   }
 
+  // The rows of each expert among all A, and its mask.
   template <class Body>
   static void for_experts(const ExpertPlan& p, const Body& body) {
-    for (size_t i = 0; i < p.masks.size(); ++i) body(static_cast<int64_t>(i) * p.rank, p.masks[i]);
+    Slice own{0, 0};
+    for (size_t i = 0; i < p.masks.size(); ++i, own.begin += own.count) {
+      own.count = p.ranks[i % p.ranks.size()];
+      body(own, p.masks[i]);
+    }
   }
 };
 
 // thin [T, E r] times gates [T, E], each gate over the ranks of its expert.
 Tensor gated(const Tensor& thin, const Tensor& gates, const ExpertPlan& p) {
-  return (thin.reshape({-1, p.experts, p.rank}) * gates.unsqueeze(2))
-      .view({-1, p.experts * p.rank});
+  if (p.spread.defined()) return thin * at::mm(gates, p.spread.to(gates.scalar_type()));
+  return (thin.reshape({-1, p.experts, p.ranks[0]}) * gates.unsqueeze(2)).view(thin.sizes());
+}
+
+// [T, E r] summed over the ranks of each expert: [T, E].
+Tensor by_expert(const Tensor& thin, const ExpertPlan& p) {
+  if (p.spread.defined()) return at::mm(thin, p.spread.to(thin.scalar_type()).t());
+  return thin.view({-1, p.experts, p.ranks[0]}).sum(2);
 }
 
 class WideProduct : public torch::autograd::Function<WideProduct> {
@@ -152,7 +163,7 @@ class WideProduct : public torch::autograd::Function<WideProduct> {
       const Tensor d_inner = at::mm(part, up.to(part.scalar_type()).t()).mul_(p.scaling);
       const Tensor inner = gated(thin, gate, p);  // [T, E r]
       d_up.push_back(at::mm(inner.t(), part).mul_(p.scaling).to(up.scalar_type()));
-      d_gates.select(1, m).copy_((d_inner * thin).view({-1, p.experts, p.rank}).sum(2));
+      d_gates.select(1, m).copy_(by_expert(d_inner * thin, p));
       thin_of(d_narrow, p, m).copy_(gated(d_inner, gate, p));
     }
     if (p.wants_dx) p.dx = at::mm(dy, weight);  // [T, D]
@@ -171,7 +182,7 @@ class WideProduct : public torch::autograd::Function<WideProduct> {
     return wide.narrow(1, span.begin, span.count);
   }
   static Tensor thin_of(const Tensor& narrow, const ExpertPlan& p, int64_t m) {
-    return narrow.narrow(1, m * p.experts * p.rank, p.experts * p.rank);
+    return narrow.narrow(1, m * p.width(), p.width());
   }
 };
 

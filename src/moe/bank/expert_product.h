@@ -1,7 +1,9 @@
 // The stacked-expert operator: the thin product of a linear group, and the wide one that adds to
 // the base product, two autograd nodes that share the gradient of x. Legend: T tokens, D width of
-// x, O columns, M members, E experts, r rank.
+// x, O columns, M members, E experts, r their mean rank: E r, written so, is the sum of the ranks.
 #pragma once
+
+#include <numeric>
 
 #include "tensor/packed_weight.h"
 #include "tensor/random.h"
@@ -14,8 +16,12 @@ struct Slice {
 };
 
 struct ExpertPlan : torch::CustomClassHolder {
-  int64_t experts = 1, rank = 1;
+  int64_t experts = 1;
+  std::vector<int64_t> ranks = {1};  // of each expert
   double scaling = 1;
+  // Where ranks differ, [E, E r]: the scaling of an expert at its own columns and 0 elsewhere. What
+  // spreads gates over columns, and sums columns by expert, are products with it.
+  Tensor spread;
   Slice down, routers;                   // rows of `thin`
   std::vector<Slice> columns;            // of each member in the output
   DropoutMask mask;                      // of the group
@@ -26,6 +32,8 @@ struct ExpertPlan : torch::CustomClassHolder {
   // here for that of the thin one, which adds its own in place.
   Tensor dx;
   bool wants_dx = false;
+
+  int64_t width() const { return std::accumulate(ranks.begin(), ranks.end(), int64_t{0}); }
 };
 
 struct Thin {

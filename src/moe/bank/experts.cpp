@@ -4,6 +4,9 @@
 // the host, and an expert that a token did not choose has gate zero, so exactly zero gradient. The
 // operator itself is in expert_product.cpp. Legend: T tokens, D width of x, M members, E experts, r
 // their rank.
+#include <algorithm>
+#include <numeric>
+
 #include "moe/bank/banks.h"
 #include "moe/bank/expert_product.h"
 #include "moe/capacity.h"
@@ -17,8 +20,9 @@ namespace {
 class ExpertAdapter final : public GroupAdapter {
  public:
   struct Settings {
-    int64_t experts, rank;
-    double scaling, dropout;
+    std::vector<int64_t> ranks;  // of the experts
+    double scaling;              // of all; 1 where `spread` has those of each
+    double dropout;
     bool mask_for_each_expert;
     Routing routing;
     RouterNoise noise;
@@ -34,15 +38,15 @@ class ExpertAdapter final : public GroupAdapter {
     while (first < last && members[first] < range.first) ++first;
     while (last > first && members[last - 1] >= range.last) --last;
     if (first == last) return group.base(x, range);
-    const int64_t experts = settings_.experts, count = static_cast<int64_t>(last - first);
+    const auto experts = static_cast<int64_t>(settings_.ranks.size()),
+               count = static_cast<int64_t>(last - first);
     const auto plan = plan_of(group, call, range, first, last);
     plan->packed = group.packed_for(x, range);
     const auto [narrow, clean] = thin_product(x, thin, plan);  // [T, M E r], [T, M E]
     const bool trains = call.context.phase == Phase::train;
     const Tensor scores =
         trains && settings_.noise.is_on() ? disturbed(group, x, clean, call, *plan, first) : clean;
-    Routed routed = route(at::softmax(scores.view({-1, experts}), 1), settings_.routing);
-    routed.logits = scores.view({-1, experts});  // [T M, E]
+    const Routed routed = route_scores(scores.view({-1, experts}), settings_.routing);  // T M rows
     if (first == 0 && last == members.size())
       for (const auto& [objective, handle] : objectives)
         objective->measure(handle, routed, call.rows, call.context.measures);
@@ -64,6 +68,7 @@ class ExpertAdapter final : public GroupAdapter {
   std::vector<size_t> members;  // of the group, in order
   Tensor thin;                  // [M E r + M E, D]: all A, then all routers
   std::vector<Tensor> up;       // by member: [E r, out]
+  Tensor spread;                // where ranks differ: see expert_product.h
   std::vector<std::pair<std::shared_ptr<SiteObjective>, size_t>> objectives;
 
  private:
@@ -90,13 +95,15 @@ class ExpertAdapter final : public GroupAdapter {
   c10::intrusive_ptr<ExpertPlan> plan_of(const LinearGroup& group, const Call& call,
                                          MemberRange range, size_t first, size_t last) const {
     auto plan = c10::make_intrusive<ExpertPlan>();
-    const int64_t e = settings_.experts, r = settings_.rank;
+    const auto e = static_cast<int64_t>(settings_.ranks.size());
     const auto begin = static_cast<int64_t>(first), count = static_cast<int64_t>(last - first);
     plan->experts = e;
-    plan->rank = r;
+    plan->ranks = settings_.ranks;
+    plan->spread = spread;
     plan->scaling = settings_.scaling;
-    plan->down = {begin * e * r, count * e * r};
-    plan->routers = {static_cast<int64_t>(members.size()) * e * r + begin * e, count * e};
+    const int64_t width = plan->width();
+    plan->down = {begin * width, count * width};
+    plan->routers = {static_cast<int64_t>(members.size()) * width + begin * e, count * e};
     const bool masks = settings_.mask_for_each_expert && settings_.dropout > 0 &&
                        call.context.phase == Phase::train;
     for (size_t i = first; i < last; ++i) {
@@ -126,6 +133,14 @@ class ExpertAdapter final : public GroupAdapter {
   Settings settings_;
 };
 
+// "8", or "2, 4, 8" where they differ.
+std::string ranks_text(const std::vector<int64_t>& ranks) {
+  std::string out = std::to_string(ranks[0]);
+  if (std::equal(ranks.begin() + 1, ranks.end(), ranks.begin())) return out;
+  for (size_t e = 1; e < ranks.size(); ++e) out += ", " + std::to_string(ranks[e]);
+  return out;
+}
+
 // Draws what a member starts with, and says what it trains.
 struct Drawn {
   std::vector<Tensor> downs, routers;
@@ -133,6 +148,17 @@ struct Drawn {
 };
 
 }  // namespace
+
+Tensor ExpertBank::spread_of(const std::vector<int64_t>& of_expert,
+                             const at::TensorOptions& options) const {
+  std::vector<Tensor> columns;
+  for (size_t e = 0; e < of_expert.size(); ++e) {
+    const Tensor part = at::zeros({static_cast<int64_t>(of_expert.size()), of_expert[e]}, options);
+    part.select(0, static_cast<int64_t>(e)).fill_(scaling(of_expert[e]));
+    columns.push_back(part);
+  }
+  return at::cat(columns, 1);
+}
 
 void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
   MOLT_CHECK(sentence.routing.has_value(), "experts need a routing");
@@ -143,17 +169,25 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
   for (LinearGroup* group : sites.groups) {
     const std::vector<size_t> members = selected_members(*group, sentence.sites);
     if (members.empty()) continue;
-    MOLT_CHECK(!group->adapter, "two adapters at " + group->site());
+    if (group->adapter)
+      throw UserError(method,
+                      "another update stands on linears that read what " + group->site() + " reads",
+                      "Name them all in targets, or all in attention.targets.");
     adapts = true;
-    const int64_t in = group->in(), count = experts.at(group->block()),
-                  r = ranks.at(group->block());
-    sentence.routing->check(count, method);
+    const int64_t in = group->in(), count = experts.at(group->block());
+    const std::vector<int64_t> of_expert = ranks_at(group->block());
+    const Routing routing =
+        sentence.routing->of_layer(group->block(), static_cast<int64_t>(experts.size()), method);
+    routing.check(count, method);
+    const bool is_even = std::equal(of_expert.begin() + 1, of_expert.end(), of_expert.begin());
     auto adapter = std::make_shared<ExpertAdapter>(
-        members, ExpertAdapter::Settings{count, r, scaling(r), dropout, mask_for_each_expert,
-                                         *sentence.routing, noise, capacity});
+        members, ExpertAdapter::Settings{of_expert, is_even ? scaling(of_expert[0]) : 1, dropout,
+                                         mask_for_each_expert, routing, noise, capacity});
     // Master weights are at least fp32, whatever the model is in.
     at::TensorOptions options = group->weight.options();
     if (at::isReducedFloatingType(group->weight.scalar_type())) options = options.dtype(at::kFloat);
+    const int64_t width = std::accumulate(of_expert.begin(), of_expert.end(), int64_t{0});
+    if (!is_even) adapter->spread = spread_of(of_expert, options);
     Drawn drawn;
     std::vector<std::vector<Segment>> ups;
     const bool is_meta = group->weight.is_meta();
@@ -164,6 +198,7 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
       for (int64_t e = 0; e < count; ++e) {
         const std::string expert = member.name + ".experts." + std::to_string(e);
         const std::string a = expert + ".lora_A.weight";
+        const int64_t r = of_expert[static_cast<size_t>(e)];
         drawn.downs.push_back(is_meta ? at::empty({r, in}, options)
                                       : first_down(r, in, derive(attachment.seed, a)));
         drawn.down_segments.push_back({a, "adapter", {r, in}});
@@ -175,9 +210,10 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
       drawn.routers.push_back(is_meta ? at::empty({count, in}, options)
                                       : first_router(count, in, derive(attachment.seed, router)));
       drawn.router_segments.push_back({router, "router", {count, in}});
-      adapter->up.push_back(at::zeros({count * r, out}, options));
-      attachment.note(member.name, std::to_string(count) + " experts of rank " + std::to_string(r),
-                      count * (r * (in + out) + in));
+      adapter->up.push_back(at::zeros({width, out}, options));
+      attachment.note(member.name,
+                      std::to_string(count) + " experts of rank " + ranks_text(of_expert),
+                      width * (in + out) + count * in);
     }
     drawn.downs.insert(drawn.downs.end(), drawn.routers.begin(), drawn.routers.end());
     drawn.down_segments.insert(drawn.down_segments.end(), drawn.router_segments.begin(),
@@ -193,7 +229,7 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
     group->adapter = adapter;
   }
   if (!adapts)
-    throw UserError(method + ".targets", "and layers select no linear of the model",
+    throw UserError(method, "targets and layers select no linear of the model",
                     "Name at least one target and one layer.");
   // Losses count every token, and experts with a limit compete over them.
   if (sites.stack && (!objectives.empty() || capacity)) sites.stack->trains_every_row = true;

@@ -25,8 +25,7 @@ class ExpertFeedForward final : public FeedForwardAdapter {
     Tensor logits = at::linear(read, router);  // [T, E]
     if (trains && noise.deviation > 0)
       logits = noisy(logits, noise.deviation, draw(1, call, "router noise"));
-    Routed routed = route(at::softmax(logits, 1), routing);
-    routed.logits = logits;
+    const Routed routed = route_scores(logits, routing);
     for (const auto& [objective, handle] : objectives)
       objective->measure(handle, routed, call.rows, call.context.measures);
     if (call.context.record) record_routing(name, routed, *call.context.record);
@@ -103,6 +102,9 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
   check_layers(sites);
   if (sites.feed_forwards.empty())
     throw UserError(method, "mixes feed-forwards; the model has none", "Choose another method.");
+  if (sentence.sites.layers && sentence.sites.layers->empty())
+    throw UserError(method + ".layers", "is [], which names no layer",
+                    "Name at least one, or null for all.");
   if (sentence.sites.layers)
     for (const int64_t layer : *sentence.sites.layers)
       if (layer < 0 || layer >= sites.stack->size())
@@ -120,11 +122,13 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
     const at::TensorOptions options = base->up.weight.options();
     const int64_t in = base->up.in(), inner = base->down.in(), out = base->down.weight.size(0);
     const int64_t count = experts.at(base->up.block()), rank = ranks.at(base->up.block());
-    sentence.routing->check(count, method);
+    const Routing routing =
+        sentence.routing->of_layer(base->up.block(), static_cast<int64_t>(experts.size()), method);
+    routing.check(count, method);
     auto adapter = std::make_shared<ExpertFeedForward>();
     adapter->name = module_of(*base);
     adapter->bank = *this;
-    adapter->routing = *sentence.routing;
+    adapter->routing = routing;
     for (const auto& objective : objectives)
       adapter->objectives.emplace_back(
           objective, objective->add_sites(1, count, base->up.block(), attachment.measures));

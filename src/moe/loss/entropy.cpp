@@ -14,7 +14,9 @@ struct EntropyConfig final : ObjectiveConfig {
   void fields(FieldVisitor& v) override {
     ObjectiveConfig::fields(v);
     v.field("kind", kind, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
-    v.field("index", index, "Of tsallis and renyi.", {.maximum = 2, .above = 0});
+    v.field("index", index,
+            "Of tsallis and renyi: 1, or 0.01 or more away from it unless eps is 0.",
+            {.maximum = 2, .above = 0});
     v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
     v.field("normalised", normalised, "Divide by the largest value.");
   }
@@ -32,6 +34,7 @@ class EntropyObjective final : public Objective {
   }
   Tensor formula(const Tensor& sums, int64_t) const override { return sums[0] / sums[1]; }
   void check(int64_t experts, const std::string& where) const override {
+    entropy_.check(where);
     if (experts >= 2) return;
     throw UserError(where + ".experts",
                     "is " + std::to_string(experts) + "; an entropy needs at least 2 experts",

@@ -1,15 +1,9 @@
 #include "moe/loss/objective.h"
 
+#include "moe/part_choices.h"
+
 namespace molt {
 namespace {
-
-class ObjectiveChoices final : public ChoiceTable {
- public:
-  std::vector<std::string> names() const override { return objectives().names(); }
-  std::unique_ptr<Config> make(const std::string& name) const override {
-    return objectives().get(name, "losses.name", "auxiliary loss").config();
-  }
-};
 
 Tensor plus(const Tensor& total, const Tensor& term) {
   return total.defined() ? total + term : term;
@@ -18,7 +12,7 @@ Tensor plus(const Tensor& total, const Tensor& term) {
 }  // namespace
 
 const ChoiceTable& objective_choices() {
-  static const ObjectiveChoices choices;
+  static const PartChoices choices(objectives(), "losses.name", "auxiliary loss");
   return choices;
 }
 
@@ -55,11 +49,11 @@ SiteObjective::SiteObjective(const Choice& choice, std::string where)
 
 void SiteObjective::check_equal(const Group& a, const Group& b) const {
   if (a.experts == b.experts) return;
-  throw UserError(where_ + ": over of the loss '" + name_ + "'",
-                  "is " + over_ + ", which pools sites, but they have " +
+  // Named methods have other words for `over`.
+  throw UserError(where_,
+                  "the loss '" + name_ + "' is of sites pooled together, which have " +
                       std::to_string(a.experts) + " and " + std::to_string(b.experts) + " experts",
-                  over_ == "pooled" ? "Set it to layer_sum, layer_mean, sum or mean."
-                                    : "Set it to sum or mean.");
+                  "Take it by layer or by site, or give them equally many experts.");
 }
 
 size_t SiteObjective::add_sites(int64_t count, int64_t experts, int64_t layer,

@@ -6,12 +6,13 @@
 
 namespace molt {
 
-// UserError where `where`, which asks for `count` experts, has too few.
+// UserError where a selection that asks for `count` experts has too few.
 inline void check_enough(int64_t count, int64_t experts, const std::string& where) {
   if (count <= experts) return;
-  throw UserError(
-      where, "is " + std::to_string(count) + "; there are " + std::to_string(experts) + " experts",
-      "Choose at most as many as there are.");
+  throw UserError(where,
+                  "asks for " + std::to_string(count) + " experts for each token; a layer has " +
+                      std::to_string(experts),
+                  "Ask for fewer, or give it more.");
 }
 
 class Budget : public Select {
@@ -28,7 +29,7 @@ class Budget : public Select {
     return r.back(at::maximum(in.to(r.probabilities.options()), kept));
   }
   void check(int64_t experts, const std::string& where) const override {
-    check_enough(keep_, experts, where + ".keep");
+    check_enough(keep_, experts, where);
   }
 
  protected:

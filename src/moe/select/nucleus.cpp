@@ -9,8 +9,8 @@ struct NucleusConfig final : Config {
   double p = 0.8;
   int64_t keep = 1;
   void fields(FieldVisitor& v) override {
-    v.field("p", p, "Share of probability that the experts hold; from 1 on: all experts.",
-            {.above = 0});
+    v.field("p", p, "Share of probability that the experts hold; 1: all experts.",
+            {.maximum = 1, .above = 0});
     v.field("keep", keep, "So many of the most probable experts are always in.",
             {.minimum = 1, .maximum = 4096});
   }

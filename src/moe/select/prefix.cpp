@@ -9,7 +9,7 @@ struct PrefixConfig final : Config {
   double p = 0.75;
   int64_t keep = 2;
   void fields(FieldVisitor& v) override {
-    v.field("p", p, "Budget of probability; from 1 on: all experts.", {.above = 0});
+    v.field("p", p, "Budget of probability; 1: all experts.", {.maximum = 1, .above = 0});
     v.field("keep", keep, "So many of the most probable experts are always in.",
             {.minimum = 1, .maximum = 4096});
   }

@@ -1,20 +1,11 @@
 #include "moe/select/select.h"
 
+#include "moe/part_choices.h"
+
 namespace molt {
-namespace {
-
-class SelectChoices final : public ChoiceTable {
- public:
-  std::vector<std::string> names() const override { return selects().names(); }
-  std::unique_ptr<Config> make(const std::string& name) const override {
-    return selects().get(name, "select.name", "selection").config();
-  }
-};
-
-}  // namespace
 
 const ChoiceTable& select_choices() {
-  static const SelectChoices choices;
+  static const PartChoices choices(selects(), "select.name", "selection");
   return choices;
 }
 

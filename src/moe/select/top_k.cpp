@@ -1,13 +1,15 @@
 // The k most probable experts (Shazeer et al. 2017; MoLA, MixLoRA).
+#include "moe/by_layer.h"
 #include "moe/select/budget.h"
 
 namespace molt {
 namespace {
 
 struct TopKConfig final : Config {
-  int64_t k = 2;
+  std::string k = "2";
   void fields(FieldVisitor& v) override {
-    v.field("k", k, "Experts for each token.", {.minimum = 1, .maximum = 4096});
+    v.field("k", k, "Experts for each token: a number, or a list of one for each layer.",
+            {.check = numbers_expected});
   }
 };
 
@@ -21,11 +23,25 @@ class TopK final : public Select {
                       .contiguous());
   }
   void check(int64_t experts, const std::string& where) const override {
-    check_enough(k_, experts, where + ".k");
+    check_enough(k_, experts, where);
   }
 
  private:
   int64_t k_;
+};
+
+// Of a list: a k for each layer.
+class TopKOfLayers final : public Select {
+ public:
+  explicit TopKOfLayers(std::string text) : text_(std::move(text)) {}
+  Tensor mask(const Tensor&) const override { MOLT_CHECK(false, "a selection without a layer"); }
+  std::shared_ptr<const Select> of_layer(int64_t layer, int64_t layers,
+                                         const std::string& where) const override {
+    return std::make_shared<TopK>(by_layer(text_, layers, where + ".k").at(layer));
+  }
+
+ private:
+  std::string text_;
 };
 
 }  // namespace
@@ -33,8 +49,10 @@ class TopK final : public Select {
 void register_top_k(Registry<SelectEntry>& registry) {
   registry.add({"top_k", "The k most probable experts.",
                 [] { return std::make_unique<TopKConfig>(); },
-                [](const Config& config) {
-                  return std::make_unique<TopK>(dynamic_cast<const TopKConfig&>(config).k);
+                [](const Config& config) -> std::unique_ptr<Select> {
+                  const std::string& k = dynamic_cast<const TopKConfig&>(config).k;
+                  if (k.front() == '[') return std::make_unique<TopKOfLayers>(k);
+                  return std::make_unique<TopK>(by_layer(k, 1, "select.k").at(0));
                 }});
 }
 

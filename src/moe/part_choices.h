@@ -1,0 +1,29 @@
+// A folder of parts as a config sees it: the names it may choose from and their options.
+#pragma once
+
+#include "base/fields.h"
+#include "base/registry.h"
+
+namespace molt {
+
+template <class Entry>
+class PartChoices final : public ChoiceTable {
+ public:
+  // `where` and `kind` are for the message about an unknown name.
+  PartChoices(const Registry<Entry>& parts, std::string where, std::string kind)
+      : parts_(parts), where_(std::move(where)), kind_(std::move(kind)) {}
+
+  std::vector<std::string> names() const override { return parts_.names(); }
+  std::unique_ptr<Config> make(const std::string& name) const override {
+    return parts_.get(name, where_, kind_).config();
+  }
+  std::string summary(const std::string& name) const override {
+    return parts_.get(name, where_, kind_).summary;
+  }
+
+ private:
+  const Registry<Entry>& parts_;
+  std::string where_, kind_;
+};
+
+}  // namespace molt
