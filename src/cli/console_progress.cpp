@@ -22,6 +22,7 @@ std::string speed_text(const StepReport& report) {
   if (report.tokens_per_second > 0)
     out += fmt::format("  {} tokens/s", count_text(std::llround(report.tokens_per_second)));
   if (report.seconds_left > 0) out += "  " + duration_text(report.seconds_left) + " left";
+  if (!report.routing.empty()) out += "  " + report.routing;
   return out;
 }
 

@@ -4,11 +4,13 @@
 
 #include "adapters/adapter_folder.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/result_table.h"
 #include "cli/routing_chart.h"
 #include "files/tensor_files.h"
+#include "methods/method.h"
 #include "models/model_config.h"
 #include "train/predictor.h"
 #include "train/run_folder.h"
@@ -66,10 +68,32 @@ void print_file(const fs::path& path, bool all) {
   print_tensors({file}, all);
 }
 
+// A line for each option; what an option holds stands further in.
+void print_options(const Json& options, const std::string& indent) {
+  for (const auto& [key, value] : options.items()) {
+    if (key == "name") continue;
+    const bool is_list = value.is_array() && !value.empty() && value[0].is_object();
+    std::string text;
+    if (value.is_object())
+      text = value.empty() ? std::string("{}") : value.value("name", "");
+    else if (!is_list)
+      text = value.is_string() ? value.get<std::string>() : value.dump();
+    fmt::print("{}{}{}{}\n", indent, key, text.empty() ? "" : " ", text);
+    if (value.is_object() || is_list) print_options(value, indent + "  ");
+  }
+}
+
+void print_choice(const std::string& what, const std::string& json) {
+  const Json choice = Json::parse(json);
+  fmt::print("  {} {}\n", what, choice.value("name", ""));
+  print_options(choice, "    ");
+}
+
 void print_adapter(const fs::path& path, bool all) {
   const AdapterContents contents = load_adapter(path);
-  fmt::print("{}: an adapter\n  method {}\n", path.string(), contents.method);
-  if (!contents.task.empty()) fmt::print("  task   {}\n", contents.task);
+  fmt::print("{}: an adapter\n", path.string());
+  print_choice("method", contents.method);
+  if (!contents.task.empty()) print_choice("task", contents.task);
   if (!contents.labels.empty()) fmt::print("  labels {}\n", join_names(contents.labels));
   fmt::print("\n");
   print_tensors(open_adapter(path).files(), all);
@@ -86,13 +110,22 @@ void print_model(const fs::path& path, bool all) {
   print_tensors(open_model(path).files(), all);
 }
 
+bool routes(const std::string& method) {
+  return method == "molex" || methods().get(method, "method.name", "method").as_mixture != nullptr;
+}
+
 void print_routing(const fs::path& run, bool is_asked) {
   const auto counts = read_routing(run);
   if (counts) {
     fmt::print("\n{}", routing_chart(*counts));
   } else if (is_asked) {
-    throw UserError(run.string(), "has no routing.safetensors: its method does not route",
-                    "Name a finished run of molex or of a mixture of experts.");
+    const bool can_be = is_run_folder(run) && routes(read_run_config(run).method.name);
+    throw UserError(
+        run.string(),
+        std::string("has no routing.safetensors: ") +
+            (can_be ? "nothing has recorded its routing yet" : "its method does not route"),
+        can_be ? "Resume it: evaluations record it, and without them steps of training."
+               : "Name a run of molex or of a mixture of experts.");
   }
 }
 

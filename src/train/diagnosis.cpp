@@ -17,9 +17,12 @@ std::string first_router(Session& session, const RoutingRecord& record) {
       if (found != record.experts.end() && !std::isfinite(found->second.entropy))
         return "the router of " + member.name;
     }
-  // Those of whole feed-forwards.
-  for (const auto& [site, counts] : record.experts)
-    if (!std::isfinite(counts.entropy)) return "the router of " + site;
+  // Those of whole feed-forwards, by the module that holds their linears: the names of blocks are
+  // not in order.
+  for (const FeedForward* feed_forward : session.model->sites().feed_forwards)
+    for (const auto& [site, counts] : record.experts)
+      if (!std::isfinite(counts.entropy) && feed_forward->up.site().starts_with(site + "."))
+        return "the router of " + site;
   return "";
 }
 

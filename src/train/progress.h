@@ -25,7 +25,8 @@ struct StepReport {
   double gradient_norm = 0;           // before clipping
   int64_t sequences = 0, tokens = 0;  // of this step
   double tokens_per_second = 0;       // so far, without the first two steps; 0: not known yet
-  double seconds_left = 0;  // estimate for the training steps that remain; 0: not known yet
+  double seconds_left = 0;   // estimate for the training steps that remain; 0: not known yet
+  std::string routing = {};  // of some steps, where tokens are routed: how, in some words
 };
 
 struct SetReport {

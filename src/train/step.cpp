@@ -22,6 +22,7 @@ StepLosses accumulate_gradients(Session& session, const StepBatches& batches,
     ForwardContext context(Phase::train, options.seed, options.step, reducer);
     context.measures = attachment.measures;
     context.measures.clear();
+    context.record = options.record;
     const PackedBatch batch = pack_examples(session, examples, indices);
     out.tokens += batch.rows.tokens();
     const Tensor sum = objective.loss_sum(*session.model, batch, sequences_of(examples, indices),

@@ -13,6 +13,7 @@ struct StepOptions {
   RandomKey seed = 0;
   int64_t step = 0;  // from 1; what dropout depends on
   double label_smoothing = 0;
+  RoutingRecord* record = nullptr;  // filled where the method routes; the host waits for it
 };
 
 struct StepLosses {

@@ -22,8 +22,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int64_t kRecordedSteps = 20;  // steps of a run whose routing is kept for pictures
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// A nan has no sign.
+std::string text_of(double value) {
+  return std::isnan(value) ? "nan" : fmt::format("{}", value);
 }
 
 Json numbers(const NamedNumbers& values) {
@@ -123,11 +130,13 @@ class TrainingLoop {
     const Clock::time_point begin = Clock::now();
     Trainables& trainables = session_.attachment->trainables;
     const int64_t number = cursor_.step + 1;
+    if (is_recorded(number)) record_ = {};
     const StepLosses losses =
         accumulate_gradients(session_, batches,
                              {.seed = derive(static_cast<RandomKey>(settings_.seed), "forward"),
                               .step = number,
-                              .label_smoothing = settings_.label_smoothing},
+                              .label_smoothing = settings_.label_smoothing,
+                              .record = is_recorded(number) ? &record_ : nullptr},
                              alone_);
     const double norm = global_norm(trainables.gradients);
     if (!std::isfinite(losses.task) || !std::isfinite(norm)) {
@@ -135,7 +144,8 @@ class TrainingLoop {
           session_, batches, derive(static_cast<RandomKey>(settings_.seed), "forward"), number,
           alone_);
       stop_at(number,
-              fmt::format("the loss is {} and the norm of its gradient {}{}", losses.task, norm,
+              fmt::format("the loss is {} and the norm of its gradient {}{}", text_of(losses.task),
+                          text_of(norm),
                           where.empty() ? "" : ", and the first that is not finite is " + where));
     }
     if (LastGood::is_kept(trainables.count(), model_parameters_))
@@ -164,6 +174,7 @@ class TrainingLoop {
     if (timed_steps_ > 0)
       out.seconds_left =
           timed_here_ / static_cast<double>(timed_steps_) * static_cast<double>(total_ - number);
+    if (is_recorded(number)) out.routing = routing_line(record_);
     return out;
   }
 
@@ -179,7 +190,26 @@ class TrainingLoop {
                   {"tokens_per_second", r.tokens_per_second}};
     if (!r.auxiliary.empty()) event["auxiliary"] = numbers(r.auxiliary);
     folder_.event(event);
+    if (is_recorded(r.step)) {
+      tell_routing("train", record_);
+      if (!is_evaluated()) folder_.write_routing(record_);
+    }
     narrator_.on_step(r);
+  }
+
+  bool is_recorded(int64_t step) const {
+    return step % std::max<int64_t>(1, total_ / kRecordedSteps) == 0 || step == total_;
+  }
+
+  void tell_routing(const char* phase, const RoutingRecord& record) {
+    Json event = routing_json(record);
+    if (event.empty()) return;
+    event.update({{"event", "routing"}, {"step", cursor_.step}, {"phase", phase}});
+    folder_.event(event);
+  }
+
+  bool is_evaluated() const {
+    return !session_.evaluation.empty() && evaluate_every_.kind != Interval::Kind::never;
   }
 
   bool is_better(double value, double than) const {
@@ -228,6 +258,7 @@ class TrainingLoop {
                    {"metrics", numbers(metrics)},
                    {"main_metric", report.main_metric},
                    {"best", report.is_best}});
+    tell_routing("evaluate", record);
     folder_.write_routing(record);
     narrator_.on_evaluation(report);
     if (const std::string line = routing_line(record); !line.empty()) narrator_.on_message(line);
@@ -344,6 +375,7 @@ class TrainingLoop {
   Reducer alone_;
   Cursor cursor_;
   LastGood last_good_;
+  RoutingRecord record_;  // of the last step whose routing was recorded
   int64_t model_parameters_;
   int64_t saved_step_ = -1, steps_here_ = 0, timed_steps_ = 0;
   double seconds_before_ = 0, timed_here_ = 0;

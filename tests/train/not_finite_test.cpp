@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tiny_run.h"
+#include "train/diagnosis.h"
 
 namespace molt {
 namespace {
@@ -112,6 +113,37 @@ TEST(NotFinite, FullFineTuningGoesOnFromTheLastCheckpoint) {
   // Step 2 is what step 3 fails from: it is set aside, step 1 is there.
   contains(user_error([&] { test::run(world.config("run", options)); }),
            "then goes on from step 1, which is saved");
+}
+
+// What is named where the router at `site` has weights that are no numbers.
+std::string first_beside_a_broken_router(const TinyWorld& world, const std::string& method,
+                                         const std::string& site) {
+  Recorder recorder;
+  const auto session = open_session(world.config("unused", {"method={name: " + method + "}"}),
+                                    {.evaluation_data = false}, recorder);
+  const Trainables& trainables = session->attachment->trainables;
+  const Segment* weights = trainables.find(site + ".router.weight");
+  MOLT_CHECK(weights != nullptr, site);
+  {
+    const at::NoGradGuard no_grad;
+    trainables.value_of(*weights).fill_(std::numeric_limits<double>::quiet_NaN());
+  }
+  Reducer alone;
+  return first_not_finite(*session, StepBatches{MicroBatch{0, 1, 2}}, 9, 1, alone);
+}
+
+// Every router after the broken one reads what it spoilt.
+TEST(FirstNotFinite, IsTheRouterOfALinear) {
+  const TinyWorld world;
+  for (const std::string site :
+       {"bert.encoder.layer.0.output.dense", "bert.encoder.layer.1.intermediate.dense"})
+    EXPECT_EQ(first_beside_a_broken_router(world, "mola", site), "the router of " + site);
+}
+
+TEST(FirstNotFinite, IsTheRouterOfAFeedForwardInTheOrderOfBlocks) {
+  const TinyWorld world(0.1, 0.15, 11);  // the name of block 10 stands before that of block 2
+  for (const std::string site : {"bert.encoder.layer.2", "bert.encoder.layer.10"})
+    EXPECT_EQ(first_beside_a_broken_router(world, "mixlora", site), "the router of " + site);
 }
 
 }  // namespace

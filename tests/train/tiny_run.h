@@ -1,4 +1,4 @@
-// A whole small world for training tests: a BERT of two blocks with random weights, a vocabulary,
+// A whole small world for training tests: a BERT of few blocks with random weights, a vocabulary,
 // and a classification task that can be learnt (the label is a word of the text).
 #pragma once
 
@@ -20,8 +20,8 @@ namespace molt::test {
 class TinyWorld {
  public:
   // `deviation`: of the model's weights.
-  explicit TinyWorld(double dropout = 0.1, double deviation = 0.15) {
-    write_model(dropout, deviation);
+  explicit TinyWorld(double dropout = 0.1, double deviation = 0.15, int64_t layers = 2) {
+    write_model(dropout, deviation, layers);
     write_data();
   }
 
@@ -70,7 +70,7 @@ class TinyWorld {
   inline static const std::vector<std::string> kWords = {"the", "a",  "house", "tree",
                                                          "sky", "is", "of",    "and"};
 
-  void write_model(double dropout, double deviation) const {
+  void write_model(double dropout, double deviation, int64_t layers) const {
     fs::create_directories(model());
     std::ofstream vocabulary(model() / "vocab.txt");
     int64_t size = 0;
@@ -87,7 +87,7 @@ class TinyWorld {
                          {"architectures", {"BertModel"}},
                          {"vocab_size", size},
                          {"hidden_size", 32},
-                         {"num_hidden_layers", 2},
+                         {"num_hidden_layers", layers},
                          {"num_attention_heads", 4},
                          {"intermediate_size", 48},
                          {"max_position_embeddings", 32},

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "tiny_run.h"
+#include "train/run_folder.h"
 
 namespace molt {
 namespace {
@@ -209,6 +210,27 @@ TEST(Train, WritesRoutingWhereTheMethodRoutes) {
   EXPECT_EQ(choices->sizes(), at::IntArrayRef({2, 2}));
   EXPECT_EQ(choices->sum().item<int64_t>(), 2 * 24);  // positions x sequences
   ASSERT_NE(find_tensor(routing, "entropy"), nullptr);
+}
+
+// Of a run without evaluations what its last step recorded; over time, the events.
+TEST(Train, RecordsTheRoutingOfExpertsWhileItTrains) {
+  const TinyWorld world;
+  test::run(world.config("run", {"method={name: dynmole, experts: 3, rank: 2}", "train.epochs=1",
+                                 "train.evaluate_every=never"}));
+  const NamedTensors routing = read_tensors(world.path("run") / "routing.safetensors");
+  const std::string load = "bert.encoder.layer.0.intermediate.dense.load";
+  ASSERT_NE(find_tensor(routing, load), nullptr);
+  EXPECT_EQ(find_tensor(routing, load)->numel(), 3);
+  int64_t events = 0;
+  for (const Json& event : read_events(world.path("run") / "events.jsonl"))
+    if (event.at("event") == "routing") {
+      ++events;
+      EXPECT_EQ(event.at("phase"), "train");
+      double sum = 0;
+      for (const Json& tokens : event.at(load)) sum += tokens.get<double>();
+      EXPECT_GE(sum, 2 * event.at(load.substr(0, load.size() - 4) + "routing")[0].get<double>());
+    }
+  EXPECT_EQ(events, read_result(world.path("run"))->steps);  // few steps: each of them
 }
 
 TEST(Train, EveryMethodTrains) {
