@@ -6,10 +6,13 @@ two steps out. Ratios are taken within a round, where the machine was the same f
 import datetime
 import json
 import os
+import pathlib
 import platform
+import re
 import statistics
 import subprocess
 
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 SKIPPED_STEPS = 2  # as src/train/training.cpp
 
 
@@ -69,9 +72,23 @@ def heading(threads):
     return f"## {datetime.date.today()}: {processor()}, {threads} threads"
 
 
+def molt_version():
+    """Of the tree that this file is in: "molt 0.1.0 (commit cafad83)"."""
+    project = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf8")
+    version = re.search(r"project\(molt VERSION ([0-9.]+)", project).group(1)
+    try:
+        commit = subprocess.run(["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"], check=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = "unknown"
+    return f"molt {version} (commit {commit})"
+
+
 def versions(rows):
+    """molt's, and those that a peer's rows name."""
     found = [row["versions"] for of_job in rows.values() for row in of_job if "versions" in row]
-    return ", ".join(f"{name} {version}" for name, version in found[0].items()) if found else "molt alone"
+    peers = [f"{name} {version}" for name, version in found[0].items()] if found else []
+    return ", ".join([molt_version(), *peers])
 
 
 def table(rows):

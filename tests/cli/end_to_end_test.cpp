@@ -26,6 +26,12 @@ class EndToEnd : public testing::Test {
             "--output",
             path(run)};
   }
+  std::vector<std::string> check_command(const std::string& method) const {
+    std::vector<std::string> out = train_command(method, "run");
+    out.front() = "check";
+    out.resize(out.size() - 2);  // --output
+    return out;
+  }
   std::string path(const std::string& name) const { return world_.path(name).string(); }
 
   TinyWorld world_;
@@ -75,10 +81,16 @@ TEST_F(EndToEnd, TrainsThenEvaluatesPredictsComparesAndInspects) {
   const CliResult inspected = run_cli({"inspect", path("molex")});
   EXPECT_EQ(inspected.code, 0) << inspected.err;
   EXPECT_TRUE(says(inspected.out, "layer 1 ")) << inspected.out;
-  EXPECT_EQ(run_cli({"inspect", path("lora") + "/adapter"}).code, 0);
+  const CliResult adapter = run_cli({"inspect", path("molex") + "/adapter"});
+  EXPECT_EQ(adapter.code, 0) << adapter.err;
+  for (const char* line : {"\n  method molex\n", "\n    over lora\n", "\n      rank 8\n",
+                           "\n  task classify\n", "\n    max_length 24\n"})
+    EXPECT_TRUE(says(adapter.out, line)) << adapter.out;
   EXPECT_EQ(run_cli({"inspect", world_.model().string()}).code, 0);
   EXPECT_EQ(run_cli({"inspect", world_.model().string() + "/model.safetensors"}).code, 0);
   expect_mistake(run_cli({"inspect", path("lora"), "--routing"}), "does not route");
+  fs::remove(path("molex") + "/routing.safetensors");  // as where nothing was evaluated
+  expect_mistake(run_cli({"inspect", path("molex"), "--routing"}), "nothing has recorded its");
 }
 
 TEST_F(EndToEnd, AnExistingRunIsReplacedOnlyWhenAsked) {
@@ -99,13 +111,25 @@ TEST_F(EndToEnd, ResumeOfAFinishedRunShowsItsResult) {
 }
 
 TEST_F(EndToEnd, CheckTrainsNothing) {
-  std::vector<std::string> command = train_command("lora", "run");
-  command.front() = "check";
-  command.resize(command.size() - 2);  // --output
-  const CliResult checked = run_cli(command);
+  const CliResult checked = run_cli(check_command("lora"));
   EXPECT_EQ(checked.code, 0) << checked.err;
   EXPECT_TRUE(says(checked.out, "trainable")) << checked.out;
+  EXPECT_TRUE(checked.out.ends_with("\n")) << checked.out;
   EXPECT_FALSE(fs::exists(path("run")));
+}
+
+TEST_F(EndToEnd, CheckWarnsAsTrainingDoes) {
+  std::vector<std::string> command = check_command("loramoe");
+  command.insert(command.end(), {"method.balance=0.1", "task.max_length=8"});
+  const CliResult checked = run_cli(command);
+  EXPECT_EQ(checked.code, 0) << checked.err;
+  EXPECT_TRUE(says(checked.err, "warning: localised balancing (variation) is on")) << checked.err;
+  EXPECT_TRUE(says(checked.err, "are cut to task.max_length 8")) << checked.err;
+}
+
+TEST_F(EndToEnd, CheckRefusesWhatTrainingRefuses) {
+  expect_mistake(run_cli({"check", "lora", "model.path=" + world_.model().string()}),
+                 "task: is not set");
 }
 
 TEST_F(EndToEnd, MistakesBeforeTheFirstStepLeaveNoFolder) {
@@ -126,6 +150,22 @@ TEST_F(EndToEnd, BadRequestsNameTheLine) {
     EXPECT_TRUE(says(result.err, "in.jsonl:2")) << result.err;
     EXPECT_EQ(result.out, "");
   }
+}
+
+// examples/own-mixture in its smoke size, on a tiny model of as many blocks as its lists have.
+TEST(OwnMixture, TrainsAndShowsItsRouting) {
+  const TinyWorld world(0.1, 0.15, 6);
+  const std::string run = world.path("own-mixture").string();
+  const CliResult trained =
+      run_cli({"train", (source_dir() / "examples/own-mixture/mixture.yaml").string(),
+               "model.path=" + world.model().string(), "task.name=classify",
+               "task.data=" + world.data().string(), "task.max_length=24", "train.steps=12",
+               "train.evaluate_every=6", "threads=1", "--output", run});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_TRUE(says(trained.out, "step 12/12")) << trained.out;
+  const CliResult routing = run_cli({"inspect", run, "--routing"});
+  EXPECT_EQ(routing.code, 0) << routing.err;
+  EXPECT_TRUE(says(routing.out, "attention.self.query")) << routing.out;
 }
 
 // The number of the last of hidden.0, hidden.1, ...

@@ -47,14 +47,16 @@ TEST(Recipes, LayersMergeLeftToRightAndAssignmentsComeLast) {
 }
 
 TEST(Recipes, EveryShippedRecipeIsRead) {
-  int count = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(source_dir() / "recipes")) {
-    if (entry.path().extension() != ".yaml") continue;
-    ++count;
-    // A layer of base/ may change options that only a task has.
-    EXPECT_NO_THROW(read_request({"classify", entry.path().string()})) << entry.path();
-  }
-  EXPECT_GT(count, 10);
+  std::map<std::string, int> counts;
+  for (const std::string folder : {"recipes", "examples"})
+    for (const auto& entry : fs::recursive_directory_iterator(source_dir() / folder)) {
+      if (entry.path().extension() != ".yaml") continue;
+      ++counts[folder];
+      // A layer of base/ may change options that only a task has.
+      EXPECT_NO_THROW(read_request({"classify", entry.path().string()})) << entry.path();
+    }
+  EXPECT_GT(counts["recipes"], 10);
+  EXPECT_GT(counts["examples"], 0);
 }
 
 TEST(Config, PrintsEachValueWithItsOrigin) {
