@@ -43,7 +43,6 @@ def main():
     tokenizer = AutoTokenizer.from_pretrained(args.model, padding_side="left")
     tokenizer.pad_token = tokenizer.eos_token
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
-    model.generation_config.eos_token_id = None  # every text has all its tokens, as on the other side
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     prompts = [json.loads(line)["prompt"] for line in open(args.prompts, encoding="utf8")]
     tokens = 0
@@ -51,8 +50,9 @@ def main():
         begin = time.perf_counter()
         for first in range(0, len(prompts), args.batch):
             batch = tokenizer(prompts[first:first + args.batch], return_tensors="pt", padding=True)
-            out = model.generate(**batch, max_new_tokens=args.tokens, num_beams=args.beams, do_sample=False,
-                                 use_cache=True)
+            # Every text has all its tokens, as on the other side.
+            out = model.generate(**batch, max_new_tokens=args.tokens, min_new_tokens=args.tokens,
+                                 num_beams=args.beams, do_sample=False, use_cache=True)
             tokens += (out.shape[1] - batch["input_ids"].shape[1]) * out.shape[0]
         seconds = time.perf_counter() - begin
     print(json.dumps({"tokens_per_second": tokens / seconds, "tokens": tokens,

@@ -16,8 +16,11 @@ CommandRun declare_check(CLI::App& app) {
   return [recipes] {
     const RunRequest request = read_request(*recipes);
     ConsoleProgress progress(stderr);
-    const auto session = open_session(request.config, {}, progress);
-    fmt::print("{}", render(preflight(*session)));
+    const auto session = open_for_training(request.config, progress);
+    const Preflight checked = preflight(*session);
+    fmt::print("{}\n", render(checked));
+    std::fflush(stdout);
+    for (const std::string& line : checked.warnings) progress.on_warning(line);
     return kDone;
   };
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/field_text.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace molt {
 namespace {
@@ -101,12 +102,22 @@ void apply_flags(const GivenFlags& given, Config& config) {
     const auto found = given.find(field.name);
     if (found == given.end()) return;
     const std::vector<std::string>& typed = found->second;
+    for (const std::string& text : typed) check_typed_text(text, flag_of(field.name));
     std::string value = typed.back();  // of a repeated flag the last wins
     if (holds_texts(field.value) || holds_numbers(field.value))
       value = list_of(typed, holds_texts(field.value));
     layers.add_override(field.name + "=" + value);
   });
-  layers.apply(config);
+  try {
+    layers.apply(config);
+  } catch (const UserError& error) {  // a check of fields against each other has no origin
+    throw UserError("command line", error.found(), error.todo());
+  }
+}
+
+void check_typed_text(const std::string& text, const std::string& flag) {
+  if (first_invalid_utf8(text))
+    throw UserError(flag, "holds a byte that is not UTF-8 text", "Give the flag UTF-8 text.");
 }
 
 }  // namespace molt

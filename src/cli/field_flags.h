@@ -21,7 +21,11 @@ using GivenFlags = std::map<std::string, std::vector<std::string>>;
 // takes its flag again for each item; the flag of a boolean sets it. `given` must outlive `app`.
 void declare_flags(CLI::App& app, const Config& config, GivenFlags& given);
 
-// Sets the fields that were given. UserError at the field, with its limits, as for a config file.
+// Sets the fields that were given. UserError at the field, with its limits, as for a config file,
+// and at the flag for what is no UTF-8.
 void apply_flags(const GivenFlags& given, Config& config);
+
+// UserError at `flag` for a typed text that is no UTF-8.
+void check_typed_text(const std::string& text, const std::string& flag);
 
 }  // namespace molt

@@ -20,6 +20,7 @@
 #include "cli/growing_file.h"
 #include "cli/plain_texts.h"
 #include "cli/stop_signal.h"
+#include "cli/weights_mark.h"
 #include "cli/writing_prompts.h"
 #include "cli/writing_settings.h"
 #include "cli/written_text.h"
@@ -58,11 +59,21 @@ std::optional<std::string> task_end(const fs::path& source) {
   return found->get<std::string>();
 }
 
+// What is typed must be an id of the model; what files name beyond them never comes.
+std::vector<int32_t> typed_ends(const std::vector<int64_t>& ids, int64_t vocabulary) {
+  for (const int64_t id : ids)
+    if (id >= vocabulary)
+      throw UserError("stop_ids",
+                      fmt::format("has {}; the model has the ids 0 to {}", id, vocabulary - 1),
+                      "Give ids of the model.");
+  return {ids.begin(), ids.end()};
+}
+
 // The ids that end a text: those of the options, else every one that the model's configs, its
 // tokenizer and the run's task name.
 std::vector<int32_t> end_ids(const Session& session, const WritingSettings& settings,
                              const fs::path& source) {
-  if (settings.stop_ids) return {settings.stop_ids->begin(), settings.stop_ids->end()};
+  if (settings.stop_ids) return typed_ends(*settings.stop_ids, session.model->config().vocab_size);
   std::set<int32_t> out;
   add_end_ids(parse_json(session.model->config().text, "config.json"), out);
   const fs::path generation = fs::path(session.config.model.path) / "generation_config.json";
@@ -100,6 +111,7 @@ class Writing {
     for (size_t i = 0; i < prompts.size(); ++i)
       for (size_t draw = 0; draw < draws; ++draw) {
         ids.push_back(prompts[i].ids);
+        options.numbers.push_back(static_cast<int64_t>(first + i));
         readers.push_back(reader(prompts[i]));
         const RandomKey key = derive(static_cast<RandomKey>(settings_.seed), "generate");
         if (settings_.sample) options.streams.push_back(derive(derive(key, first + i), draw));
@@ -216,12 +228,28 @@ Written write_to_lines(Writing& writing, const WritingSettings& settings,
 
 // What an unfinished output was begun with.
 std::string settings_text(const GenerateArguments& arguments, const WritingSettings& settings,
-                          const std::vector<TypedPrompt>& prompts) {
+                          const std::vector<TypedPrompt>& prompts, uint64_t weights) {
   RandomKey key = 0;
   for (const TypedPrompt& prompt : prompts) key = derive(key, prompt.text);
-  return fmt::format("# molt generate {}{}{}, {} prompts {:016x}\n{}", arguments.source,
-                     arguments.adapter ? " --adapter " : "", arguments.adapter.value_or(""),
-                     prompts.size(), key, to_yaml(settings));
+  return fmt::format("# molt generate {}{}{}, weights {:016x}, {} prompts {:016x}\n{}",
+                     arguments.source, arguments.adapter ? " --adapter " : "",
+                     arguments.adapter.value_or(""), weights, prompts.size(), key,
+                     to_yaml(settings));
+}
+
+// The averaged cache is MoLEx's alone, and does not go with every model.
+void check_cache(const Session& session, const GenerateOptions& options,
+                 const std::vector<TypedPrompt>& prompts) {
+  if (options.decoding != Decoding::averaged) return;
+  if (session.config.method.name != "molex")
+    throw UserError("cache",
+                    "is averaged, which is for molex; the method here is " +
+                        method_title(session.config.method),
+                    "Leave --cache out.");
+  size_t longest = 0;
+  for (const TypedPrompt& prompt : prompts) longest = std::max(longest, prompt.ids.size());
+  check_decoding(*session.model->config().decoder, options.decoding,
+                 static_cast<int64_t>(longest) + options.max_new_tokens);
 }
 
 // What is written to: one prompt, a file of them, or what the run's task is scored by.
@@ -262,20 +290,27 @@ int run(const GenerateArguments& arguments) {
   PromptRoom space{.tokens = room, .cuts = settings.too_long == "cut_left"};
   if (asked.task) space.end = asked.task->end_token(*session->tokenizer);
   const int64_t cut = encode_prompts(prompts, *session->tokenizer, space);
+  for (const TypedPrompt& prompt : prompts)
+    check_ids(prompt.ids, session->model->config(), prompt.place);
   if (cut > 0) progress.on_warning(fmt::format("{} prompts were cut at their left", cut));
+
+  const std::vector<int32_t> ends = end_ids(*session, settings, arguments.source);
+  check_cache(*session, settings.options(ends), prompts);
 
   // Not before everything that may be refused: a mistake leaves no file.
   std::optional<GrowingFile> file;
   if (to_file)
-    file.emplace(arguments.output, settings_text(arguments, settings, prompts),
+    file.emplace(arguments.output,
+                 settings_text(arguments, settings, prompts, weights_mark(session->config.model)),
                  arguments.overwrite ? ExistingFile::replace : ExistingFile::refuse);
 
-  Writing writing(*session, settings, end_ids(*session, settings, arguments.source));
+  Writing writing(*session, settings, ends);
   // Half of what is free: the texts' keys and values want room too.
   const PackedWeights packed(dynamic_cast<DecoderModel&>(*session->model), available_memory() / 2);
-  const StopSignal signal;
-  if (arguments.prompt && !to_file)
-    return write_to_terminal(writing, settings, prompts[0], *signal.flag());
+  const bool streams = arguments.prompt && !to_file;
+  const StopSignal signal(streams ? "stopping after this token"
+                                  : "stopping; the batch in work is given up");
+  if (streams) return write_to_terminal(writing, settings, prompts[0], *signal.flag());
   const auto began = std::chrono::steady_clock::now();
   const Written written =
       write_to_lines(writing, settings, prompts, file ? &*file : nullptr, *signal.flag());

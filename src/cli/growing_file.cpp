@@ -18,6 +18,15 @@ namespace {
                   "Check the folder, its rights and the space on the disk.");
 }
 
+// In the name of the file that it stands beside.
+void write_mark(const fs::path& path, const std::string& settings) {
+  try {
+    write_file_atomically(unfinished_mark(path), settings);
+  } catch (const UserError& error) {
+    throw UserError(path.string(), error.found(), error.todo());
+  }
+}
+
 }  // namespace
 
 fs::path unfinished_mark(const fs::path& file) {
@@ -27,6 +36,8 @@ fs::path unfinished_mark(const fs::path& file) {
 GrowingFile::GrowingFile(fs::path path, const std::string& settings, ExistingFile existing)
     : path_(std::move(path)), mark_(unfinished_mark(path_)) {
   std::error_code error;
+  if (fs::is_directory(path_, error))
+    throw UserError(path_.string(), "is a folder; expected a file", "Name a file inside it.");
   const bool replaces = existing == ExistingFile::replace;
   const bool stands = !replaces && fs::exists(path_, error);
   const bool unfinished = fs::exists(mark_, error);
@@ -34,7 +45,7 @@ GrowingFile::GrowingFile(fs::path path, const std::string& settings, ExistingFil
     throw UserError(path_.string(), "exists already and is finished",
                     "Name another file, or add --overwrite.");
   if (stands && read_file(mark_) != settings)
-    throw UserError(path_.string(), "was begun with other inputs or options",
+    throw UserError(path_.string(), "was begun with other inputs, weights or options",
                     "Repeat them to go on, or add --overwrite to begin anew.");
   size_t whole = 0;  // bytes of whole lines
   if (stands) {
@@ -43,9 +54,14 @@ GrowingFile::GrowingFile(fs::path path, const std::string& settings, ExistingFil
       lines_.push_back(content.substr(whole, end - whole));
   }
   // The mark first: a file without it counts as finished.
-  write_file_atomically(mark_, settings);
+  write_mark(path_, settings);
   file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (file_ < 0) fail(path_, "written");
+  if (file_ < 0) {
+    const int reason = errno;
+    if (!unfinished) fs::remove(mark_, error);
+    errno = reason;
+    fail(path_, "written");
+  }
   if (::ftruncate(file_, static_cast<off_t>(whole)) != 0 ||
       ::lseek(file_, static_cast<off_t>(whole), SEEK_SET) < 0) {
     ::close(file_);

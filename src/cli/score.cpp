@@ -79,7 +79,7 @@ int run(const ScoreArguments& arguments) {
   warn(matched.empty_references, arguments.references,
        "of the references are empty; they count as references without a word");
   warn(matched.without_reference, arguments.references,
-       "of the meanings have no reference text; their outputs score 0");
+       "of the meanings have no reference text; their outputs score 0, and chrf leaves them out");
   const E2eScores scores =
       score_e2e(matched.segments, arguments.segments ? E2eDetail::segments : E2eDetail::system);
   if (arguments.segments) write_segments(*arguments.segments, groups, matched, scores);
@@ -109,7 +109,8 @@ CommandRun declare_score(CLI::App& app) {
   app.add_option("--references", arguments->references,
                  "CSV or TSV with mr and ref, meaning||text lines, or texts in groups")
       ->required();
-  app.add_option("--outputs", arguments->outputs, "One text on each line, or TSV with meanings")
+  app.add_option("--outputs", arguments->outputs,
+                 "One text on each line, JSON lines as molt generate writes, or TSV with meanings")
       ->required();
   app.add_option("--segments", arguments->segments,
                  "Write the scores of each output to this file, as JSON lines");

@@ -12,7 +12,9 @@ namespace {
 
 std::atomic<bool> stop_is_asked = false;
 std::atomic<int64_t> asked_at = 0;  // in milliseconds; 0: never
-static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free,
+std::atomic<const char*> notice_of_stop = nullptr;
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free &&
+                  std::atomic<const char*>::is_always_lock_free,
               "a signal handler must not wait");
 struct sigaction before_interrupt, before_terminate;
 
@@ -20,6 +22,10 @@ int64_t now_in_milliseconds() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
+
+void write_out(const char* text) {
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, std::strlen(text));
 }
 
 // Only calls that are safe in a signal handler. `timeout` and some schedulers send one request
@@ -32,14 +38,15 @@ extern "C" void molt_stop(int) {
     return;
   }
   stop_is_asked = true;
-  static constexpr char line[] =
-      "\nstopping after this step and saving; once more to stop at once\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
+  write_out("\n");
+  write_out(notice_of_stop);
+  write_out("; once more to stop at once\n");
 }
 
 }  // namespace
 
-StopSignal::StopSignal() {
+StopSignal::StopSignal(const char* notice) {
+  notice_of_stop = notice;
   stop_is_asked = false;
   asked_at = 0;
   struct sigaction action;

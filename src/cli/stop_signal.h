@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM: the first asks the run to save and stop, the second ends the program at once.
+// Ctrl-C and SIGTERM: the first asks the program to stop where it can, the second ends it at once.
 #pragma once
 
 #include <atomic>
@@ -9,7 +9,8 @@ namespace molt {
 // a signal handler can only reach what is global.
 class StopSignal {
  public:
-  StopSignal();
+  // `notice`: what the first signal makes it do; a literal, since the handler prints it.
+  explicit StopSignal(const char* notice = "stopping after this step and saving");
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;

@@ -24,6 +24,7 @@ struct TokenizerArguments {
   bool no_special = false, is_json = false, shows_tokens = false;
   std::vector<std::string> files;  // to train on
   std::string output;
+  bool overwrite = false;
   BpeTraining training{.special_tokens = {}};
 };
 
@@ -98,13 +99,16 @@ int train(const TokenizerArguments& arguments) {
   if (arguments.files.empty() || arguments.output.empty())
     throw UserError("molt tokenizer train", "needs --input and --output",
                     "Name the text files and the folder to write.");
+  const auto path = std::filesystem::path(arguments.output) / "tokenizer.json";
+  std::error_code error;
+  if (!arguments.overwrite && std::filesystem::exists(path, error))
+    throw UserError(path.string(), "exists already", "Name another folder, or add --overwrite.");
   BpeTraining training = arguments.training;
   if (training.special_tokens.empty()) training.special_tokens = {"<|endoftext|>"};
   WordCounts words;
   for (const std::string& file : arguments.files) words.add(read_file(file), file);
   const TrainedBpe trained = train_bpe(words, training);
   create_folder(arguments.output);
-  const auto path = std::filesystem::path(arguments.output) / "tokenizer.json";
   write_file_atomically(path, tokenizer_json(trained, training));
   fmt::print("{} tokens and {} merges from {} different words: {}\n", trained.tokens.size(),
              trained.merges.size(), words.counts().size(), path.string());
@@ -141,6 +145,7 @@ CommandRun declare_tokenizer(CLI::App& app) {
   app.add_flag("--json", arguments->is_json, "Ids, types, tokens and offsets as JSON (encode)");
   app.add_option("--input", arguments->files, "Text files in UTF-8 (train)");
   app.add_option("--output", arguments->output, "Folder for the new tokenizer.json (train)");
+  app.add_flag("--overwrite", arguments->overwrite, "Replace a tokenizer.json there (train)");
   app.add_option("--vocab-size", arguments->training.vocab_size,
                  "Tokens, bytes and special ones included (train)")
       ->capture_default_str();

@@ -1,13 +1,15 @@
 #include "cli/writing_prompts.h"
 
 #include "base/error.h"
+#include "cli/field_flags.h"
 #include "files/json_lines.h"
-#include "files/text_lines.h"
 #include "tasks/token_text.h"
 #include "train/predictor.h"
 
 namespace molt {
 namespace {
+
+constexpr const char* kPromptObjects = "Write objects such as {\"prompt\": \"Once upon a time\"}.";
 
 TypedPrompt checked_prompt(std::string text, const std::string& place) {
   if (text.empty())
@@ -19,7 +21,7 @@ TypedPrompt checked_prompt(std::string text, const std::string& place) {
 }  // namespace
 
 TypedPrompt typed_prompt(const std::string& text) {
-  checked_text(text, "--prompt");
+  check_typed_text(text, "--prompt");
   return checked_prompt(text, "--prompt");
 }
 
@@ -31,9 +33,10 @@ std::vector<TypedPrompt> read_prompts(const std::filesystem::path& file) {
     const auto found = object.find("prompt");
     if (found == object.end() || !found->is_string())
       throw UserError(place, found == object.end() ? "has no 'prompt'" : "'prompt' is no text",
-                      "Write objects such as {\"prompt\": \"Once upon a time\"}.");
+                      kPromptObjects);
     out.push_back(checked_prompt(found->get<std::string>(), place));
   });
+  if (out.empty()) throw UserError(name, "holds no prompt", kPromptObjects);
   return out;
 }
 

@@ -20,8 +20,8 @@ struct TypedPrompt {
 
 // UserError for a text that is empty or no UTF-8.
 TypedPrompt typed_prompt(const std::string& text);
-// Objects with "prompt". UserError at file:line for what is no JSON object, has no such text or an
-// empty one.
+// Objects with "prompt", at least one. UserError at file:line for what is no JSON object, has no
+// such text or an empty one.
 std::vector<TypedPrompt> read_prompts(const std::filesystem::path& file);
 
 // What a run's task is scored by: each of its meanings once, in the order of the references.

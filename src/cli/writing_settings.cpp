@@ -70,8 +70,13 @@ std::optional<FieldProblem> WritingSettings::check() const {
   if (filters && !sample)
     return FieldProblem{"sample", "true where temperature, top_k, top_p, min_p or typical_p is set",
                         "Add --sample, or leave them out."};
+  if (seed != 0 && !sample)
+    return FieldProblem{"sample", "true where seed is set", "Add --sample, or leave --seed out."};
   if (sample && beams > 1)
     return FieldProblem{"beams", "1 where tokens are drawn", "Leave --sample or --beams out."};
+  if ((length_penalty != 1 || patience != "likely") && beams == 1)
+    return FieldProblem{"beams", "more than 1 where length_penalty or patience is set",
+                        "Add --beams, or leave them out."};
   if (!sample && returned > beams)
     return FieldProblem{"returned", "at most beams, " + std::to_string(beams),
                         "Raise --beams, or add --sample."};

@@ -19,7 +19,7 @@ void read_json_records(const std::filesystem::path& path,
       throw UserError(path.string(), std::string("is ") + list.type_name() + "; expected a list",
                       "Write a list of objects, or one object on each line of a .jsonl file.");
     for (const Json& object : list) {
-      const std::string where = path.string() + " item " + std::to_string(++count);
+      const std::string where = path.string() + " example " + std::to_string(count++);
       if (!object.is_object())
         throw UserError(where, std::string("is ") + object.type_name() + "; expected an object",
                         "Write a list of objects.");

@@ -10,7 +10,8 @@
 
 namespace molt {
 
-// Where an object stands, for errors: "file:7", or "file item 7" of a list.
+// Where an object stands, for errors: "file:7", or "file example 7" of a list,
+// counted from 0 as ids are.
 struct RecordPlace {
   std::string text;
   int64_t line = 0;  // from 1; 0 in a list

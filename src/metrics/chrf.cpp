@@ -101,7 +101,8 @@ ChrfCounts compare(const Characters& output, const Characters& reference) {
   ChrfCounts counts;
   for (size_t n = 1; n <= kLongestCharacters; ++n) {
     const int64_t references = reference.ngrams(n);
-    // An output's n-grams are not held against it where the reference is too short to have any.
+    // An output's n-grams are not held against it where the reference is too short to have any, so
+    // that one without a reference counts nothing in the sums.
     counts[n - 1] = {.output = references == 0 ? 0 : output.ngrams(n),
                      .reference = references,
                      .matches = count_matches(output, reference, n)};

@@ -51,8 +51,7 @@ std::vector<Candidate> candidates(const Search& search, const GrowingTexts& text
                                static_cast<size_t>(logits.size(1)));
     apply_rules(row, {texts.ids(text), texts.prompt(text)}, rules);
     for (size_t token = 0; token < row.size(); ++token) {
-      if (row[token] == -std::numeric_limits<float>::infinity() || sum + row[token] < worst)
-        continue;
+      if (row[token] == kNever || sum + row[token] < worst) continue;
       out.push_back({sum + row[token], b, static_cast<int32_t>(token)});
       if (out.size() < 4 * count) continue;
       keep_best();
@@ -99,6 +98,7 @@ class BeamSearch {
     const std::vector<Candidate> best = candidates(search, texts_, logits, options_.rules, count);
     std::vector<Beam> next;
     std::vector<Generated> ended;
+    if (best.empty()) ended = left_standing(search, written - 1);
     for (size_t i = 0; i < best.size(); ++i) {
       const int64_t text = search.beams[best[i].beam].text;
       const bool stops = ends(search.prompt, text, best[i].token);
@@ -137,6 +137,16 @@ class BeamSearch {
                   .log_probability = last.sum,
                   .score = score(last.sum, written)};
     out.ids.push_back(last.token);
+    return out;
+  }
+
+  // The running beams, where the rules let no token follow any of them.
+  std::vector<Generated> left_standing(const Search& search, int64_t written) const {
+    std::vector<Generated> out;
+    for (const auto& [text, sum] : search.beams)
+      out.push_back({.ids = written_by(text),
+                     .log_probability = sum,
+                     .score = score(sum, std::max<int64_t>(written, 1))});
     return out;
   }
 

@@ -32,7 +32,8 @@ int32_t draw(std::span<const float> row, double uniform) {
   return static_cast<int32_t>(std::min(found, last) - cumulative.begin());
 }
 
-// The next token of a text under the rules and its log-probability there, before the filters.
+// The next token of a text under the rules, which leave at least one, and its log-probability
+// there, before the filters.
 std::pair<int32_t, double> choose(std::span<float> row, const GenerateOptions& options,
                                   size_t prompt, int64_t written) {
   const double sum = log_sum(row);
@@ -87,6 +88,8 @@ std::vector<Generated> plain_search(GrowingTexts& texts,
       const size_t prompt = prompt_of[s];
       const std::span<float> row = row_of(logits, s);
       apply_rules(row, {texts.ids(s), texts.prompt(s)}, options.rules);
+      // Where they leave no token the text ends, as long as it is.
+      if (*std::max_element(row.begin(), row.end()) == kNever) continue;
       const auto [token, log_probability] = choose(row, options, prompt, written);
       Generated& text = out[prompt];
       text.ids.push_back(token);
@@ -119,6 +122,7 @@ std::vector<std::vector<Generated>> generate(Model& model,
   longest += options.max_new_tokens;
   check_length(model, prompts, longest);
   if (prompts.empty()) return {};
+  context.numbers = options.numbers;
   GrowingTexts texts(decoder, context, options.decoding, longest);
   if (options.beams > 1) return beam_search(texts, prompts, options);
   std::vector<std::vector<Generated>> out;

@@ -22,6 +22,9 @@ struct GenerateOptions {
   // function of key and token number, so a text does not depend on its batch.
   std::optional<SamplingFilters> sampling = {};
   std::vector<RandomKey> streams = {};
+  // Of each prompt, what draws of the model go by (MoLEx's `control: uniform`), so that a text does
+  // not depend on its batch; empty: its place among the prompts.
+  std::vector<int64_t> numbers = {};
   // Called with each new token of a text: whether `written` ends it, beside the stops of the rules.
   std::function<bool(size_t prompt, std::span<const int32_t> written)> ends = {};
   Decoding decoding = Decoding::cached;
@@ -29,7 +32,7 @@ struct GenerateOptions {
 
 struct Generated {
   std::vector<int32_t> ids = {};  // without the prompt; a stop that ended it included
-  bool stopped = false;           // by a stop or by `ends`, not by its length
+  bool stopped = false;           // by a stop or by `ends`
   double log_probability = 0;     // of ids, under the scores that the rules leave
   double score = 0;               // beams: what they are sorted by
 };

@@ -3,11 +3,21 @@
 namespace molt {
 namespace {
 
-bool keys_stand(const DecoderConfig& config, int64_t longest) {
-  return config.rotary.kind != RotarySettings::Kind::dynamic || longest <= config.rotary.positions;
+bool keys_stand(const DecoderConfig& model, int64_t longest) {
+  return model.rotary.kind != RotarySettings::Kind::dynamic || longest <= model.rotary.positions;
 }
 
 }  // namespace
+
+void check_decoding(const DecoderConfig& model, Decoding decoding, int64_t longest) {
+  if (decoding != Decoding::averaged || keys_stand(model, longest)) return;
+  throw UserError("cache",
+                  "is averaged, which keeps old keys as they are; rotary positions of kind dynamic "
+                  "change them in texts of more than " +
+                      std::to_string(model.rotary.positions) + " tokens, and these may have " +
+                      std::to_string(longest),
+                  "Lower max_new_tokens, or use the exact cache.");
+}
 
 GrowingTexts::GrowingTexts(DecoderModel& model, ForwardContext& context, Decoding decoding,
                            int64_t longest)
@@ -15,7 +25,7 @@ GrowingTexts::GrowingTexts(DecoderModel& model, ForwardContext& context, Decodin
       context_(context),
       is_cached_(decoding != Decoding::recompute && keys_stand(*model.config().decoder, longest)),
       state_(decoding == Decoding::averaged) {
-  MOLT_CHECK(is_cached_ || decoding != Decoding::averaged, "keys that change have no mean");
+  check_decoding(*model.config().decoder, decoding, longest);
   MOLT_CHECK(context.phase == Phase::evaluate && context.decode == nullptr, "a used context");
   if (is_cached_) context_.decode = &state_;
 }
@@ -27,6 +37,10 @@ GrowingTexts::~GrowingTexts() {
 Tensor GrowingTexts::start(const std::vector<std::vector<int32_t>>& prompts) {
   MOLT_CHECK(texts_.empty(), "started twice");
   for (const auto& ids : prompts) texts_.push_back({ids, static_cast<int64_t>(ids.size())});
+  std::vector<int64_t>& numbers = context_.numbers;
+  if (numbers.empty())
+    for (int64_t s = 0; s < size(); ++s) numbers.push_back(s);
+  MOLT_CHECK(static_cast<int64_t>(numbers.size()) == size(), "a number for each text");
   return run(0);
 }
 

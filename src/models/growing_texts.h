@@ -12,10 +12,13 @@ namespace molt {
 // `averaged`, compatibility: the cache of the released MoLEx (nn/decode_state.h).
 enum class Decoding { cached, recompute, averaged };
 
+// UserError where the averaged cache is asked for and old keys change within `longest` tokens.
+void check_decoding(const DecoderConfig& model, Decoding decoding, int64_t longest);
+
 class GrowingTexts {
  public:
   // Of `context`: phase evaluate; it belongs to these texts. `longest`: tokens, of any text when it
-  // ends.
+  // ends; `context.numbers`, where set, are those of the prompts. UserError as of check_decoding.
   GrowingTexts(DecoderModel& model, ForwardContext& context, Decoding decoding, int64_t longest);
   ~GrowingTexts();
 

@@ -92,7 +92,8 @@ std::unique_ptr<Model> make_model(const ModelConfig& config, HeadKind head, int6
 }
 
 LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& options) {
-  const ModelConfig config = read_model_config(folder);
+  ModelConfig config = read_model_config(folder);
+  if (options.dropout) set_dropout(config, *options.dropout);
   const HeadKind head = head_kind(config, options);
   const int64_t described = config.labels.empty() ? 2 : static_cast<int64_t>(config.labels.size());
   const at::TensorOptions kind = at::TensorOptions().dtype(at::kFloat).device(options.device);

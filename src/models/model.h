@@ -50,9 +50,10 @@ struct LoadReport {
 struct LoadOptions {
   std::optional<int64_t>
       labels;  // outputs of the head; none: a base model unless the config describes a head
-  std::optional<HeadKind> head;  // by default that of the model type
-  RandomKey seed = 0;            // of newly initialised weights
-  bool from_scratch = false;     // read config.json alone and initialise everything
+  std::optional<HeadKind> head;   // by default that of the model type
+  std::optional<double> dropout;  // of the model itself; none: what the config says
+  RandomKey seed = 0;             // of newly initialised weights
+  bool from_scratch = false;      // read config.json alone and initialise everything
   at::Device device = at::kCPU;
 };
 

@@ -52,6 +52,13 @@ void check_activation(const ConfigFields& fields, const char* key, const std::st
     fields.wrong(key, "one of " + join_names(names));
 }
 
+void set_dropout(ModelConfig& config, double probability) {
+  config.hidden_dropout = config.attention_dropout = probability;
+  config.classifier_dropout = probability;
+  if (config.decoder)
+    config.decoder->embedding_dropout = config.decoder->residual_dropout = probability;
+}
+
 ModelConfig read_model_config(const std::filesystem::path& folder) {
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error))

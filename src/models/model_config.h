@@ -50,6 +50,9 @@ struct ModelConfig {
 // supported), a value of the wrong type or out of range.
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
+// Every dropout of the model itself.
+void set_dropout(ModelConfig& config, double probability);
+
 const std::vector<std::string>& supported_model_types();
 
 }  // namespace molt

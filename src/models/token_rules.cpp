@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <set>
 
 namespace molt {
 namespace {
-
-constexpr float kNever = -std::numeric_limits<float>::infinity();
 
 // The ids that would complete a run of n that stands in the text already.
 std::vector<int32_t> completions(std::span<const int32_t> ids, int64_t n) {

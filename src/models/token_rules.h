@@ -3,16 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
 namespace molt {
 
+// The score of a token that may not come.
+inline constexpr float kNever = -std::numeric_limits<float>::infinity();
+
 struct TokenRules {
   double repetition_penalty = 1;    // of every id that stands in the text; 1: none
   int64_t no_repeat_ngram = 0;      // no run of so many ids comes twice; 0: off
   int64_t min_new_tokens = 0;       // until so many are written no stop is
-  std::vector<int32_t> stops = {};  // the ids that end a text
+  std::vector<int32_t> stops = {};  // the ids that end a text, all of the vocabulary
 
   bool is_stop(int64_t id) const;
 };
@@ -23,8 +27,8 @@ struct TextSoFar {
   int64_t prompt = 0;
 };
 
-// scores [V], in place; what is forbidden becomes -inf. In greedy search and sampling the scores
-// are logits, in beam search log-probabilities.
+// scores [V], in place; what is forbidden becomes kNever, maybe everything. In greedy search and
+// sampling the scores are logits, in beam search log-probabilities.
 void apply_rules(std::span<float> scores, const TextSoFar& text, const TokenRules& rules);
 
 // Which tokens sampling draws from.
@@ -36,7 +40,7 @@ struct SamplingFilters {
   double typical_p = 1;    // those whose surprise is nearest to the entropy, up to p
 };
 
-// logits [V], in place; what is left out becomes -inf.
+// logits [V], in place; what is left out becomes kNever.
 void apply_filters(std::span<float> logits, const SamplingFilters& filters);
 
 }  // namespace molt

@@ -61,6 +61,10 @@ void ForwardContext::keep_sequences(const std::vector<int64_t>& sequences) {
     for (const int64_t s : sequences) kept.push_back(decision.choice.at(s));
     decision.choice = std::move(kept);
   }
+  if (numbers.empty()) return;
+  std::vector<int64_t> kept;
+  for (const int64_t s : sequences) kept.push_back(numbers.at(s));
+  numbers = std::move(kept);
 }
 
 DropoutMask ForwardContext::mask(double probability, std::string_view site, const CallPath& path,

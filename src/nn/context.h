@@ -56,16 +56,16 @@ class MeasureTable {
 
 // Of the router of one linear, over tokens.
 struct ExpertRecord {
-  Tensor load;              // [experts] double: how many tokens used each
-  double entropy = 0;       // normalised Shannon entropies, summed
+  Tensor load;                         // [experts] double: how many tokens used each
+  double entropy = 0;                  // normalised Shannon entropies, summed
   int64_t tokens = 0, everything = 0;  // those that were sent to all experts by an entropy switch
 };
 
 // Counts for pictures: how often each position chose each block, and the entropy of the gate there.
 struct RoutingRecord {
-  Tensor choices;               // [positions, blocks] int64
-  std::vector<double> entropy;  // per position, summed over tokens, in nats
-  std::vector<int64_t> tokens;  // per position, the number of summands
+  Tensor choices;                               // [positions, blocks] int64
+  std::vector<double> entropy;                  // per position, summed over tokens, in nats
+  std::vector<int64_t> tokens;                  // per position, the number of summands
   std::map<std::string, ExpertRecord> experts;  // by module path
   bool keeps_probabilities = false;
   std::map<int64_t, Tensor> probabilities;  // by position: [T, blocks] of the last pass, where kept
@@ -88,13 +88,16 @@ class ForwardContext {
   MeasureTable measures;
   RoutingRecord* record = nullptr;  // null when nobody looks
   DecodeState* decode = nullptr;    // null unless texts grow token by token
+  // While texts are written, `Rows::example` is the place of a text among those that run; here is
+  // the number that each of them keeps. Empty: it is the example itself.
+  std::vector<int64_t> numbers;
 
   // The decision that stands for this router and path, else a new one, which then stands.
   const Decision& route(const std::string& router, const CallPath& path,
                         const std::function<Decision()>& make);
   // Lets a decision stand before the forward pass: forced routing, frozen votes.
   void stand(const std::string& router, const CallPath& path, Decision decision);
-  // From now on the sequences are those of the given old numbers: standing decisions follow them.
+  // From now on the sequences are those of the given old places: decisions and numbers follow them.
   void keep_sequences(const std::vector<int64_t>& sequences);
 
   // The mask of a dropout at `site` for `purpose`; inactive outside training.

@@ -28,23 +28,6 @@ struct E2eConfig final : LanguageTaskConfig {
   }
 };
 
-// "name[The Eagle], eatType[pub]" as the pairs files write it, "name : The Eagle | Type : pub";
-// anything else stays as it is.
-std::string released_meaning(const std::string& meaning) {
-  std::string out;
-  for (size_t at = 0; at < meaning.size();) {
-    const size_t open = meaning.find('[', at), close = meaning.find(']', at);
-    if (open == meaning.npos || close == meaning.npos || close < open) return meaning;
-    std::string slot = meaning.substr(at, open - at);
-    if (slot == "eatType") slot = "Type";
-    if (slot == "priceRange") slot = "price";
-    if (slot == "familyFriendly") slot = "family friendly";
-    out += (out.empty() ? "" : " | ") + slot + " : " + meaning.substr(open + 1, close - open - 1);
-    at = std::min(meaning.find_first_not_of(", ", close + 1), meaning.size());
-  }
-  return out;
-}
-
 class E2eTask final : public LanguageTask {
  public:
   explicit E2eTask(E2eConfig config) : LanguageTask("e2e", config), config_(std::move(config)) {}

@@ -10,13 +10,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "files/json_lines.h"
 #include "files/table.h"
 #include "files/text_lines.h"
 
 namespace molt {
 namespace {
 
-enum class Layout { csv, tsv, pairs, lines };
+enum class Layout { csv, tsv, pairs, json, lines };
 
 // The names that columns have in the challenge's files and in systems' outputs.
 const std::vector<std::string> kMeaning = {"mr", "src", "source", "meaning",
@@ -64,6 +65,10 @@ bool is_header(std::string_view line, char separator) {
   return cells.size() > 1 && column_of(cells, kMeaning) && column_of(cells, kText);
 }
 
+bool is_json_object(std::string_view line) {
+  return Json::parse(line, nullptr, false).is_object();
+}
+
 // A file's text and its lines, which are views into it.
 class LinesOf {
  public:
@@ -81,6 +86,7 @@ class LinesOf {
 
   Layout layout() const {
     const std::string ending = std::filesystem::path(source_).extension().string();
+    if (ending == ".jsonl" || is_json_object(lines_[0])) return Layout::json;
     if (ending == ".tsv" || is_header(lines_[0], '\t')) return Layout::tsv;
     if (ending == ".csv" || is_header(lines_[0], ',')) return Layout::csv;
     return lines_[0].find("||") == lines_[0].npos ? Layout::lines : Layout::pairs;
@@ -147,6 +153,7 @@ std::vector<E2ePair> read_pairs(const std::filesystem::path& path, const LinesOf
       return pairs_of(read_tsv(path), Quotes::maybe_quoted);
     case Layout::pairs:
       return pairs_of(file);
+    case Layout::json:
     case Layout::lines:
       break;
   }
@@ -175,6 +182,29 @@ std::vector<E2eGroup> groups_of(const LinesOf& file) {
   return singles;
 }
 
+// As `molt generate` writes them: objects with "text" and, of a task's prompts, "meaning".
+E2eOutputs outputs_in_json(const std::filesystem::path& path) {
+  E2eOutputs out;
+  read_json_lines(path, [&](const Json& object, int64_t line) {
+    const std::string where = path.string() + ':' + std::to_string(line);
+    const auto text_of = [&](const std::string& key) {
+      const auto found = object.find(key);
+      if (found == object.end() || !found->is_string())
+        throw UserError(where, "has no text '" + key + "'",
+                        "Give each line a \"text\", and each or none a \"meaning\".");
+      return std::string(trimmed(found->get_ref<const std::string&>()));
+    };
+    out.texts.push_back(text_of("text"));
+    out.lines.push_back(line);
+    if (object.contains("meaning") || !out.meanings.empty())
+      out.meanings.push_back(text_of("meaning"));
+    if (!out.meanings.empty() && out.meanings.size() != out.texts.size())
+      throw UserError(where, "has a 'meaning', and the lines before it have none",
+                      "Give each line a \"meaning\", or none.");
+  });
+  return out;
+}
+
 // Some 60 bytes for an error message, no half characters.
 std::string shortened(std::string_view text) {
   constexpr size_t kShown = 60;
@@ -185,6 +215,21 @@ std::string shortened(std::string_view text) {
 }
 
 }  // namespace
+
+std::string released_meaning(const std::string& meaning) {
+  std::string out;
+  for (size_t at = 0; at < meaning.size();) {
+    const size_t open = meaning.find('[', at), close = meaning.find(']', at);
+    if (open == meaning.npos || close == meaning.npos || close < open) return meaning;
+    std::string slot = meaning.substr(at, open - at);
+    if (slot == "eatType") slot = "Type";
+    if (slot == "priceRange") slot = "price";
+    if (slot == "familyFriendly") slot = "family friendly";
+    out += (out.empty() ? "" : " | ") + slot + " : " + meaning.substr(open + 1, close - open - 1);
+    at = std::min(meaning.find_first_not_of(", ", close + 1), meaning.size());
+  }
+  return out;
+}
 
 std::vector<E2ePair> read_e2e_pairs(const std::filesystem::path& path) {
   return read_pairs(path, LinesOf(path));
@@ -211,6 +256,7 @@ E2eOutputs read_e2e_outputs(const std::filesystem::path& path) {
   const LinesOf file(path);
   E2eOutputs out;
   const Layout layout = file.layout();
+  if (layout == Layout::json) return outputs_in_json(path);
   if (layout == Layout::csv || layout == Layout::tsv) {
     for (E2ePair& pair : read_pairs(path, file)) {
       out.meanings.push_back(std::move(pair.meaning));
@@ -242,9 +288,12 @@ std::vector<const E2eGroup*> align_e2e(const std::vector<E2eGroup>& references,
     for (const E2eGroup& group : references) out.push_back(&group);
     return out;
   }
-  std::unordered_map<std::string_view, const E2eGroup*> groups;
+  // As the references write it or as the pairs files do: texts for the challenge's CSV have the
+  // latter.
+  std::unordered_map<std::string, const E2eGroup*> groups;
   for (const E2eGroup& group : references) groups.emplace(group.meaning, &group);
-  std::set<std::string_view> seen;
+  for (const E2eGroup& group : references) groups.emplace(released_meaning(group.meaning), &group);
+  std::set<const E2eGroup*> seen;
   for (size_t i = 0; i < outputs.texts.size(); ++i) {
     const std::string& meaning = outputs.meanings[i];
     const auto where = [&] {
@@ -256,7 +305,7 @@ std::vector<const E2eGroup*> align_e2e(const std::vector<E2eGroup>& references,
                       "no reference in " + references_path.string() + " has its meaning '" +
                           shortened(meaning) + "'",
                       "Give the references that these outputs were made for.");
-    if (!seen.insert(meaning).second)
+    if (!seen.insert(found->second).second)
       throw UserError(where(), "the meaning '" + shortened(meaning) + "' comes twice",
                       "Give one output for each meaning.");
     out.push_back(found->second);

@@ -1,8 +1,8 @@
 // Files of the E2E challenge: meaning representations with the texts that people wrote for them,
 // and what systems said. References come as the challenge's CSV (`mr,ref`, or the same as TSV), as
 // lines `meaning||text`, or as texts alone in groups between empty lines; outputs as TSV or CSV
-// with meanings, or as one text on each line. Which of them a file is shows in its first line and
-// its ending.
+// with meanings, as JSON lines, or as one text on each line. Which of them a file is shows in its
+// first line and its ending.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,10 @@
 #include <vector>
 
 namespace molt {
+
+// "name[The Eagle], eatType[pub]" as the pairs files write it, "name : The Eagle | Type : pub";
+// anything else stays as it is.
+std::string released_meaning(const std::string& meaning);
 
 // A text with its meaning, as the training task and references have them.
 struct E2ePair {
@@ -42,8 +46,9 @@ struct E2eOutputs {
 
 E2eOutputs read_e2e_outputs(const std::filesystem::path& path);
 
-// The group of each output: by meaning where both files have them, else by order. UserError where
-// the numbers differ, or an output's meaning is not among the references or comes twice.
+// The group of each output: by meaning, in either spelling, where both files have them, else by
+// order. UserError where the numbers differ, or an output's meaning is not among the references or
+// comes twice.
 std::vector<const E2eGroup*> align_e2e(const std::vector<E2eGroup>& references,
                                        const std::filesystem::path& references_path,
                                        const E2eOutputs& outputs,

@@ -21,7 +21,8 @@ struct E2eScores {
 
 enum class E2eDetail { system, segments };
 
-// A segment without references counts as one with an empty reference: it scores 0.
+// A segment without references counts as one with an empty reference: it scores 0, and the sums of
+// chrf do not have it.
 E2eScores score_e2e(std::span<const TextSegment> segments, E2eDetail detail);
 
 }  // namespace molt

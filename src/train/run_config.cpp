@@ -64,6 +64,9 @@ void ModelSettings::fields(FieldVisitor& v) {
           {.choices = {"auto", "pooled", "dense"}});
   v.field("train_pooler", train_pooler, "Train BERT's pooler as well as the classifier.");
   v.field("tokenizer", tokenizer, "A folder with the tokenizer's files; null: that of the model.");
+  v.field("dropout", dropout,
+          "Every dropout of the model itself, the method's apart; null: as config.json says.",
+          {.minimum = 0, .below = 1});
   v.field("from_scratch", from_scratch,
           "Random weights, drawn as config.json says: no weights are read (decoders).");
 }

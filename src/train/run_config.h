@@ -13,6 +13,7 @@ struct ModelSettings final : Config {
   std::string head = "auto";
   bool train_pooler = false;
   std::optional<std::string> tokenizer;
+  std::optional<double> dropout;
   bool from_scratch = false;
   void fields(FieldVisitor& v) override;
 };

@@ -18,21 +18,11 @@ std::unique_ptr<Task> open_task(const RunConfig& config, std::vector<std::string
   return entry.open({.config = *config.task.config, .labels = std::move(labels)});
 }
 
-// What the tokenizer says must be an embedding of the model.
-void check_ids(const EncodedSet& set, const ModelConfig& model) {
-  for (const EncodedExample& example : set.examples)
-    for (const int32_t id : example.ids)
-      if (id < 0 || id >= model.vocab_size)
-        throw UserError(set.data->source + " example " + std::to_string(example.id),
-                        "the tokenizer gives id " + std::to_string(id) +
-                            "; the model has embeddings for 0 to " +
-                            std::to_string(model.vocab_size - 1),
-                        "Use the tokenizer files that belong to the model.");
-}
-
 EncodedSet checked(const Session& session, const DataSet& set, EncodedExamples encoded) {
   EncodedSet out{&set, std::move(encoded.examples), std::move(encoded.notes)};
-  check_ids(out, session.model->config());
+  for (const EncodedExample& example : out.examples)
+    check_ids(example.ids, session.model->config(),
+              set.source + " example " + std::to_string(example.id));
   return out;
 }
 
@@ -61,6 +51,14 @@ std::unique_ptr<Tokenizer> open_tokenizer(const RunConfig& config) {
 bool reads_some_rows(const std::vector<Sentence>& sentences) {
   return std::none_of(sentences.begin(), sentences.end(),
                       [](const Sentence& sentence) { return sentence.routing.has_value(); });
+}
+
+void check_examples(const EncodedSet& train) {
+  if (!train.examples.empty()) return;
+  if (!train.notes.empty())  // all of them were left out
+    throw UserError(train.data->source, join_names(train.notes, "; "),
+                    "Raise task.max_length, or change task.too_long.");
+  throw UserError(train.data->source, "has no examples to train on", "Check the file.");
 }
 
 void lower_length(Session& session, Progress& progress) {
@@ -108,6 +106,16 @@ std::string Session::label_name(int64_t label) const {
     if (label < static_cast<int64_t>(names.size())) return names[static_cast<size_t>(label)];
   }
   return std::to_string(label);
+}
+
+void check_ids(std::span<const int32_t> ids, const ModelConfig& model, const std::string& where) {
+  for (const int32_t id : ids)
+    if (id < 0 || id >= model.vocab_size)
+      throw UserError(where,
+                      "the tokenizer gives id " + std::to_string(id) +
+                          "; the model has embeddings for 0 to " +
+                          std::to_string(model.vocab_size - 1),
+                      "Use the tokenizer files that belong to the model.");
 }
 
 EncodedSet encode_for(const Session& session, const DataSet& set) {
@@ -160,6 +168,7 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
   load.seed = static_cast<RandomKey>(config.train.seed);
   load.device = session->device;
   load.labels = options.outputs;
+  load.dropout = config.model.dropout;
   load.from_scratch = config.model.from_scratch;
   const ModelConfig described = read_model_config(config.model.path);
   const Goal goal = session->task ? session->task->goal() : Goal::classify;
@@ -214,6 +223,17 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
   if (options.evaluation_data)
     for (const DataSet& set : session->task->evaluation_sets())
       session->evaluation.push_back(encode_for(*session, set));
+  return session;
+}
+
+std::unique_ptr<Session> open_for_training(const RunConfig& config, Progress& progress) {
+  if (config.task.name.empty())
+    throw UserError("task", "is not set", "Give a task's recipe, or task.name and task.data.");
+  if (config.method.name.empty())
+    throw UserError("method", "is not set", "Give a method's recipe, or method.name.");
+  auto session =
+      open_session(config, {.evaluation_data = config.train.evaluate_every != "never"}, progress);
+  check_examples(session->train);
   return session;
 }
 

@@ -3,6 +3,8 @@
 // evaluation and prediction all start here, so that what was checked is what runs.
 #pragma once
 
+#include <span>
+
 #include "methods/method.h"
 #include "models/model.h"
 #include "tasks/encode.h"
@@ -63,8 +65,14 @@ struct SessionOptions {
 std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOptions& options,
                                       Progress& progress);
 
+// A session with all that training needs. UserError where task, method or examples are missing.
+std::unique_ptr<Session> open_for_training(const RunConfig& config, Progress& progress);
+
 // "auto" is CUDA where there is one. UserError where the device does not exist.
 at::Device choose_device(const std::string& name);
+
+// What the tokenizer says must be an embedding of the model: UserError at `where`.
+void check_ids(std::span<const int32_t> ids, const ModelConfig& model, const std::string& where);
 
 // Encodes a set of the session's task (a test set, another file) to be evaluated.
 EncodedSet encode_for(const Session& session, const DataSet& set);

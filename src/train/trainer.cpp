@@ -18,18 +18,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::unique_ptr<Session> open_for_training(const RunConfig& config, Narrator& narrator) {
-  if (config.task.name.empty())
-    throw UserError("task", "is not set", "Give a task's recipe, or task.name and task.data.");
-  if (config.method.name.empty())
-    throw UserError("method", "is not set", "Give a method's recipe, or method.name.");
-  auto session =
-      open_session(config, {.evaluation_data = config.train.evaluate_every != "never"}, narrator);
-  if (session->train.examples.empty())
-    throw UserError(session->train.data->source, "has no examples to train on", "Check the file.");
-  return session;
-}
-
 void tell_preflight(Session& session, Narrator& narrator) {
   const Preflight checked = preflight(session);
   narrator.on_message(render(checked));

@@ -63,6 +63,15 @@ TEST(FieldFlags, RefuseWhatTheFieldDoes) {
   EXPECT_THROW(read({"--how-many", "0"}), UserError);
   EXPECT_THROW(read({"--how-many", "some"}), UserError);
   EXPECT_THROW(read({"--ids", "one"}), UserError);
+  for (const std::string flag : {"--word", "--words"}) {
+    try {
+      read({flag, "a\xFF"});
+      FAIL() << flag;
+    } catch (const UserError& error) {
+      EXPECT_EQ(error.what(),
+                flag + ": holds a byte that is not UTF-8 text. Give the flag UTF-8 text.");
+    }
+  }
 }
 
 }  // namespace

@@ -162,26 +162,37 @@ std::thread stop_at_first_line(const std::string& file) {
   });
 }
 
+std::string many_prompts() {
+  std::string out;
+  for (int n = 0; n < 300; ++n) out += "{\"prompt\": \"red " + std::to_string(n) + "\"}\n";
+  return out;
+}
+
 TEST_P(GenerateCommand, GoesOnWhereAnInterruptedJobWas) {
-  std::string prompts;
-  for (int n = 0; n < 300; ++n) prompts += "{\"prompt\": \"red " + std::to_string(n) + "\"}\n";
   const auto command = [&](const std::string& output) {
     return std::vector<std::string>{
         "--input", path("in.jsonl"),   "--output", path(output), "--batch-size",
         "1",       "--max-new-tokens", "6"};
   };
-  file("in.jsonl", prompts);
+  file("in.jsonl", many_prompts());
   std::thread interrupts = stop_at_first_line(path("out.jsonl"));
   const CliResult stopped = generate(command("out.jsonl"));
   interrupts.join();
   ASSERT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_TRUE(says(stopped.err, "stopping; the batch in work is given up")) << stopped.err;
   EXPECT_TRUE(says(stopped.err, "the same command goes on from there")) << stopped.err;
   const std::string first = read_file(path("out.jsonl"));
   EXPECT_TRUE(first.ends_with("\n"));
 
   std::vector<std::string> other = command("out.jsonl");
   other.back() = "7";
-  expect_mistake(generate(other), "was begun with other inputs or options");
+  const std::string changed = "was begun with other inputs, weights or options";
+  expect_mistake(generate(other), changed);
+  const fs::path weights = world_.path("model/model.safetensors");
+  const auto time = fs::last_write_time(weights);
+  fs::last_write_time(weights, time + std::chrono::seconds(2));
+  expect_mistake(generate(command("out.jsonl")), changed);
+  fs::last_write_time(weights, time);
   // A job that was killed leaves half a line.
   file("out.jsonl", first + "{\"prompt\": \"re");
   ASSERT_EQ(generate(command("out.jsonl")).code, 0);
@@ -194,6 +205,38 @@ TEST_P(GenerateCommand, GoesOnWhereAnInterruptedJobWas) {
   std::vector<std::string> again = command("out.jsonl");
   again.emplace_back("--overwrite");
   EXPECT_EQ(generate(again).code, 0);
+}
+
+TEST_P(GenerateCommand, DoesNotGoOnWithAnotherAdapter) {
+  run(world_.config("run", "instruct", {"train.epochs=1"}));
+  const std::vector<std::string> command = {"generate",         path("run"),
+                                            "--input",          file("in.jsonl", many_prompts()),
+                                            "--batch-size",     "1",
+                                            "--max-new-tokens", "6",
+                                            "--output",         path("out.jsonl")};
+  std::thread interrupts = stop_at_first_line(path("out.jsonl"));
+  const CliResult stopped = run_cli(command);
+  interrupts.join();
+  ASSERT_EQ(stopped.code, 130) << stopped.err;
+  const std::string adapter = path("run/adapter/adapter_model.safetensors");
+  std::string bytes = read_file(adapter);
+  bytes[bytes.size() - 4] ^= 1;  // the last number's lowest bit
+  write_file_atomically(adapter, bytes);
+  const CliResult refused = run_cli(command);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(says(refused.err, "was begun with other inputs, weights or options")) << refused.err;
+}
+
+TEST_P(GenerateCommand, BlocksThatAreDrawnDoNotDependOnTheBatch) {
+  run(world_.config("run", "instruct",
+                    {"method=molex", "method.control=uniform", "method.alpha.main=0.5",
+                     "method.alpha.other=0.5", "train.epochs=1"}));
+  std::vector<std::string> command = {
+      "generate", path("run"), "--input", file("in.jsonl", kPrompts), "--max-new-tokens", "6"};
+  const CliResult together = run_cli(command);
+  ASSERT_EQ(together.code, 0) << together.err;
+  command.insert(command.end(), {"--batch-size", "1"});
+  EXPECT_EQ(texts_of(run_cli(command).out), texts_of(together.out));
 }
 
 // Each meaning once, in the order of the references, and a file that can be scored as it is.
@@ -223,6 +266,10 @@ TEST_P(GenerateCommand, WritesWhatTheTaskOfARunIsScoredBy) {
       run_cli({"score", "e2e", "--references", path("e2e/test.txt"), "--outputs", path("out.txt")});
   EXPECT_EQ(scored.code, 0) << scored.err;
   EXPECT_TRUE(says(scored.out, "2 outputs, 3 references")) << scored.out;
+  EXPECT_EQ(run_cli({"score", "e2e", "--references", path("e2e/test.txt"), "--outputs",
+                     path("out.jsonl")})
+                .out,
+            scored.out);
 
   // The prompt has the ids of training: the facts and the end token.
   const std::string end = GetParam() == "llama" ? "</s>" : "<|endoftext|>";
@@ -259,11 +306,44 @@ TEST_P(GenerateCommand, CutsALongPromptWhenAsked) {
   EXPECT_EQ(cut.out, same.out);
 }
 
+// None of 100 tokens comes twice, and those that would end the text may not come yet.
+TEST_P(GenerateCommand, EndsATextThatNoTokenMayFollow) {
+  for (const std::string beams : {"1", "2"}) {
+    std::vector<std::string> command = {
+        "--prompt",         "red", "--no-repeat-ngram", "1",   "--min-new-tokens", "60",
+        "--max-new-tokens", "60",  "--beams",           beams, "--output",         path(beams)};
+    for (int id = 1; id < 60; ++id)
+      command.insert(command.end(), {"--stop-ids", std::to_string(id)});
+    const CliResult result = generate(command);
+    ASSERT_EQ(result.code, 0) << result.err;
+    const Json line = lines(beams).at(0);
+    EXPECT_EQ(line["finish"], "length");
+    EXPECT_LT(line["tokens"], 41);
+    EXPECT_TRUE(line["log_probability"].is_number());
+  }
+}
+
+TEST_P(GenerateCommand, RefusesATokenizerThatIsLargerThanTheModel) {
+  const fs::path tokenizer = world_.path("model/tokenizer.json");
+  Json content = read_json(tokenizer);
+  Json token = content.at("added_tokens").at(0);
+  token["id"] = kTinyVocabulary;
+  token["content"] = "<|more|>";
+  content["added_tokens"].push_back(token);
+  write_file_atomically(tokenizer, content.dump());
+  expect_mistake(
+      generate({"--prompt", "red<|more|>", "--max-new-tokens", "4", "--output", path("out.jsonl")}),
+      "--prompt: the tokenizer gives id 100; the model has embeddings for 0 to 99");
+  EXPECT_FALSE(fs::exists(path("out.jsonl.unfinished")));
+}
+
 TEST_P(GenerateCommand, MistakesAreOneLine) {
   expect_mistake(generate({}), "has no prompt");
   expect_mistake(generate({"--prompt", "a", "--input", "b"}), "has --prompt and --input");
   expect_mistake(generate({"--prompt", ""}), "--prompt: is an empty prompt");
-  expect_mistake(generate({"--prompt", "\xFF"}), "UTF-8");
+  const std::string not_utf8 = ": holds a byte that is not UTF-8 text. Give the flag UTF-8 text.";
+  expect_mistake(generate({"--prompt", "\xFF"}), "--prompt" + not_utf8);
+  expect_mistake(generate({"--prompt", "a", "--stop", "\xFF"}), "--stop" + not_utf8);
   expect_mistake(generate({"--input", file("a.jsonl", "{\"prompt\": \"a\"}\nno\n")}),
                  "a.jsonl:2: is not valid JSON");
   expect_mistake(generate({"--input", file("a.jsonl", "{\"prompt\": \"a\"}\n{\"prompt\": \"\"}")}),
@@ -273,7 +353,23 @@ TEST_P(GenerateCommand, MistakesAreOneLine) {
   expect_mistake(generate({"--input", file("a.jsonl", "{\"prompt\": 3}\n")}),
                  "a.jsonl:1: 'prompt' is no text");
   expect_mistake(generate({"--input", path("nowhere.jsonl")}), "nowhere.jsonl");
-  expect_mistake(generate({"--prompt", "a", "--top-k", "5"}), "sample");
+  expect_mistake(generate({"--input", file("a.jsonl", "\n")}), "a.jsonl: holds no prompt");
+  expect_mistake(generate({"--prompt", "a", "--top-k", "5"}), "command line: sample is false");
+  expect_mistake(generate({"--prompt", "a", "--seed", "5"}), "sample is false");
+  expect_mistake(generate({"--prompt", "a", "--length-penalty", "2"}), "beams is 1");
+  expect_mistake(generate({"--prompt", "a", "--patience", "full"}), "beams is 1");
+  const auto four_tokens = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"--prompt", "a", "--max-new-tokens", "4"});
+    return generate(more);
+  };
+  expect_mistake(four_tokens({"--cache", "averaged"}),
+                 "cache: is averaged, which is for molex; the method here is none");
+  expect_mistake(four_tokens({"--stop-ids", "16777216", "--min-new-tokens", "3"}),
+                 "stop_ids: has 16777216; the model has the ids 0 to 99");
+  expect_mistake(four_tokens({"--output", path("model"), "--overwrite"}),
+                 "model: is a folder; expected a file");
+  expect_mistake(four_tokens({"--output", "/nowhere/x.jsonl"}), "/nowhere/x.jsonl: ");
+  EXPECT_FALSE(fs::exists(path("model.unfinished")));
   expect_mistake(generate({"--prompt", "a", "--beams", "0"}), "beams");
   expect_mistake(generate({"--prompt", "a", "--beams", "many"}), "beams");
   expect_mistake(generate({"--prompt", "a", "--returned", "2"}), "returned");

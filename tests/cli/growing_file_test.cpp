@@ -41,7 +41,24 @@ TEST(GrowingFile, BeginsAnewWhenAsked) {
 }
 
 TEST(GrowingFile, SaysWhereItCannotBeWritten) {
-  EXPECT_THROW(GrowingFile("/nowhere/a", "settings", ExistingFile::refuse), UserError);
+  const auto mistake = [](const fs::path& path, ExistingFile existing) -> std::string {
+    try {
+      const GrowingFile file(path, "settings", existing);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_TRUE(mistake("/nowhere/a", ExistingFile::refuse).starts_with("/nowhere/a: cannot be "));
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "b");
+  for (const ExistingFile existing : {ExistingFile::refuse, ExistingFile::replace})
+    EXPECT_TRUE(mistake(folder / "b", existing).ends_with("Name a file inside it."));
+  EXPECT_FALSE(fs::exists(folder / "b.unfinished"));
+  // A link into nowhere can be marked and not opened.
+  fs::create_symlink("/nowhere/a", folder / "c");
+  EXPECT_NE(mistake(folder / "c", ExistingFile::refuse), "");
+  EXPECT_FALSE(fs::exists(folder / "c.unfinished"));
 }
 
 }  // namespace

@@ -55,7 +55,10 @@ TEST_F(Score, ReportsWhatIsEmpty) {
   EXPECT_EQ(result.code, 0);
   EXPECT_TRUE(says(result.err, "o.txt: 1 of the outputs are empty")) << result.err;
   EXPECT_TRUE(says(result.err, "r.csv: 2 of the references are empty")) << result.err;
-  EXPECT_TRUE(says(result.err, "r.csv: 1 of the meanings have no reference text")) << result.err;
+  EXPECT_TRUE(says(result.err,
+                   "r.csv: 1 of the meanings have no reference text; their outputs score 0, and "
+                   "chrf leaves them out"))
+      << result.err;
   const Json out = parse_json(result.out, "stdout");
   EXPECT_EQ(out.at("empty_outputs"), 1);
   EXPECT_EQ(out.at("empty_references"), 2);

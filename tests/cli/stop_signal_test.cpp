@@ -18,6 +18,14 @@ TEST(StopSignal, TheFirstSignalSetsTheFlag) {
   EXPECT_NE(said.find("stopping after this step"), std::string::npos);
 }
 
+TEST(StopSignal, SaysWhatTheProgramDoesThen) {
+  const StopSignal stop("stopping after this token");
+  testing::internal::CaptureStderr();
+  std::raise(SIGINT);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "\nstopping after this token; once more to stop at once\n");
+}
+
 TEST(StopSignal, ARequestThatIsSentTwiceIsOne) {
   const StopSignal stop;
   testing::internal::CaptureStderr();

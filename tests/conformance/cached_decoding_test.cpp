@@ -108,9 +108,13 @@ TEST_P(CachedDecoding, LogitsAreThoseOfTheFullForwardPass) {
       const std::vector<Tensor> steps = run.grown(growing);
       whole.push_back(run.whole(full));
       // A router that is steep at a token enlarges float rounding: then the full pass itself is
-      // that far from the exact one.
+      // that far from the exact one. Such cases are named.
       const double rounding = largest_difference(whole.back(), whole.front());
-      expect_close(steps, whole.back(), kind == at::kDouble ? 1e-5 : std::max(1e-4, 4 * rounding));
+      const double allowed = kind == at::kDouble ? 1e-5 : std::max(1e-4, 4 * rounding);
+      if (allowed > 1e-4)
+        std::printf("cached decoding in float: %s, %s within %.1e\n", GetParam().c_str(),
+                    one.name.c_str(), allowed);
+      expect_close(steps, whole.back(), allowed);
     }
   }
 }

@@ -27,6 +27,7 @@ const std::set<std::string>& checked_kinds() {
                                               "optimisation",
                                               "peft_adapter",
                                               "router",
+                                              "text_metrics",
                                               "tokenizer"};
   return kinds;
 }

@@ -41,6 +41,16 @@ TEST(Chrf, SumsCountsOverSegments) {
   EXPECT_EQ(scores.segments, (std::vector<double>{100, 0}));
 }
 
+// As sacrebleu counts: nothing of it is held against the others.
+TEST(Chrf, LeavesOutWhatHasNoReference) {
+  const ChrfScores scores =
+      chrf(std::vector<TextSegment>{{"abc", {"abc"}}, {"xyz", {}}, {"xyz", {""}}});
+  EXPECT_NEAR(scores.system, 100, 1e-12);
+  ASSERT_EQ(scores.segments.size(), 3u);
+  EXPECT_EQ(scores.segments[1], 0);
+  EXPECT_EQ(scores.segments[2], 0);
+}
+
 TEST(Chrf, OfEmptyTextsIsZero) {
   EXPECT_EQ(chrf_of("", {"a"}), 0);
   EXPECT_EQ(chrf_of("a", {""}), 0);

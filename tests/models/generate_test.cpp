@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "models/packed_weights.h"
 #include "support/golden_tensors.h"
 #include "tensor/random.h"
@@ -148,6 +150,34 @@ TEST(Generate, EndsWhereItIsToldTo) {
   }
 }
 
+// Of six tokens one is a stop that may not come yet, and none may come twice.
+TEST(Generate, EndsATextThatNoTokenMayFollow) {
+  ModelConfig config = decoder_config("gpt2");
+  config.vocab_size = 6;
+  const auto model = language_model(config);
+  GenerateOptions options{.max_new_tokens = 10};
+  options.rules = {.no_repeat_ngram = 1, .min_new_tokens = 10, .stops = {0}};
+  const auto check = [&](size_t count) {
+    const auto texts = written(*model, options, {{1, 2}, {1, 2, 3, 4, 5}});
+    ASSERT_EQ(texts[0].size(), count);
+    for (const Generated& text : texts[0]) {
+      EXPECT_EQ(text.ids.size(), 3u);
+      EXPECT_FALSE(text.stopped);
+      EXPECT_TRUE(std::isfinite(text.log_probability) && std::isfinite(text.score));
+    }
+    ASSERT_EQ(texts[1].size(), 1u);
+    EXPECT_TRUE(texts[1][0].ids.empty() && !texts[1][0].stopped);
+    EXPECT_EQ(texts[1][0].score, 0);
+  };
+  check(1);
+  options.sampling = SamplingFilters{.temperature = 2};
+  options.streams = {1, 2};
+  check(1);
+  options.sampling.reset();
+  options.beams = 3;
+  check(3);
+}
+
 GenerateOptions drawing(const std::vector<RandomKey>& streams, int64_t tokens) {
   GenerateOptions out{.max_new_tokens = tokens};
   out.sampling = SamplingFilters{.temperature = 1.5};
@@ -203,6 +233,8 @@ TEST(Generate, RecomputesWhereRotaryPositionsChangeWithTheLength) {
   const auto cached = written(*model, options);
   options.decoding = Decoding::recompute;
   expect_same(cached, written(*model, options));
+  options.decoding = Decoding::averaged;
+  EXPECT_THROW(written(*model, options), UserError);
 }
 
 GenerateOptions options_of(const GoldenCase& one, const Json& settings) {

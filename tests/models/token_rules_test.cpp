@@ -5,14 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "support/golden_tensors.h"
 
 namespace molt::test {
 namespace {
 
-constexpr float kNever = -std::numeric_limits<float>::infinity();
 using Row = std::vector<float>;
 
 Row ruled(Row row, const std::vector<int32_t>& ids, int64_t prompt, const TokenRules& rules) {

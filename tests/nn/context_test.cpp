@@ -48,6 +48,16 @@ TEST(MeasureTable, ReducesValuesOverProcessesAndKeepsItsOwnGradient) {
   EXPECT_SAME(x.grad(), at::tensor({5., 5.}));
 }
 
+TEST(ForwardContext, NumbersFollowTheSequencesThatAreKept) {
+  Reducer alone;
+  ForwardContext c(Phase::evaluate, 7, 0, alone);
+  c.keep_sequences({1, 0});
+  EXPECT_TRUE(c.numbers.empty());
+  c.numbers = {4, 5, 6};
+  c.keep_sequences({2, 0, 2});
+  EXPECT_EQ(c.numbers, (std::vector<int64_t>{6, 4, 6}));
+}
+
 TEST(Route, DecidesOnceForAPathAndNeverWhereADecisionStands) {
   Reducer alone;
   ForwardContext c(Phase::evaluate, 7, 0, alone);

@@ -65,13 +65,32 @@ TEST(Rotary, FrequenciesFollowTheirRules) {
   s.kind = RotarySettings::Kind::llama3;
   s.original_positions = 40;
   EXPECT_CLOSE(frequencies(8), at::tensor({1.f, 0.025f}), 1e-6);
-  // YaRN: the ramp of 40 positions is below column 1 for 32 turns and above it for one.
+  // YaRN's 0.1 ln(factor) + 1.
   s.kind = RotarySettings::Kind::yarn;
   EXPECT_NEAR(rotary_amplitude(s), 0.1 * std::log(4) + 1, 1e-9);
-  EXPECT_NEAR(frequencies(8)[0].item<double>(), 1, 1e-6);
   s.mscale = 2;
   s.mscale_all = 1;
   EXPECT_NEAR(rotary_amplitude(s), (0.2 * std::log(4) + 1) / (0.1 * std::log(4) + 1), 1e-9);
+}
+
+// YaRN (arXiv 2309.00071) for d = 16, theta = 10^4, 4,096 positions, factor 4, by a script of its
+// own. Plain frequencies are 10^(-j/2). So many turns over the positions are made by column
+// c(turns) = d ln(4096 / (2 pi turns)) / (2 ln theta): c(32) = 2.618, c(1) = 5.628. From there to
+// there a ramp r leads from f_j to f_j / 4: f_j ((1 - r) + r / 4), r = (j - low) / (high - low)
+// within 0 and 1, with bounds rounded outwards (2 and 6, so r = 1/4, 1/2, 3/4 for j = 3, 4, 5)
+// unless truncates is off.
+TEST(Rotary, YarnLeadsFromPlainToStretchedFrequenciesAlongItsRamp) {
+  RotarySettings s{
+      .width = 16, .kind = RotarySettings::Kind::yarn, .factor = 4, .original_positions = 4096};
+  const auto expect = [&](const std::vector<double>& expected) {
+    const Tensor found = rotary_frequencies(s, 8);
+    ASSERT_EQ(found.numel(), static_cast<int64_t>(expected.size()));
+    for (size_t j = 0; j < expected.size(); ++j)
+      EXPECT_NEAR(found[static_cast<int64_t>(j)].item<double>() / expected[j], 1, 1e-5) << j;
+  };
+  expect({1, .316227766, .1, .0256935060, .00625, .00138349648, .00025, 7.90569415e-5});
+  s.truncates = false;
+  expect({1, .316227766, .1, .0286136088, .00655697152, .00128563203, .00025, 7.90569415e-5});
 }
 
 }  // namespace

@@ -92,6 +92,38 @@ TEST_F(E2eRead, OutputsWithMeaningsFindTheirReferencesInAnyOrder) {
   EXPECT_EQ(groups[1]->texts, Texts{"A."});
 }
 
+TEST_F(E2eRead, OutputsInJsonLinesAreWhatGenerateWrites) {
+  const E2eOutputs typed = read_e2e_outputs(file(
+      "typed.jsonl", "{\"prompt\": \"p\", \"text\": \" A \\\"b\\\" \"}\n\n{\"text\": \"\"}\n"));
+  EXPECT_EQ(typed.texts, (Texts{"A \"b\"", ""}));
+  EXPECT_EQ(typed.lines, (std::vector<int64_t>{1, 3}));
+  EXPECT_TRUE(typed.meanings.empty());
+  // Whatever the file is called; meanings are spelled as the pairs files do.
+  const fs::path o = file("of_task",
+                          "{\"meaning\": \"name : B\", \"text\": \"Be.\"}\n"
+                          "{\"meaning\": \"name : A | Type : pub\", \"text\": \"Ay.\"}\n");
+  const fs::path r = file("refs.csv", "mr,ref\n\"name[A], eatType[pub]\",A.\nname[B],B.\n");
+  const auto references = read_e2e_references(r);
+  const auto groups = align_e2e(references, r, read_e2e_outputs(o), o);
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_EQ(groups[0]->texts, Texts{"B."});
+  EXPECT_EQ(groups[1]->texts, Texts{"A."});
+}
+
+TEST_F(E2eRead, MalformedOutputsInJsonLinesAreNamedWithTheirLine) {
+  const auto outputs = [&](const std::string& text) {
+    return user_error([&] { read_e2e_outputs(file("o.jsonl", text)); });
+  };
+  contains(outputs("no\n"), "o.jsonl:1: is not valid JSON");
+  contains(outputs("{\"text\": 3}\n"), "o.jsonl:1: has no text 'text'");
+  contains(outputs("{\"text\": \"\", \"meaning\": \"a\"}\n{\"text\": \"\"}\n"),
+           "o.jsonl:2: has no text 'meaning'");
+  contains(outputs("{\"text\": \"\"}\n{\"text\": \"\", \"meaning\": \"a\"}\n"),
+           "o.jsonl:2: has a 'meaning', and the lines before it have none");
+  contains(user_error([&] { read_e2e_references(file("r.jsonl", "{\"text\": \"A\"}\n")); }),
+           "r.jsonl:1: is neither a header like mr,ref nor meaning||text");
+}
+
 TEST_F(E2eRead, NumbersThatDifferAreBothNamed) {
   const std::string error = mistake("refs.csv", "mr,ref\na,A.\nb,B.\n", "out.txt", "A.\nB.\nC.\n");
   contains(error, "out.txt: has 3 outputs; expected 2, one for each meaning in ");

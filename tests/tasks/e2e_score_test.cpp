@@ -124,6 +124,18 @@ TEST(E2eScore, OfEmptyOutputsAndReferencesIsANumber) {
     EXPECT_EQ(metric.value, 0) << metric.name;
 }
 
+TEST(E2eScore, CountsAnOutputWithoutReferencesAsZeroButForChrf) {
+  const std::vector<TextSegment> whole = {{"a b c d", {"a b c d"}}, {"x y z w", {"x y z"}}};
+  std::vector<TextSegment> more = whole;
+  more.push_back({"p q r s", {""}});
+  const Named before = named(score_e2e(whole, E2eDetail::system).metrics);
+  const Named after = named(score_e2e(more, E2eDetail::system).metrics);
+  EXPECT_EQ(after.at("chrf"), before.at("chrf"));
+  EXPECT_LT(after.at("bleu"), before.at("bleu"));
+  for (const std::string name : {"rouge_l", "meteor"})
+    EXPECT_NEAR(after.at(name), before.at(name) * 2 / 3, 1e-12) << name;
+}
+
 TEST(E2eScore, LowersLettersThatAreNotAscii) {
   const std::vector<TextSegment> segments = {{"CAF\u00C9", {"caf\u00E9"}}, {"x", {"y"}}};
   EXPECT_NEAR(named(score_e2e(segments, E2eDetail::system).metrics).at("rouge_l"), 0.5, 1e-15);

@@ -113,7 +113,7 @@ TEST_F(Instruct, SaysWhereAFileIsWrong) {
            "train.jsonl:2: 'completion' is empty");
   contains(error(good + R"({"prompt": 3, "completion": "b"})"), "'prompt' is number");
   contains(error(R"({"question": "a"})"), "has question; expected prompt and completion, or");
-  contains(error("[3]", "{}", "train.json"), "train.json item 1: is number");
+  contains(error("[3]", "{}", "train.json"), "train.json example 0: is number");
   contains(error("{}", "{}", "train.json"), "is object; expected a list");
   contains(error("[]", "{}", "train.json"), "has no examples");
   contains(error(R"({"messages": []})"), "without an entry");

@@ -215,6 +215,17 @@ TEST(LanguagePreflight, ShowsWhatIsLearntAndCountsIt) {
   EXPECT_EQ(p.sets[0].lengths.supervised, supervised);
 }
 
+TEST(OpenForTraining, SaysWhyNoExampleIsLeft) {
+  const LanguageWorld world("gpt2");
+  Recorder recorder;
+  const std::string line = test::user_error([&] {
+    open_for_training(
+        world.config("unused", "instruct", {"task.too_long=drop", "task.max_length=4"}), recorder);
+  });
+  contains(line, "train.jsonl: 40 of 40 examples of train are longer than task.max_length 4");
+  contains(line, "and left out. Raise task.max_length");
+}
+
 TEST(FromScratch, DrawsAsTheConfigSaysAndLearns) {
   const LanguageWorld world("gpt2", 0);
   Recorder recorder;
@@ -239,54 +250,6 @@ TEST(FromScratch, DrawsAsTheConfigSaysAndLearns) {
   test::run(config);
   const auto result = read_result(world.path("run"));
   EXPECT_LT(result->metrics[0].value, 20);  // of 100 characters, drawn evenly
-}
-
-// A trained model, with numbers of an implementation that is not ours.
-struct Reference {
-  fs::path model = test::data_dir() / "models" / "babyllama-tok105";
-  Json json = fs::exists(model) ? read_json(model / "reference.json") : Json();
-  double mean_loss() const { return json.at("mean_nll_per_token_after_bos").get<double>(); }
-};
-
-TEST(Perplexity, OfARealModelEqualsAnotherImplementation) {
-  const Reference reference;
-  if (reference.json.is_null()) GTEST_SKIP() << "no " << reference.model;
-  LoadOptions options;
-  options.head = HeadKind::language;
-  const LoadedModel loaded = load_model(reference.model, options);
-  EncodedExample text{.ids = reference.json.at("ids").get<std::vector<int32_t>>()};
-  text.supervised = {{1, static_cast<int64_t>(text.ids.size())}};
-  const PackedBatch batch =
-      pack({{text.ids.data(), nullptr, static_cast<int64_t>(text.ids.size()), 0}}, at::kCPU);
-  const at::NoGradGuard no_grad;
-  Reducer alone;
-  ForwardContext context(Phase::evaluate, 0, 0, alone);
-  const auto objective = make_objective({.goal = Goal::next_token});
-  const Tensor outputs = objective->outputs(*loaded.model, batch, {&text}, context);
-  EXPECT_NEAR(objective->mean_loss(outputs, {text}), reference.mean_loss(), 1e-5);
-}
-
-TEST(Perplexity, OfATextFileIsThatOfItsTokens) {
-  const Reference reference;
-  if (reference.json.is_null()) GTEST_SKIP() << "no " << reference.model;
-  try {
-    Tokenizer::load(reference.model);
-  } catch (const UserError& error) {
-    GTEST_SKIP() << error.what();
-  }
-  const test::TemporaryFolder folder;
-  std::ofstream(folder / "text.txt") << reference.json.at("text").get<std::string>();
-  Recorder recorder;
-  const auto session = open_predictor({.source = reference.model,
-                                       .task = "lm",
-                                       .data = (folder / "text.txt").string(),
-                                       .overrides = {"task.document_end=false"},
-                                       .evaluation_data = true},
-                                      recorder);
-  EXPECT_EQ(session->evaluation[0].examples[0].ids,
-            reference.json.at("ids").get<std::vector<int32_t>>());
-  const SetReport report = evaluate_set(*session, session->evaluation[0]).report;
-  EXPECT_NEAR(report.metrics[0].value, std::exp(reference.mean_loss()), 1e-5);
 }
 
 TEST(LanguageTasks, AreForDecodersAndSayBefore) {

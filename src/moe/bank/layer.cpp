@@ -16,6 +16,11 @@ namespace {
 
 constexpr const char* kRouter = "molex";
 
+// Compatibility: whether a mixed position keeps one cache, the mean of both blocks' (DecodeState).
+bool averages(const ForwardContext& context) {
+  return context.decode != nullptr && context.decode->averages();
+}
+
 class MolexAdapter final : public StackAdapter {
  public:
   MolexAdapter(const Sentence& sentence, std::vector<bool> mixed, int64_t blocks)
@@ -48,14 +53,14 @@ class MolexAdapter final : public StackAdapter {
  private:
   Tensor mix(const MixedPosition& here, const Voters& voters) {
     DecodeState* state = here.context.decode;
-    const bool averages = state != nullptr && state->averages();
+    const bool has_mean = averages(here.context);
     // While texts grow, a vote that stands is not taken again, so the gate is not asked.
-    const bool asks_when_needed = state != nullptr && !averages && here.context.record == nullptr;
+    const bool asks_when_needed = state != nullptr && !has_mean && here.context.record == nullptr;
     GateScores gate;
     if (!asks_when_needed) gate = score(here, voters);
-    if (averages) vote_again(here, gate, voters);
+    if (has_mean) vote_again(here, gate, voters);
     const std::vector<int64_t> choice = route(here, gate, voters);  // [S]
-    if (!averages) return mix(here, gate, voters, choice);
+    if (!has_mean) return mix(here, gate, voters, choice);
     const CallPath own{.position = here.position, .block = here.position};
     std::vector<CallPath> others;
     for (const int64_t j : choice)
@@ -89,9 +94,10 @@ class MolexAdapter final : public StackAdapter {
     const CallPath own_path{.position = t, .block = t};
     const Tensor own =
         here.stack.run({&own_path, 1}, here.z, here.rows, here.context, here.read)[0];  // [out, D]
-    // A block that chose itself gives the same again unless it draws random numbers.
-    const bool once =
-        !evaluate_twice_ && !(here.context.phase == Phase::train && here.stack.is_random());
+    // A block that chose itself gives the same again unless it draws random numbers; an averaged
+    // cache wants its keys and values of both runs.
+    const bool once = !evaluate_twice_ && !averages(here.context) &&
+                      !(here.context.phase == Phase::train && here.stack.is_random());
     const bool all_self =
         std::all_of(choice.begin(), choice.end(), [&](int64_t j) { return j == t; });
     if (all_self && once && router_.gradient == GateGradient::none) return scale_own(own);

@@ -62,7 +62,8 @@ std::vector<int64_t> uniform_draws(int64_t position, int64_t blocks, const Voter
   const Tensor example = voters.rows().example.to(at::kCPU);
   std::vector<int64_t> out;
   for (int64_t u = 0; u < voters.units(); ++u) {
-    const int64_t id = example.const_data_ptr<int64_t>()[voters.begin(u)];
+    const int64_t place = example.const_data_ptr<int64_t>()[voters.begin(u)];
+    const int64_t id = context.numbers.empty() ? place : context.numbers.at(place);
     const uint64_t counter =
         (static_cast<uint64_t>(id) << 32) ^ static_cast<uint64_t>(context.step);
     out.push_back(static_cast<int64_t>(integer_draw(key, counter, blocks)));

@@ -1,0 +1,100 @@
+// Every flag of `molt generate` that has a field reaches what it is for.
+#include "cli/writing_settings.h"
+
+#include <gtest/gtest.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+#include "base/config.h"
+#include "cli/field_flags.h"
+
+namespace molt::test {
+namespace {
+
+WritingSettings read(const std::string& flags) {
+  std::istringstream words(flags);
+  std::vector<std::string> arguments{std::istream_iterator<std::string>(words), {}};
+  WritingSettings out;
+  GivenFlags given;
+  CLI::App app;
+  declare_flags(app, WritingSettings(), given);
+  std::reverse(arguments.begin(), arguments.end());
+  app.parse(arguments);
+  apply_flags(given, out);
+  return out;
+}
+
+std::set<std::string> lines_of(const Config& config) {
+  std::set<std::string> out;
+  std::istringstream text(to_yaml(config));
+  for (std::string line; std::getline(text, line);) out.insert(line);
+  return out;
+}
+
+// Draws and beams exclude each other: two commands.
+const std::string kBeams =
+    "--max-new-tokens 11 --min-new-tokens 3 --beams 7 --returned 5 --length-penalty 0.8 "
+    "--patience full --repetition-penalty 1.3 --no-repeat-ngram 4 --stop x --stop y --stop-ids 21 "
+    "--stop-ids 22 --too-long cut_left --cache averaged --special --batch-size 9";
+const std::string kDraws =
+    "--sample --temperature 0.6 --top-k 40 --top-p 0.9 --min-p 0.05 --typical-p 0.7 --seed 17";
+
+TEST(WritingSettings, OfBeamsReachTheOptionsOfGeneration) {
+  const WritingSettings settings = read(kBeams);
+  EXPECT_EQ(settings.returned, 5);
+  EXPECT_EQ(settings.stop, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(settings.stop_ids, (std::vector<int64_t>{21, 22}));
+  EXPECT_EQ(settings.too_long, "cut_left");
+  EXPECT_TRUE(settings.special);
+  EXPECT_EQ(settings.batch_size, 9);
+  const GenerateOptions options = settings.options({31, 32});
+  EXPECT_EQ(options.max_new_tokens, 11);
+  EXPECT_EQ(options.rules.repetition_penalty, 1.3);
+  EXPECT_EQ(options.rules.no_repeat_ngram, 4);
+  EXPECT_EQ(options.rules.min_new_tokens, 3);
+  EXPECT_EQ(options.rules.stops, (std::vector<int32_t>{31, 32}));
+  EXPECT_EQ(options.beams, 7);
+  EXPECT_EQ(options.length_penalty, 0.8);
+  EXPECT_EQ(options.patience, GenerateOptions::Patience::full);
+  EXPECT_EQ(options.decoding, Decoding::averaged);
+  EXPECT_FALSE(options.sampling.has_value());
+}
+
+TEST(WritingSettings, OfDrawsReachTheOptionsOfGeneration) {
+  const WritingSettings settings = read(kDraws);
+  EXPECT_EQ(settings.seed, 17);
+  const GenerateOptions options = settings.options({});
+  EXPECT_EQ(options.beams, 1);
+  ASSERT_TRUE(options.sampling.has_value());
+  EXPECT_EQ(options.sampling->temperature, 0.6);
+  EXPECT_EQ(options.sampling->top_k, 40);
+  EXPECT_EQ(options.sampling->top_p, 0.9);
+  EXPECT_EQ(options.sampling->min_p, 0.05);
+  EXPECT_EQ(options.sampling->typical_p, 0.7);
+}
+
+TEST(WritingSettings, AreAllSetInOneOfTheTwo) {
+  const std::set<std::string> beams = lines_of(read(kBeams)), draws = lines_of(read(kDraws));
+  for (const std::string& line : lines_of(WritingSettings()))
+    EXPECT_FALSE(beams.contains(line) && draws.contains(line)) << line << " is set in neither";
+}
+
+TEST(WritingSettings, SayWhenToStopAndWhatToKeep) {
+  using Patience = GenerateOptions::Patience;
+  const auto options = [](const std::string& flag, const std::string& value) {
+    return read("--beams 2 " + flag + " " + value).options({});
+  };
+  EXPECT_EQ(options("--patience", "none").patience, Patience::none);
+  EXPECT_EQ(options("--patience", "likely").patience, Patience::likely);
+  EXPECT_EQ(options("--cache", "none").decoding, Decoding::recompute);
+  EXPECT_EQ(options("--cache", "exact").decoding, Decoding::cached);
+}
+
+}  // namespace
+}  // namespace molt::test

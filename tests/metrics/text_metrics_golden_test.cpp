@@ -1,0 +1,38 @@
+// Every golden case of kind "text_metrics": chrF of sacrebleu and METEOR of nltk, for each segment.
+// Words are given: how a text becomes words is tested by itself.
+#include <gtest/gtest.h>
+
+#include "metrics/chrf.h"
+#include "metrics/meteor.h"
+#include "support/golden.h"
+
+namespace molt::test {
+namespace {
+
+int64_t compare_segments(const Json& content) {
+  const double tolerance = content.at("tolerances").at("abs");
+  std::vector<TextSegment> texts;
+  std::vector<double> chrfs;
+  for (const Json& one : content.at("segments")) {
+    texts.push_back({one.at("output"), one.at("references")});
+    chrfs.push_back(one.at("chrf"));
+    EXPECT_NEAR(meteor({one.at("output_words"), one.at("reference_words")}), one.at("meteor"),
+                tolerance)
+        << "meteor of '" << texts.back().output << "'";
+  }
+  const ChrfScores scores = chrf(texts);
+  for (size_t i = 0; i < texts.size(); ++i)
+    EXPECT_NEAR(scores.segments[i], chrfs[i], tolerance) << "chrf of '" << texts[i].output << "'";
+  EXPECT_NEAR(scores.system, content.at("system_chrf"), tolerance);
+  return 2 * static_cast<int64_t>(texts.size()) + 1;
+}
+
+TEST(golden, TextMetricsEqualSacrebleuAndNltk) {
+  const std::vector<GoldenCase> cases = golden_cases("text_metrics");
+  MOLT_NEEDS_GOLDEN(cases, "text_metrics");
+  GoldenTally tally("text_metrics");
+  for (const GoldenCase& one : cases) tally.checked(one, compare_segments(one.json));
+}
+
+}  // namespace
+}  // namespace molt::test
