@@ -14,7 +14,7 @@ struct LowRankConfig : Config {
   std::optional<std::vector<int64_t>> layers;
   std::map<std::string, int64_t> rank_pattern;
   std::map<std::string, double> alpha_pattern;
-  std::string bias = "none";
+  std::string bias = "none", init = "uniform";
 
   void fields(FieldVisitor& v) override {
     v.field("rank", rank, "Rank of the updates.", {.minimum = 1, .maximum = 65536});
@@ -35,6 +35,9 @@ struct LowRankConfig : Config {
             {.minimum = 1, .maximum = 65536});
     v.field("alpha_pattern", alpha_pattern, "Alphas that differ, by a pattern of module names.",
             {.above = 0});
+    v.field("init", init,
+            "Of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: N(0, 1/rank). B is 0.",
+            {.choices = {"uniform", "gaussian"}});
     v.field("bias", bias, "lora_only: train the biases of the adapted linears too.",
             {.choices = {"none", "lora_only"}});
   }
@@ -49,6 +52,7 @@ struct LowRankConfig : Config {
     out->rank_stabilised = rslora;
     out->rank_pattern = rank_pattern;
     out->alpha_pattern = alpha_pattern;
+    out->starts_gaussian = init == "gaussian";
     out->train_bias = bias == "lora_only";
     return out;
   }

@@ -7,6 +7,10 @@
 
 namespace molt {
 
+// The A that a low-rank update starts with: U(-1/sqrt(in), 1/sqrt(in)), or N(0, 1 / rank); [rank,
+// in]. Both as PEFT has them (init_lora_weights).
+Tensor drawn_down(int64_t rank, int64_t in, bool is_gaussian, RandomKey key);
+
 // Low-rank updates of linears (LoRA): y += scaling * B A dropout(x). One mask for each linear
 // group.
 struct LowRankBank final : Bank {
@@ -16,10 +20,11 @@ struct LowRankBank final : Bank {
   bool rank_stabilised = false;  // scaling alpha / sqrt(rank) in place of alpha / rank
   std::map<std::string, int64_t> rank_pattern;
   std::map<std::string, double> alpha_pattern;
-  bool magnitude = false;   // trained lengths of the rows of W + scaling B A (DoRA)
-  bool train_bias = false;  // the biases of the adapted linears
-  bool up_bias = false;     // a bias on B
-  double plus = 1;          // the learning rate of B as a multiple of that of A (LoRA+)
+  bool magnitude = false;        // trained lengths of the rows of W + scaling B A (DoRA)
+  bool starts_gaussian = false;  // A, as drawn_down has it
+  bool train_bias = false;       // the biases of the adapted linears
+  bool up_bias = false;          // a bias on B
+  double plus = 1;               // the learning rate of B as a multiple of that of A (LoRA+)
   // Singular values between A and B, some of which are taken away in training (AdaLoRA), and the
   // weight of the loss that keeps A and B orthogonal.
   std::optional<RankBudgetSettings> budget;
@@ -38,7 +43,7 @@ struct MixtureBank : Bank {
   std::vector<int64_t> expert_ranks;    // one for each expert, in place of `ranks`; empty: not
   double alpha = 16, dropout = 0;
   bool rank_stabilised = false;  // scaling alpha / sqrt(rank) in place of alpha / rank
-  bool starts_gaussian = false;  // A from N(0, 1 / rank) in place of U(-1/sqrt(in), 1/sqrt(in))
+  bool starts_gaussian = false;  // A, as drawn_down has it
   // Of the router: U(-b, b) with b = sqrt(6 / ((1 + router_range) in)), or, where it is set, N(0,
   // router_deviation).
   double router_range = 5;
@@ -51,7 +56,6 @@ struct MixtureBank : Bank {
 
   double scaling(int64_t rank) const;
   std::vector<int64_t> ranks_at(int64_t layer) const;                     // of its experts
-  Tensor first_down(int64_t rank, int64_t in, RandomKey key) const;       // A: [rank, in]
   Tensor first_router(int64_t experts, int64_t in, RandomKey key) const;  // [experts, in]
   // A number of experts and a rank for each layer of the model, a rank for each expert.
   void check_layers(const Sites& sites) const;

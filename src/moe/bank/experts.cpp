@@ -199,8 +199,9 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
         const std::string expert = member.name + ".experts." + std::to_string(e);
         const std::string a = expert + ".lora_A.weight";
         const int64_t r = of_expert[static_cast<size_t>(e)];
-        drawn.downs.push_back(is_meta ? at::empty({r, in}, options)
-                                      : first_down(r, in, derive(attachment.seed, a)));
+        drawn.downs.push_back(is_meta
+                                  ? at::empty({r, in}, options)
+                                  : drawn_down(r, in, starts_gaussian, derive(attachment.seed, a)));
         drawn.down_segments.push_back({a, "adapter", {r, in}});
         ups.back().push_back(
             {.name = expert + ".lora_B.weight", .group = "adapter", .shape = {out, r}});

@@ -80,7 +80,7 @@ void add_down(const MixtureBank& bank, const Member& member, int64_t experts, in
               std::vector<Segment>& segments) {
   for (int64_t e = 0; e < experts; ++e) {
     const std::string name = member.name + ".experts." + std::to_string(e) + ".lora_A.weight";
-    values.push_back(bank.first_down(rank, in, derive(seed, name)));
+    values.push_back(drawn_down(rank, in, bank.starts_gaussian, derive(seed, name)));
     segments.push_back({name, "adapter", {rank, in}});
   }
 }

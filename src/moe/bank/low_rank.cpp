@@ -166,12 +166,10 @@ constexpr double kBudgetDeviation = 0.02;  // of A and B of AdaLoRA at first
 
 }  // namespace
 
-// A: Kaiming-uniform with a = sqrt(5), that is U(-1/sqrt(in), 1/sqrt(in)); B: zero. Of AdaLoRA both
-// are N(0, 0.02), and the singular values zero.
+// B starts at zero. Of AdaLoRA A and B are N(0, 0.02), and the singular values zero.
 Tensor LowRankBank::first_down(int64_t r, int64_t in, RandomKey key) const {
   if (budget) return normal_tensor({r, in}, kBudgetDeviation, key);
-  const double bound = 1 / std::sqrt(static_cast<double>(in));
-  return uniform_tensor({r, in}, -bound, bound, key);
+  return drawn_down(r, in, starts_gaussian, key);
 }
 
 double LowRankBank::scaling_of(double a, int64_t r) const {

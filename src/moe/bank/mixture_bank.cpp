@@ -17,8 +17,8 @@ std::vector<int64_t> MixtureBank::ranks_at(int64_t layer) const {
   return {expert_ranks.begin(), expert_ranks.begin() + count};
 }
 
-Tensor MixtureBank::first_down(int64_t rank, int64_t in, RandomKey key) const {
-  if (starts_gaussian) return normal_tensor({rank, in}, 1 / static_cast<double>(rank), key);
+Tensor drawn_down(int64_t rank, int64_t in, bool is_gaussian, RandomKey key) {
+  if (is_gaussian) return normal_tensor({rank, in}, 1 / static_cast<double>(rank), key);
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   return uniform_tensor({rank, in}, -bound, bound, key);
 }
