@@ -2,25 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 namespace molt {
-namespace {
-
-// A tensor as lists in lists.
-Json nested(const Tensor& tensor) {
-  if (tensor.dim() == 0) {
-    const double value = tensor.item<double>();
-    return at::isFloatingType(tensor.scalar_type()) && value != std::floor(value)
-               ? Json(value)
-               : Json(static_cast<int64_t>(value));
-  }
-  Json out = Json::array();
-  for (int64_t i = 0; i < tensor.size(0); ++i) out.push_back(nested(tensor[i]));
-  return out;
-}
-
-}  // namespace
 
 std::vector<std::pair<std::string, Tensor>> routing_tensors(const RoutingRecord& record) {
   std::vector<std::pair<std::string, Tensor>> out;
@@ -41,12 +23,6 @@ std::vector<std::pair<std::string, Tensor>> routing_tensors(const RoutingRecord&
                                  static_cast<double>(counts.everything) / tokens},
                                 at::kDouble));
   }
-  return out;
-}
-
-Json routing_json(const RoutingRecord& record) {
-  Json out = Json::object();
-  for (const auto& [name, tensor] : routing_tensors(record)) out[name] = nested(tensor);
   return out;
 }
 

@@ -1,7 +1,6 @@
 // What routers did, for files and for people. Legend: P positions, B blocks, E experts.
 #pragma once
 
-#include "base/json.h"
 #include "nn/context.h"
 #include "tensor/tensor_file.h"
 
@@ -12,9 +11,6 @@ namespace molt {
 // `<module>.routing` [3], the tokens, their mean entropy (a share of the largest) and the share of
 // them that an entropy switch sent to all experts. Empty where nothing routed.
 std::vector<std::pair<std::string, Tensor>> routing_tensors(const RoutingRecord& record);
-
-// The same as an event holds it: lists by name. An empty object where nothing routed.
-Json routing_json(const RoutingRecord& record);
 
 // One line on the routers of linears: "experts: 3.4 of 6 a token, entropy 0.83, 41 % of tokens sent
 // to all"; empty without.

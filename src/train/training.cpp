@@ -14,6 +14,7 @@
 #include "train/plan.h"
 #include "train/preflight.h"
 #include "train/routing_report.h"
+#include "train/run_events.h"
 #include "train/step.h"
 
 namespace molt {
@@ -31,18 +32,6 @@ double seconds_since(Clock::time_point start) {
 // A nan has no sign.
 std::string text_of(double value) {
   return std::isnan(value) ? "nan" : fmt::format("{}", value);
-}
-
-Json numbers(const NamedNumbers& values) {
-  Json out = Json::object();
-  for (const auto& [name, value] : values) out[name] = value;
-  return out;
-}
-
-Json numbers(const std::vector<MetricValue>& values) {
-  Json out = Json::object();
-  for (const MetricValue& m : values) out[m.name] = m.value;
-  return out;
 }
 
 }  // namespace
@@ -179,17 +168,7 @@ class TrainingLoop {
   }
 
   void tell(const StepReport& r) {
-    Json event = {{"event", "step"},
-                  {"step", r.step},
-                  {"epoch", r.epoch},
-                  {"loss", r.loss},
-                  {"learning_rate", r.learning_rate},
-                  {"gradient_norm", r.gradient_norm},
-                  {"sequences", r.sequences},
-                  {"tokens", r.tokens},
-                  {"tokens_per_second", r.tokens_per_second}};
-    if (!r.auxiliary.empty()) event["auxiliary"] = numbers(r.auxiliary);
-    folder_.event(event);
+    folder_.event(step_event(r));
     if (is_recorded(r.step)) {
       tell_routing("train", record_);
       if (!is_evaluated()) folder_.write_routing(record_);
@@ -202,10 +181,8 @@ class TrainingLoop {
   }
 
   void tell_routing(const char* phase, const RoutingRecord& record) {
-    Json event = routing_json(record);
-    if (event.empty()) return;
-    event.update({{"event", "routing"}, {"step", cursor_.step}, {"phase", phase}});
-    folder_.event(event);
+    const Json event = routing_event(record, cursor_.step, phase);
+    if (!event.empty()) folder_.event(event);
   }
 
   bool is_evaluated() const {
@@ -223,14 +200,9 @@ class TrainingLoop {
     report.main_metric = session_.task->main_metric();
     RoutingRecord record;
     std::vector<MetricValue> metrics;
-    Json sets = Json::array();
     for (const EncodedSet& set : session_.evaluation) {
       SetReport one = evaluate_set(session_, set, {.record = &record}).report;
       metrics.insert(metrics.end(), one.metrics.begin(), one.metrics.end());
-      sets.push_back({{"set", one.set},
-                      {"examples", one.examples},
-                      {"loss", one.loss},
-                      {"metrics", numbers(one.metrics)}});
       report.sets.push_back(std::move(one));
     }
     for (const MetricValue& m : report.sets.front().metrics)
@@ -251,13 +223,7 @@ class TrainingLoop {
       cursor_.stopped_early =
           settings_.early_stopping && cursor_.evaluations_without_best >= *settings_.early_stopping;
     }
-    folder_.event({{"event", "evaluation"},
-                   {"step", report.step},
-                   {"epoch", epoch},
-                   {"sets", sets},
-                   {"metrics", numbers(metrics)},
-                   {"main_metric", report.main_metric},
-                   {"best", report.is_best}});
+    folder_.event(evaluation_event(report));
     tell_routing("evaluate", record);
     folder_.write_routing(record);
     narrator_.on_evaluation(report);
