@@ -241,7 +241,7 @@ std::string settings_text(const GenerateArguments& arguments, const WritingSetti
 void check_cache(const Session& session, const GenerateOptions& options,
                  const std::vector<TypedPrompt>& prompts) {
   if (options.decoding != Decoding::averaged) return;
-  if (session.config.method.name != "molex")
+  if (!session.model->sites().stack->adapter)
     throw UserError("cache",
                     "is averaged, which is for molex; the method here is " +
                         method_title(session.config.method),

@@ -100,13 +100,13 @@ void MixtureConfig::fields(FieldVisitor& v) {
 std::optional<FieldProblem> MixtureConfig::check_shares() const {
   if (make_squashing(squash)->gives_shares()) return std::nullopt;
   const std::string because = " (squash is " + squash.name + ")";
-  if (select.name == "prefix" || select.name == "nucleus")
+  if (make_select(select)->needs_shares())
     return FieldProblem{"select", "top_k or all" + because, "Choose one, or squash: softmax."};
-  if (broadcast.threshold != 1 || !broadcast.normalised)
+  if (routing().broadcast->is_on())
     return FieldProblem{"broadcast", "off" + because, "Leave it out, or take squash: softmax."};
   for (const Choice& loss : losses)
-    if (loss.name == "entropy")
-      return FieldProblem{"losses", "no entropy" + because, "Leave it out."};
+    if (objective_of(loss)->needs_shares())
+      return FieldProblem{"losses", "no " + loss.name + because, "Leave it out."};
   return std::nullopt;
 }
 
@@ -126,7 +126,6 @@ std::optional<FieldProblem> MixtureConfig::check() const {
 void MixtureConfig::fill(MixtureBank& bank, int64_t layers, const std::string& method) const {
   bank.experts = by_layer(experts, std::max<int64_t>(layers, 1), method + ".experts");
   bank.ranks = by_layer(rank, std::max<int64_t>(layers, 1), method + ".rank");
-  if (expert_ranks) bank.expert_ranks = *expert_ranks;
   bank.alpha = alpha;
   bank.dropout = dropout;
   bank.rank_stabilised = rslora;
@@ -166,6 +165,7 @@ std::vector<Sentence> MixtureConfig::sentences(int64_t layers, const std::string
     bank = std::make_shared<FeedForwardExpertBank>();
   } else {
     auto linears = std::make_shared<ExpertBank>();
+    if (expert_ranks) linears->expert_ranks = *expert_ranks;
     linears->mask_for_each_expert = dropout_mask == "expert";
     bank = linears;
   }

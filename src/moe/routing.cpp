@@ -7,10 +7,6 @@
 namespace molt {
 namespace {
 
-bool switches(const Broadcast& broadcast) {
-  return !broadcast.entropy.normalised || broadcast.threshold < 1;
-}
-
 void check_threshold(const Broadcast& broadcast, int64_t experts, const std::string& where) {
   const double largest = broadcast.entropy.largest(experts);
   if (broadcast.entropy.normalised ? broadcast.threshold <= 1 : broadcast.threshold < largest)
@@ -35,11 +31,11 @@ Routing Routing::of_layer(int64_t layer, int64_t layers, const std::string& wher
 void Routing::check(int64_t experts, const std::string& where) const {
   select->check(experts, where);
   if (!broadcast) return;
-  if (switches(*broadcast) && experts < 2)
+  if (broadcast->is_on() && experts < 2)
     throw UserError(where + ".experts",
                     "is " + std::to_string(experts) + "; an entropy needs at least 2 experts",
                     "Take more experts, or no entropy switch.");
-  if (switches(*broadcast)) broadcast->entropy.check(where);
+  if (broadcast->is_on()) broadcast->entropy.check(where);
   check_threshold(*broadcast, experts, where);
 }
 
@@ -59,7 +55,7 @@ Routed route(const Tensor& probabilities, const Routing& routing) {
              .weights = {},
              .mask = routing.select->mask(probabilities.detach()),
              .everything = {}};
-  if (routing.broadcast && switches(*routing.broadcast)) {
+  if (routing.broadcast && routing.broadcast->is_on()) {
     out.entropy_kind = routing.broadcast->entropy;
     out.entropies = routing.broadcast->entropy.of(probabilities);                   // [T]
     out.everything = out.entropies.detach() > routing.broadcast->threshold;         // [T]

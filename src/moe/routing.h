@@ -14,6 +14,8 @@ namespace molt {
 struct Broadcast {
   Entropy entropy;
   double threshold = 0.9;
+
+  bool is_on() const { return !entropy.normalised || threshold < 1; }
 };
 
 struct Routing {

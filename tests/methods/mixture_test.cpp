@@ -1,15 +1,13 @@
 // What the grammar refuses to combine, and what names its parts.
-#include "methods/mixture.h"
-#include "base/config.h"
 #include "support/tiny_model.h"
 
 namespace molt::test {
 namespace {
 
 // The line that a recipe ends in on a model of 2 layers; "no mistake" where it attaches.
-std::string mistake_of(const std::string& yaml) {
+std::string mistake_of(const std::string& yaml, const std::string& model = "llama") {
   try {
-    Attached(tiny_config("llama", 2), "mixture", yaml);
+    Attached(tiny_config(model, 2), "mixture", yaml);
   } catch (const UserError& error) {
     return error.what();
   }
@@ -53,6 +51,30 @@ TEST(Mixture, TheTemperatureReachesTheRouters) {
   };
   EXPECT_LT(spread("0.1"), spread("1"));
   EXPECT_LT(spread("1"), spread("10"));
+}
+
+void expect_on_each_model(const std::string& yaml, const std::string& says) {
+  for (const std::string model : {"bert", "gpt2", "llama"}) {
+    const std::string found = mistake_of(yaml, model);
+    EXPECT_NE(found.find(says), std::string::npos) << model << ": " << found;
+  }
+}
+
+// Linears that read the same input have one slot.
+TEST(Mixture, PlainUpdatesBesideExpertsOfTheSameLinears) {
+  const std::string taken = "mixture: another update stands on linears that read what ";
+  expect_on_each_model("targets: [query]\nattention: {targets: [value]}\n", taken);
+  expect_on_each_model("attention: {targets: [all-linear]}\n", taken);
+  expect_on_each_model("attention: {targets: [ffn_up]}\n", taken);
+  const std::string feed_forward = "mixture: another update stands on a linear of ";
+  expect_on_each_model("site: feed_forward\nattention: {targets: [all-linear]}\n", feed_forward);
+  expect_on_each_model("site: feed_forward\nattention: {targets: [ffn_up]}\n", feed_forward);
+}
+
+TEST(Mixture, WithoutALayer) {
+  expect_on_each_model("layers: []\n",
+                       "mixture: targets and layers select no linear of the model.");
+  expect_on_each_model("site: feed_forward\nlayers: []\n", "mixture.layers: is []");
 }
 
 }  // namespace

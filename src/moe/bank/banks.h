@@ -40,7 +40,6 @@ struct LowRankBank final : Bank {
 // with, what disturbs routers in training. The sentence says how they route.
 struct MixtureBank : Bank {
   std::vector<int64_t> experts, ranks;  // one for each layer of the model
-  std::vector<int64_t> expert_ranks;    // one for each expert, in place of `ranks`; empty: not
   double alpha = 16, dropout = 0;
   bool rank_stabilised = false;  // scaling alpha / sqrt(rank) in place of alpha / rank
   bool starts_gaussian = false;  // A, as drawn_down has it
@@ -55,19 +54,21 @@ struct MixtureBank : Bank {
   std::string method = "mixture";  // for messages
 
   double scaling(int64_t rank) const;
-  std::vector<int64_t> ranks_at(int64_t layer) const;                     // of its experts
   Tensor first_router(int64_t experts, int64_t in, RandomKey key) const;  // [experts, in]
-  // A number of experts and a rank for each layer of the model, a rank for each expert.
+  // A number of experts and a rank for each layer of the model.
   void check_layers(const Sites& sites) const;
 };
 
 // Low-rank experts of linears, mixed by token: y = W x + sum_i g_i scaling B_i A_i dropout_i(x),
 // with a router for each linear (LoRA experts: LoRAMoE, MoLA, DynMoLE).
 struct ExpertBank final : MixtureBank {
+  std::vector<int64_t> expert_ranks;  // one for each expert, in place of `ranks`; empty: not
   bool mask_for_each_expert = false;  // of the dropout; else one for each linear group
+  std::vector<int64_t> ranks_at(int64_t layer) const;  // of its experts
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 
  private:
+  void check_ranks() const;
   // The `spread` of expert_product.h, for experts of these ranks.
   Tensor spread_of(const std::vector<int64_t>& of_expert, const at::TensorOptions& options) const;
 };

@@ -119,13 +119,13 @@ class ThinProduct : public torch::autograd::Function<ThinProduct> {
 // thin [T, E r] times gates [T, E], each gate over the ranks of its expert.
 Tensor gated(const Tensor& thin, const Tensor& gates, const ExpertPlan& p) {
   if (p.spread.defined()) return thin * at::mm(gates, p.spread.to(gates.scalar_type()));
-  return (thin.reshape({-1, p.experts, p.ranks[0]}) * gates.unsqueeze(2)).view(thin.sizes());
+  return (thin.reshape({-1, p.experts(), p.ranks[0]}) * gates.unsqueeze(2)).view(thin.sizes());
 }
 
 // [T, E r] summed over the ranks of each expert: [T, E].
 Tensor by_expert(const Tensor& thin, const ExpertPlan& p) {
   if (p.spread.defined()) return at::mm(thin, p.spread.to(thin.scalar_type()).t());
-  return thin.view({-1, p.experts, p.ranks[0]}).sum(2);
+  return thin.view({-1, p.experts(), p.ranks[0]}).sum(2);
 }
 
 class WideProduct : public torch::autograd::Function<WideProduct> {

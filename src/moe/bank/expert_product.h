@@ -16,7 +16,6 @@ struct Slice {
 };
 
 struct ExpertPlan : torch::CustomClassHolder {
-  int64_t experts = 1;
   std::vector<int64_t> ranks = {1};  // of each expert
   double scaling = 1;
   // Where ranks differ, [E, E r]: the scaling of an expert at its own columns and 0 elsewhere. What
@@ -33,6 +32,7 @@ struct ExpertPlan : torch::CustomClassHolder {
   Tensor dx;
   bool wants_dx = false;
 
+  int64_t experts() const { return static_cast<int64_t>(ranks.size()); }
   int64_t width() const { return std::accumulate(ranks.begin(), ranks.end(), int64_t{0}); }
 };
 

@@ -85,10 +85,11 @@ class ExpertAdapter final : public GroupAdapter {
     if (noise.deviation == 0) return scores;
     std::vector<Tensor> parts;
     for (size_t i = 0; i < plan.columns.size(); ++i)
-      parts.push_back(noisy(scores.narrow(1, static_cast<int64_t>(i) * plan.experts, plan.experts),
-                            noise.deviation,
-                            call.context.mask(1, group.members()[members[first + i]].name,
-                                              call.path, "router noise", call.rows)));
+      parts.push_back(
+          noisy(scores.narrow(1, static_cast<int64_t>(i) * plan.experts(), plan.experts()),
+                noise.deviation,
+                call.context.mask(1, group.members()[members[first + i]].name, call.path,
+                                  "router noise", call.rows)));
     return at::cat(parts, 1);
   }
 
@@ -97,7 +98,6 @@ class ExpertAdapter final : public GroupAdapter {
     auto plan = c10::make_intrusive<ExpertPlan>();
     const auto e = static_cast<int64_t>(settings_.ranks.size());
     const auto begin = static_cast<int64_t>(first), count = static_cast<int64_t>(last - first);
-    plan->experts = e;
     plan->ranks = settings_.ranks;
     plan->spread = spread;
     plan->scaling = settings_.scaling;
@@ -149,6 +149,22 @@ struct Drawn {
 
 }  // namespace
 
+std::vector<int64_t> ExpertBank::ranks_at(int64_t layer) const {
+  const int64_t count = experts.at(layer);
+  if (expert_ranks.empty()) return std::vector<int64_t>(count, ranks.at(layer));
+  return {expert_ranks.begin(), expert_ranks.begin() + count};
+}
+
+void ExpertBank::check_ranks() const {
+  if (expert_ranks.empty()) return;
+  const int64_t most = *std::max_element(experts.begin(), experts.end());
+  if (static_cast<int64_t>(expert_ranks.size()) != most)
+    throw UserError(method + ".expert_ranks",
+                    "has " + std::to_string(expert_ranks.size()) +
+                        " numbers; the layer with most experts has " + std::to_string(most),
+                    "Give a rank for each of its experts; layers with fewer take the first ones.");
+}
+
 Tensor ExpertBank::spread_of(const std::vector<int64_t>& of_expert,
                              const at::TensorOptions& options) const {
   std::vector<Tensor> columns;
@@ -165,6 +181,7 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
   check_choice(sentence.sites, sites, method);
   const SiteObjectives objectives = site_objectives(sentence.losses, method);
   check_layers(sites);
+  check_ranks();
   bool adapts = false;
   for (LinearGroup* group : sites.groups) {
     const std::vector<size_t> members = selected_members(*group, sentence.sites);

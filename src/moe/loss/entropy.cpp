@@ -33,6 +33,7 @@ class EntropyObjective final : public Objective {
         {values.sum(), at::full({}, static_cast<double>(values.numel()), values.options())});
   }
   Tensor formula(const Tensor& sums, int64_t) const override { return sums[0] / sums[1]; }
+  bool needs_shares() const override { return true; }
   void check(int64_t experts, const std::string& where) const override {
     entropy_.check(where);
     if (experts >= 2) return;

@@ -16,6 +16,10 @@ const ChoiceTable& objective_choices() {
   return choices;
 }
 
+std::unique_ptr<Objective> objective_of(const Choice& choice) {
+  return objectives().get(choice.name, "losses.name", "auxiliary loss").make(*choice.config);
+}
+
 void ObjectiveConfig::fields(FieldVisitor& v) {
   v.field("weight", weight, "What the loss is multiplied with; 0: off.", {.minimum = 0});
   v.field("over", over,
@@ -44,8 +48,7 @@ SiteObjective::SiteObjective(const Choice& choice, std::string where)
       over_(dynamic_cast<const ObjectiveConfig&>(*choice.config).over),
       supervised_(dynamic_cast<const ObjectiveConfig&>(*choice.config).tokens == "supervised"),
       weight_(dynamic_cast<const ObjectiveConfig&>(*choice.config).weight),
-      objective_(
-          objectives().get(choice.name, "losses.name", "auxiliary loss").make(*choice.config)) {}
+      objective_(objective_of(choice)) {}
 
 void SiteObjective::check_equal(const Group& a, const Group& b) const {
   if (a.experts == b.experts) return;

@@ -26,6 +26,8 @@ class Objective {
   virtual Tensor measure(const Routed& routed, const Counted& counted) const = 0;
   // A scalar from the sums of one site, or of several sites with equally many experts added up.
   virtual Tensor formula(const Tensor& sums, int64_t experts) const = 0;
+  // Whether it takes the probabilities of a token to sum to one.
+  virtual bool needs_shares() const { return false; }
   // UserError where it makes no sense of so many experts.
   virtual void check(int64_t experts, const std::string& where) const {}
 };
@@ -39,6 +41,7 @@ struct ObjectiveEntry {
 // Every part of this folder, by file name. The table is generated.
 const Registry<ObjectiveEntry>& objectives();
 const ChoiceTable& objective_choices();
+std::unique_ptr<Objective> objective_of(const Choice& choice);
 
 // What every objective's config has.
 struct ObjectiveConfig : Config {

@@ -32,6 +32,8 @@ class Budget : public Select {
     check_enough(keep_, experts, where);
   }
 
+  bool needs_shares() const override { return true; }
+
  protected:
   // Which ranks the budget holds: bool [T, E] from sums up to each rank and its own probability.
   virtual Tensor within(const Tensor& sums, const Tensor& own, float p) const = 0;

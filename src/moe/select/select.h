@@ -17,6 +17,8 @@ class Select {
   virtual Tensor mask(const Tensor& probabilities) const = 0;
   // UserError where so many experts are too few for it.
   virtual void check(int64_t experts, const std::string& where) const {}
+  // Whether it takes the probabilities of a token to sum to one.
+  virtual bool needs_shares() const { return false; }
   // The selection of block `layer` of `layers`; null: this one, for all of them.
   virtual std::shared_ptr<const Select> of_layer(int64_t layer, int64_t layers,
                                                  const std::string& where) const {
