@@ -1,26 +1,65 @@
-#include <torch/csrc/jit/serialization/pickle.h>
+#include <caffe2/serialize/inline_container.h>
 
-#include "base/file.h"
+#include "files/state_dict.h"
 #include "tensor/tensor_file.h"
 
 namespace molt {
+namespace {
+
+using caffe2::serialize::PyTorchStreamReader;
+
+[[noreturn]] void no_archive(const std::string& where, const std::string& found) {
+  throw UserError(where, found, "Save the model as model.safetensors.");
+}
+
+// The elements of a storage, flat.
+Tensor storage_of(PyTorchStreamReader& zip, const PickledTensor& one, const std::string& where) {
+  const std::string record = "data/" + one.key;
+  const auto expected = static_cast<uint64_t>(one.elements) * dtype_bytes(one.type);
+  if (!zip.hasRecord(record) || zip.getRecordSize(record) != expected)
+    no_archive(where, "does not hold the " + std::to_string(expected) + " bytes of " + one.name);
+  auto [data, size] = zip.getRecord(record);
+  const auto owner = std::make_shared<at::DataPtr>(std::move(data));
+  return at::from_blob(
+      owner->get(), {one.elements}, [owner](void*) {},
+      at::TensorOptions().dtype(tensor_type(one.type)));
+}
+
+NamedTensors tensors_of(PyTorchStreamReader& zip, const std::string& where) {
+  if (zip.hasRecord("byteorder")) {
+    const auto [order, size] = zip.getRecord("byteorder");
+    if (std::string_view(static_cast<const char*>(order.get()), size) != "little")
+      no_archive(where, "is not little-endian");
+  }
+  const auto [pickle, size] = zip.getRecord("data.pkl");
+  NamedTensors out;
+  std::map<std::string, Tensor> storages;  // tied weights share one
+  for (const PickledTensor& one :
+       read_state_dict({static_cast<const char*>(pickle.get()), size}, where)) {
+    auto found = storages.find(one.key);
+    if (found == storages.end())
+      found = storages.emplace(one.key, storage_of(zip, one, where)).first;
+    const Tensor& storage = found->second;
+    if (storage.scalar_type() != tensor_type(one.type) || storage.numel() != one.elements)
+      no_archive(where, "says two things of the storage " + one.key);
+    out.emplace_back(one.name, storage.as_strided(one.sizes, one.strides, one.offset).contiguous());
+  }
+  return out;
+}
+
+}  // namespace
 
 NamedTensors read_pickled_tensors(const std::filesystem::path& file) {
-  const std::string bytes = read_file(file);
-  c10::IValue value;
-  try {
-    value = torch::jit::pickle_load({bytes.begin(), bytes.end()});
-  } catch (const std::exception&) {
-    throw UserError(file.string(), "is not a zip of torch.save that holds tensors by name alone",
-                    "Save the model as model.safetensors.");
-  }
+  const std::string where = file.string();
   NamedTensors out;
-  if (value.isGenericDict())
-    for (const auto& entry : value.toGenericDict())
-      if (entry.key().isString() && entry.value().isTensor())
-        out.emplace_back(entry.key().toStringRef(), entry.value().toTensor().contiguous());
+  try {
+    PyTorchStreamReader zip(where);
+    out = tensors_of(zip, where);
+  } catch (const c10::Error&) {
+    no_archive(where, "is not a zip of torch.save");
+  }
   if (out.empty())
-    throw UserError(file.string(), "holds no tensors by name",
+    throw UserError(where, "holds no tensors by name",
                     "Expected the state_dict of a model; save it as model.safetensors.");
   return out;
 }

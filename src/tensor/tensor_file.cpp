@@ -31,12 +31,6 @@ constexpr TypePair kTypes[] = {{DType::F64, at::kDouble},
                                {DType::U8, at::kByte},
                                {DType::BOOL, at::kBool}};
 
-at::ScalarType scalar_type(DType dtype) {
-  for (const TypePair& pair : kTypes)
-    if (pair.file == dtype) return pair.tensor;
-  throw BugError("no scalar type for " + std::string(dtype_name(dtype)));
-}
-
 DType file_type(const std::string& name, at::ScalarType type) {
   for (const TypePair& pair : kTypes)
     if (pair.tensor == type) return pair.file;
@@ -44,7 +38,7 @@ DType file_type(const std::string& name, at::ScalarType type) {
 }
 
 Tensor to_tensor(const SafetensorsFile& file, const TensorInfo& info) {
-  const at::TensorOptions options = at::TensorOptions().dtype(scalar_type(info.dtype));
+  const at::TensorOptions options = at::TensorOptions().dtype(tensor_type(info.dtype));
   const auto bytes = file.bytes(info);
   if (bytes.empty()) return at::empty(info.shape, options);
   auto* data = const_cast<std::byte*>(bytes.data());
@@ -61,6 +55,12 @@ void append(const SafetensorsFile& file, NamedTensors& out) {
 }
 
 }  // namespace
+
+at::ScalarType tensor_type(DType dtype) {
+  for (const TypePair& pair : kTypes)
+    if (pair.file == dtype) return pair.tensor;
+  throw BugError("no scalar type for " + std::string(dtype_name(dtype)));
+}
 
 NamedTensors read_tensors(const std::filesystem::path& file) {
   NamedTensors out;

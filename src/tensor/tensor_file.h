@@ -5,11 +5,14 @@
 
 #include <filesystem>
 
+#include "files/dtype.h"
 #include "tensor/tensor.h"
 
 namespace molt {
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+at::ScalarType tensor_type(DType dtype);
 
 // One file, in the order of names, each tensor in the type it has in the file. UserError for
 // whatever makes the file malformed and for types that tensors cannot hold.
@@ -18,8 +21,8 @@ NamedTensors read_tensors(const std::filesystem::path& file);
 // The model of a folder: model.safetensors, or the shards of model.safetensors.index.json.
 NamedTensors read_model_tensors(const std::filesystem::path& folder);
 
-// A pytorch_model.bin: the zip of torch.save with a dictionary of tensors. libtorch's reader knows
-// tensors and containers and runs nothing. UserError for anything else.
+// A pytorch_model.bin: the zip of torch.save with a dictionary of tensors (files/state_dict.h).
+// UserError for anything else.
 NamedTensors read_pickled_tensors(const std::filesystem::path& file);
 
 // Writes atomically; tensors are made contiguous on the CPU. Equal tensors give byte-equal files.
