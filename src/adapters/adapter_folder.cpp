@@ -130,8 +130,12 @@ AdapterContents load_adapter(const fs::path& folder) {
   Json method;
   if (is_ours)
     read_description(description, out);
-  else
-    method = method_of(read_peft_config(config), config.string());
+  else {
+    const PeftLoraConfig peft = read_peft_config(config);
+    method = method_of(peft, config.string());
+    for (const std::string& key : peft.unknown_keys)
+      out.warnings.push_back(config.string() + ": " + key + " is not known here and has no effect");
+  }
   for (auto& [name, tensor] : read_tensors(folder / "adapter_model.safetensors"))
     out.tensors.emplace_back(name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name,
                              tensor);

@@ -21,8 +21,9 @@ struct AdapterContents {
   bool predicts_tokens = false;  // a language model: PEFT's task_type
   // An update stands on a part of a module (the query of GPT-2's c_attn): PEFT has no name for it.
   bool splits_modules = false;
-  std::optional<int64_t> outputs;  // of the head, where the tensors have one
-  NamedTensors tensors;            // by the names of trainables: no prefix
+  std::optional<int64_t> outputs;     // of the head, where the tensors have one
+  NamedTensors tensors;               // by the names of trainables: no prefix
+  std::vector<std::string> warnings;  // of reading: settings of PEFT that are not known here
 };
 
 // Replaces the files in `folder`, each atomically, then opens them again and checks names, shapes

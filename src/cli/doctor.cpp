@@ -66,7 +66,8 @@ CommandRun declare_doctor(CLI::App&) {
     ConsoleTable table({});
     table.align_left(1);
     table.add({"molt", version()});
-    table.add({"libtorch", TORCH_VERSION});
+    table.add({"libtorch", fmt::format("{}, the {} ABI of C++ strings", TORCH_VERSION,
+                                       _GLIBCXX_USE_CXX11_ABI ? "C++11" : "old")});
     table.add({"compiler", fmt::format("GCC {}, C++ {}", __VERSION__, __cplusplus)});
     table.add({"CPU", proc_value("/proc/cpuinfo", "model name")});
     table.add({"instructions", cpu_features() + "; libtorch uses " + at::get_cpu_capability()});

@@ -10,6 +10,7 @@
 #include "cli/console.h"
 #include "cli/console_progress.h"
 #include "cli/drawn_tokens.h"
+#include "cli/end_ids.h"
 #include "models/save.h"
 #include "moe/merge.h"
 #include "train/adapter_load.h"
@@ -46,8 +47,9 @@ void check_format(const std::string& to) {
                   "is '" + to + "', " +
                       (is_planned ? "which is not built yet" : "which is no format that is known") +
                       "; expected transformers",
-                  to == "peft" ? "Of lora and dora the run's adapter/ is in PEFT's format already."
-                               : "Use --to transformers.");
+                  to == "peft"
+                      ? "Of lora, dora and adalora the run's adapter/ is in PEFT's format already."
+                      : "Use --to transformers.");
 }
 
 at::ScalarType scalar_type(const std::string& dtype) {
@@ -166,6 +168,8 @@ int run(const ExportArguments& arguments) {
   }
   save_model(model, unfinished, save);
   copy_kept_files(session->config.model, unfinished);
+  if (session->learnt_end && !end_ids_of(unfinished).contains(*session->learnt_end))
+    add_end_id(unfinished, *session->learnt_end);
   LoadOptions load;
   load.device = session->device;
   const LoadedModel back = load_model(unfinished, load);

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/console_progress.h"
+#include "cli/end_ids.h"
 #include "cli/field_flags.h"
 #include "cli/growing_file.h"
 #include "cli/plain_texts.h"
@@ -40,25 +41,6 @@ struct GenerateArguments {
   GivenFlags flags;
 };
 
-// eos_token_id of a config: a number, or several.
-void add_end_ids(const Json& config, std::set<int32_t>& out) {
-  const auto found = config.find("eos_token_id");
-  if (found == config.end()) return;
-  for (const Json& id : found->is_array() ? *found : Json::array({*found}))
-    if (id.is_number_integer()) out.insert(id.get<int32_t>());
-}
-
-// What a run's task put behind each text that it learnt.
-std::optional<std::string> task_end(const fs::path& source) {
-  if (!is_run_folder(source)) return std::nullopt;
-  const RunConfig config = read_run_config(source);
-  if (config.task.name.empty()) return std::nullopt;
-  const Json task = to_json(*config.task.config);
-  const auto found = task.find("end");
-  if (found == task.end() || !found->is_string()) return std::nullopt;
-  return found->get<std::string>();
-}
-
 // What is typed must be an id of the model; what files name beyond them never comes.
 std::vector<int32_t> typed_ends(const std::vector<int64_t>& ids, int64_t vocabulary) {
   for (const int64_t id : ids)
@@ -69,19 +51,13 @@ std::vector<int32_t> typed_ends(const std::vector<int64_t>& ids, int64_t vocabul
   return {ids.begin(), ids.end()};
 }
 
-// The ids that end a text: those of the options, else every one that the model's configs, its
-// tokenizer and the run's task name.
-std::vector<int32_t> end_ids(const Session& session, const WritingSettings& settings,
-                             const fs::path& source) {
+// The ids that end a text: those of the options, else every one that the model's files, its
+// tokenizer and the task that it learnt name.
+std::vector<int32_t> end_ids(const Session& session, const WritingSettings& settings) {
   if (settings.stop_ids) return typed_ends(*settings.stop_ids, session.model->config().vocab_size);
-  std::set<int32_t> out;
-  add_end_ids(parse_json(session.model->config().text, "config.json"), out);
-  const fs::path generation = fs::path(session.config.model.path) / "generation_config.json";
-  std::error_code error;
-  if (fs::exists(generation, error)) add_end_ids(read_json(generation), out);
+  std::set<int32_t> out = end_ids_of(session.config.model.path);
   if (const auto id = session.tokenizer->id_of(TokenRole::kEos)) out.insert(*id);
-  if (const auto end = task_end(source))
-    if (const auto id = session.tokenizer->id_of(*end)) out.insert(*id);
+  if (session.learnt_end) out.insert(*session.learnt_end);
   std::erase_if(out,
                 [&](int32_t id) { return id < 0 || id >= session.model->config().vocab_size; });
   return {out.begin(), out.end()};
@@ -294,7 +270,7 @@ int run(const GenerateArguments& arguments) {
     check_ids(prompt.ids, session->model->config(), prompt.place);
   if (cut > 0) progress.on_warning(fmt::format("{} prompts were cut at their left", cut));
 
-  const std::vector<int32_t> ends = end_ids(*session, settings, arguments.source);
+  const std::vector<int32_t> ends = end_ids(*session, settings);
   check_cache(*session, settings.options(ends), prompts);
 
   // Not before everything that may be refused: a mistake leaves no file.
@@ -354,9 +330,9 @@ void register_generate(Registry<CommandEntry>& registry) {
   registry.add({"generate",
                 "Writes texts behind prompts",
                 {"molt generate models/gpt2 --prompt 'Once upon a time'",
-                 "molt generate runs/e2e-molex-0 --output texts.jsonl --beams 10 "
+                 "molt generate runs/e2e-molex+lora-0 --output texts.jsonl --beams 10 "
                  "--no-repeat-ngram 4",
-                 "molt generate runs/e2e-molex-0 --input prompts.jsonl --output texts.jsonl"},
+                 "molt generate runs/e2e-molex+lora-0 --input prompts.jsonl --output texts.jsonl"},
                 declare_generate});
 }
 

@@ -68,8 +68,7 @@ Requests read_requests(const Session& session, const std::string& input) {
         session.task->example_from_json(object, name + ":" + std::to_string(line)));
     one.set.examples[0].id = static_cast<int64_t>(out.requests.size()) - 1;
     one.set.examples[0].line = line;
-    EncodedExamples encoded =
-        session.task->encode_evaluation(*session.tokenizer, one.set, session.max_length);
+    EncodedExamples encoded = encode_evaluation(session, one.set);
     if (encoded.examples.empty())
       throw UserError(name + ":" + std::to_string(line), "has nothing to predict",
                       "Give a longer text, or raise task.max_length.");
@@ -126,7 +125,7 @@ void register_predict(Registry<CommandEntry>& registry) {
   registry.add(
       {"predict",
        "Predicts labels for JSON lines of text",
-       {"molt predict runs/qnli-molex-0 --input pairs.jsonl",
+       {"molt predict runs/qnli-molex+lora-0 --input pairs.jsonl",
         "echo '{\"question\": \"Who?\", \"sentence\": \"She did.\"}' | molt predict RUN --input -"},
        declare_predict});
 }

@@ -126,16 +126,24 @@ std::vector<Unit> selected_units(const LinearGroup& group, const SiteChoice& cho
   return out;
 }
 
+void check_layer_choice(const SiteChoice& choice, const Sites& sites, const std::string& method) {
+  if (!choice.layers) return;
+  // Updates beside the experts ("mixlora.attention") have the layers of the whole method.
+  const std::string where = method.substr(0, method.find('.')) + ".layers";
+  if (choice.layers->empty())
+    throw UserError(where, "is [], which names no layer", "Name at least one, or null for all.");
+  for (const int64_t layer : *choice.layers)
+    if (layer < 0 || layer >= sites.stack->size())
+      throw UserError(where,
+                      "names layer " + std::to_string(layer) + "; the model has layers 0 to " +
+                          std::to_string(sites.stack->size() - 1),
+                      "Correct the list.");
+}
+
 void check_choice(const SiteChoice& choice, const Sites& sites, const std::string& method) {
   check_expressions(choice.targets, method + ".targets");
   check_expressions(choice.exclude, method + ".exclude");
-  if (choice.layers)
-    for (const int64_t layer : *choice.layers)
-      if (layer < 0 || layer >= sites.stack->size())
-        throw UserError(method + ".layers",
-                        "names layer " + std::to_string(layer) + "; the model has layers 0 to " +
-                            std::to_string(sites.stack->size() - 1),
-                        "Correct the list.");
+  check_layer_choice(choice, sites, method);
   for (const std::string& pattern : choice.exclude) {
     const auto meant = [&](auto* group) {
       const auto& members = group->members();
@@ -156,6 +164,10 @@ void check_choice(const SiteChoice& choice, const Sites& sites, const std::strin
     throw UserError(method + ".targets", "'" + target + "' matches no linear of the model",
                     known_targets(target, sites));
   }
+  if (std::all_of(sites.groups.begin(), sites.groups.end(),
+                  [&](auto* group) { return selected_members(*group, choice).empty(); }))
+    throw UserError(method, "targets, layers and exclude select no linear of the model",
+                    "Name at least one target and one layer.");
 }
 
 }  // namespace molt

@@ -28,7 +28,11 @@ struct Unit {
 };
 std::vector<Unit> selected_units(const LinearGroup& group, const SiteChoice& choice);
 
-// UserError where a target selects nothing in any group, or a layer does not exist.
+// UserError where a layer does not exist or none is named.
+void check_layer_choice(const SiteChoice& choice, const Sites& sites, const std::string& method);
+
+// UserError where a target selects nothing in any group, a layer does not exist, or nothing is
+// selected at all.
 void check_choice(const SiteChoice& choice, const Sites& sites, const std::string& method);
 
 }  // namespace molt

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <fstream>
 
 #include "base/config_json.h"
 #include "base/file.h"
@@ -61,15 +63,35 @@ Json deciding_options(const RunConfig& config) {
   return out;
 }
 
+// Pages at even distances: all of a file up to 256 MB, a part of a larger one, so that a run does
+// not wait for it.
+RandomKey hash_pages(RandomKey key, const fs::path& path) {
+  constexpr uint64_t kPage = 4096, kMost = 65536;
+  std::error_code error;
+  const uint64_t size = fs::file_size(path, error);
+  key = derive(derive(key, path.filename().string()), size);
+  const uint64_t stride = kPage * std::max<uint64_t>(1, size / (kPage * kMost));
+  std::ifstream file(path, std::ios::binary);
+  std::array<uint64_t, kPage / sizeof(uint64_t)> page{};
+  for (uint64_t at = 0; at < size; at += stride) {
+    page.fill(0);
+    file.seekg(static_cast<std::streamoff>(at));
+    file.read(reinterpret_cast<char*>(page.data()), kPage);
+    file.clear();  // the last page may be a part of one
+    for (const uint64_t word : page) key = derive(key, word);
+  }
+  return key;
+}
+
 std::string model_fingerprint(const fs::path& folder) {
   RandomKey key = derive(0, read_file(folder / "config.json"));
-  std::vector<std::pair<std::string, uint64_t>> files;
+  std::vector<fs::path> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.path().extension() == ".safetensors")
-      files.emplace_back(entry.path().filename().string(), fs::file_size(entry.path(), error));
+    if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".bin")
+      files.push_back(entry.path());
   std::sort(files.begin(), files.end());
-  for (const auto& [name, size] : files) key = derive(derive(key, name), size);
+  for (const fs::path& file : files) key = hash_pages(key, file);
   return hex(key);
 }
 

@@ -1,6 +1,7 @@
 #include "train/predictor.h"
 
 #include "base/config_json.h"
+#include "tasks/language_task.h"
 #include "train/adapter_load.h"
 
 namespace molt {
@@ -41,6 +42,15 @@ void follow_adapter(const AdapterContents& adapter, const PredictorOptions& opti
   if (!config.task.name.empty() || adapter.task.empty()) return;
   if (!options.task || *options.task == task_name(adapter))
     set_by_json(config, "task", adapter.task);
+}
+
+// The token that a language task has behind each text it teaches.
+std::optional<int32_t> end_of(const Choice& task, const Tokenizer& tokenizer) {
+  if (task.name.empty() || !dynamic_cast<const LanguageTaskConfig*>(task.config.get())) return {};
+  return tasks()
+      .get(task.name, "task", "task")
+      .open({.config = *task.config})
+      ->end_token(tokenizer);
 }
 
 }  // namespace
@@ -86,6 +96,7 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
     for (const std::string& assignment : options.overrides) layers.add_override(assignment);
     layers.apply(config);
   }
+  const Choice learnt = config.task;
   if (!options.wants_task || options.writes) {
     config.task = {};
   } else if (config.task.name.empty()) {
@@ -94,7 +105,9 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
   } else if (options.data) {
     use_data(*options.data, config);
   }
-  return open_session(config, session, progress);
+  auto out = open_session(config, session, progress);
+  if (options.writes) out->learnt_end = end_of(learnt, *out->tokenizer);
+  return out;
 }
 
 }  // namespace molt

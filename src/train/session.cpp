@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "train/adapter_load.h"
+#include "train/voting_tokens.h"
 
 namespace molt {
 namespace {
@@ -61,6 +62,20 @@ void check_examples(const EncodedSet& train) {
   throw UserError(train.data->source, "has no examples to train on", "Check the file.");
 }
 
+// A head that was drawn answers at random: neither the model nor the adapter has it.
+void check_head(const Session& session) {
+  const std::optional<std::string>& adapter = session.config.model.adapter;
+  const auto& unplaced = session.adapter_report.newly_initialised;
+  for (const std::string& name : session.load_report.newly_initialised) {
+    if (adapter && std::find(unplaced.begin(), unplaced.end(), name) == unplaced.end()) continue;
+    throw UserError(adapter.value_or(session.config.model.path),
+                    "has no " + name +
+                        (adapter ? ", nor has the model " + session.config.model.path : "") +
+                        ": a head drawn at random would answer",
+                    "Name the adapter that was trained with it, or a model with this head.");
+  }
+}
+
 void lower_length(Session& session, Progress& progress) {
   const int64_t most = session.model->max_length();
   if (session.max_length <= most) return;
@@ -82,6 +97,7 @@ void report_loading(const Session& session, const SessionOptions& options, Progr
     progress.on_message("not taken from the adapter (not in it, or another number of labels): " +
                         join_names(adapter.newly_initialised));
   for (const std::string& line : adapter.differences) progress.on_warning(line);
+  for (const std::string& line : adapter.warnings) progress.on_warning(line);
   for (const std::string& line : session.attachment->warnings) progress.on_warning(line);
 }
 
@@ -118,9 +134,15 @@ void check_ids(std::span<const int32_t> ids, const ModelConfig& model, const std
                       "Use the tokenizer files that belong to the model.");
 }
 
+EncodedExamples encode_evaluation(const Session& session, const DataSet& set) {
+  EncodedExamples out =
+      session.task->encode_evaluation(*session.tokenizer, set, session.max_length);
+  leave_voters_out(out, session.voting_tokens);
+  return out;
+}
+
 EncodedSet encode_for(const Session& session, const DataSet& set) {
-  return checked(session, set,
-                 session.task->encode_evaluation(*session.tokenizer, set, session.max_length));
+  return checked(session, set, encode_evaluation(session, set));
 }
 
 SequenceRefs sequences_of(const std::vector<EncodedExample>& examples,
@@ -199,6 +221,7 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
           ? std::vector<Sentence>()
           : sentences_of(session->config.method, {session->model->config().layers,
                                                   session->model->config().decoder.has_value()});
+  session->voting_tokens = voting_tokens(sentences);
   session->attachment = attach(sentences, session->model->sites(),
                                {.seed = static_cast<RandomKey>(config.train.seed),
                                 .train_pooler = config.model.train_pooler});
@@ -209,16 +232,19 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
     session->adapter_report =
         place_adapter(*adapter, *session->attachment, options.adapter_use, match, adapter_path);
     session->adapter_report.differences = match.differences;
+    session->adapter_report.warnings = adapter->warnings;
   }
   report_loading(*session, options, progress);
   if (!session->task) return session;
+  if (options.adapter_use == AdapterUse::restore) check_head(*session);
 
   lower_length(*session, progress);
   if (options.train_data) {
     const DataSet& set = session->task->train();
-    session->train =
-        checked(*session, set,
-                session->task->encode_training(*session->tokenizer, set, session->max_length));
+    EncodedExamples encoded =
+        session->task->encode_training(*session->tokenizer, set, session->max_length);
+    leave_voters_out(encoded, session->voting_tokens);
+    session->train = checked(*session, set, std::move(encoded));
   }
   if (options.evaluation_data)
     for (const DataSet& set : session->task->evaluation_sets())

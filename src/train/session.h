@@ -27,6 +27,7 @@ struct AdapterReport {
   std::vector<std::string>
       newly_initialised;                 // of the head: the adapter lacks them or has other shapes
   std::vector<std::string> differences;  // "method.alpha is 16 in the adapter, 32 here"
+  std::vector<std::string> warnings;     // of reading it
 };
 
 struct Session {
@@ -39,7 +40,10 @@ struct Session {
   LoadReport load_report;
   std::unique_ptr<Attachment> attachment;
   AdapterReport adapter_report;
-  int64_t max_length = 0;              // the task's, lowered to what the model takes
+  int64_t max_length = 0;  // the task's, lowered to what the model takes
+  // Without a task, of what writes: the token that the source's task puts behind each text.
+  std::optional<int32_t> learnt_end;
+  int64_t voting_tokens = 0;           // see train/voting_tokens.h
   EncodedSet train;                    // empty unless asked for
   std::vector<EncodedSet> evaluation;  // empty unless asked for
 
@@ -74,7 +78,10 @@ at::Device choose_device(const std::string& name);
 // What the tokenizer says must be an embedding of the model: UserError at `where`.
 void check_ids(std::span<const int32_t> ids, const ModelConfig& model, const std::string& where);
 
-// Encodes a set of the session's task (a test set, another file) to be evaluated.
+// A set of the session's task as it is evaluated or predicted.
+EncodedExamples encode_evaluation(const Session& session, const DataSet& set);
+
+// The same, its ids checked.
 EncodedSet encode_for(const Session& session, const DataSet& set);
 
 SequenceRefs sequences_of(const std::vector<EncodedExample>& examples,

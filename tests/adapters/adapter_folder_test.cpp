@@ -148,6 +148,19 @@ TEST(AdapterFolder, ReadsAFolderOfPeftWithoutOurFile) {
   EXPECT_EQ(load_adapter(folder.path()).head, "pooled");
 }
 
+TEST(AdapterFolder, SaysWhichSettingsOfPeftItDoesNotKnow) {
+  const TemporaryFolder folder;
+  save_adapter(folder.path(), lora());
+  fs::remove(folder / "molt.json");
+  EXPECT_TRUE(load_adapter(folder.path()).warnings.empty());
+  Json config = read_json(folder / "adapter_config.json");
+  config["new_option"] = 1;
+  std::ofstream(folder / "adapter_config.json") << config.dump();
+  const std::vector<std::string> warnings = load_adapter(folder.path()).warnings;
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("new_option"), std::string::npos);
+}
+
 TEST(AdapterFolder, RefusesToSaveWhatIsNotANumber) {
   const TemporaryFolder folder;
   AdapterContents contents = lora();

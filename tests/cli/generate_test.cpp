@@ -306,6 +306,24 @@ TEST_P(GenerateCommand, CutsALongPromptWhenAsked) {
   EXPECT_EQ(cut.out, same.out);
 }
 
+// LLaMA's tokenizer puts <s> before a text.
+TEST(GenerateWithLlama, TheBeginTokenStandsOnceEvenIfThePromptSaysIt) {
+  const LanguageWorld world("llama", 0);
+  std::vector<Json> written;
+  for (const std::string prompt : {"red tree", "<s>red tree"}) {
+    const CliResult result =
+        run_cli({"generate", world.path("model").string(), "--threads", "1", "--prompt", prompt,
+                 "--max-new-tokens", "8", "--output", world.path(prompt + ".jsonl").string()});
+    ASSERT_EQ(result.code, 0) << result.err;
+    read_json_lines(world.path(prompt + ".jsonl"),
+                    [&](const Json& line, int64_t) { written.push_back(line); });
+    written.back().erase("prompt");
+  }
+  ASSERT_EQ(written.size(), 2u);
+  EXPECT_TRUE(written[0].contains("log_probability"));
+  EXPECT_EQ(written[0], written[1]);
+}
+
 // None of 100 tokens comes twice, and those that would end the text may not come yet.
 TEST_P(GenerateCommand, EndsATextThatNoTokenMayFollow) {
   for (const std::string beams : {"1", "2"}) {

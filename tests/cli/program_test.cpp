@@ -62,6 +62,13 @@ TEST(Program, PrintsItsVersion) {
   EXPECT_EQ(result.out.rfind("molt 0.", 0), 0u) << result.out;
 }
 
+TEST(Program, TheDoctorSaysWhatThereIs) {
+  const CliResult result = run_cli({"doctor"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  for (const char* row : {"libtorch", "CUDA", "threads"})
+    EXPECT_TRUE(says(result.out, row)) << row << " is not in: " << result.out;
+}
+
 TEST(Program, UnknownCommandNamesTheNearest) {
   expect_mistake(run_cli({"trian", "lora"}), "unknown command 'trian'. Did you mean train?");
   expect_mistake(run_cli({"help", "exmaine"}), "unknown command");

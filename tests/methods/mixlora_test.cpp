@@ -102,7 +102,9 @@ TEST(MixLora, RefusesWhatCannotBe) {
             std::string::npos)
       << error_of("routing: dynamic\np: 1.5");
   EXPECT_NE(error_of("routing: swich").find("switch"), std::string::npos);
-  EXPECT_NE(error_of("layers: [2]").find("layers 0 to 1"), std::string::npos);
+  EXPECT_NE(
+      error_of("layers: [2]").find("mixlora.layers: names layer 2; the model has layers 0 to 1"),
+      std::string::npos);
   EXPECT_NE(error_of("layers: []").find("mixlora.layers: is []"), std::string::npos);
   EXPECT_NE(error_of("attention_targets: [ffn_up]").find("another update stands on a linear"),
             std::string::npos);

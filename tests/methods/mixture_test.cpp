@@ -72,8 +72,7 @@ TEST(Mixture, PlainUpdatesBesideExpertsOfTheSameLinears) {
 }
 
 TEST(Mixture, WithoutALayer) {
-  expect_on_each_model("layers: []\n",
-                       "mixture: targets and layers select no linear of the model.");
+  expect_on_each_model("layers: []\n", "mixture.layers: is []");
   expect_on_each_model("site: feed_forward\nlayers: []\n", "mixture.layers: is []");
 }
 

@@ -1,4 +1,5 @@
-// What config.json says of rotary positions, in today's spelling and in older ones.
+// What config.json says of the model's type, and of rotary positions, in today's spelling and in
+// older ones.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -84,6 +85,21 @@ TEST(RotaryConfig, AnotherKindIsAMistakeThatSaysWhichThereAre) {
   } catch (const UserError& error) {
     const std::string text = error.what();
     EXPECT_NE(text.find("default, linear, dynamic, yarn or llama3"), std::string::npos) << text;
+  }
+}
+
+TEST(ModelType, ThatIsNotKnownIsAMistakeThatSaysWhichThereAre) {
+  const Json mixtral = {{"model_type", "mixtral"}};
+  try {
+    rotary_of(mixtral);
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("config.json: model_type is 'mixtral'; supported: bert, roberta, "),
+              std::string::npos)
+        << text;
+    for (const std::string& type : supported_model_types())
+      EXPECT_NE(text.find(type), std::string::npos) << text;
   }
 }
 

@@ -112,5 +112,23 @@ TEST(PatternKeys, MatchTheEndOfAPathAtADot) {
   EXPECT_FALSE(pattern_key_matches("layer.0", "layer.0.query"));
 }
 
+TEST(Targets, AMethodThatAdaptsNothingIsAMistake) {
+  for (const std::string method : {"lora", "dora", "adalora", "ia3", "houlsby"})
+    EXPECT_THROW(Attached(tiny_config("bert", 2), method, "layers: []"), UserError) << method;
+  EXPECT_THROW(adapted("targets: []"), UserError);
+  EXPECT_THROW(adapted("targets: [query]\nexclude: [query]"), UserError);
+  EXPECT_THROW(Attached(tiny_config("bert", 2), "houlsby", "layers: [2]"), UserError);
+}
+
+TEST(Targets, APatternThatMatchesNoAdaptedLinearIsAMistake) {
+  EXPECT_EQ(adapted("targets: [query]\nrank_pattern: {query: 3}").size(), 2u);
+  for (const std::string pattern : {"rank_pattern: {quary: 3}", "alpha_pattern: {value: 2}"}) try {
+      adapted("targets: [query]\n" + pattern);
+      FAIL() << "no error for " << pattern;
+    } catch (const UserError& error) {
+      EXPECT_NE(error.found().find("matches no adapted linear"), std::string::npos);
+    }
+}
+
 }  // namespace
 }  // namespace molt::test

@@ -45,6 +45,23 @@ TEST(Readme, NamesOnlyCommandsAndTargetsThatExist) {
     EXPECT_NE(makefile.find("\n" + target + ":"), std::string::npos) << "make " << target;
 }
 
+// In words in three files, and in the conditions of two.
+TEST(Readme, NamesTheVersionsOfLibtorchThatTheBuildTakes) {
+  const std::string makefile = read_file(source_dir() / "Makefile");
+  const std::string cmake = read_file(source_dir() / "cmake/dependencies.cmake");
+  const std::string range = R"((2\.[0-9]+ to 2\.[0-9]+))";
+  const std::set<std::string> named = matches(readme(), range);
+  ASSERT_EQ(named.size(), 1u);
+  EXPECT_EQ(matches(makefile, range), named);
+  EXPECT_EQ(matches(cmake, range), named);
+  const std::string oldest = *matches(*named.begin(), R"(^2\.([0-9]+))").begin();
+  const std::string newest = *matches(*named.begin(), R"(to 2\.([0-9]+))").begin();
+  const std::string too_new = std::to_string(std::stoi(newest) + 1);
+  EXPECT_NE(makefile.find(" " + oldest + " <= int(v[1]) <= " + newest), std::string::npos);
+  EXPECT_NE(cmake.find("VERSION_LESS 2." + oldest + " "), std::string::npos);
+  EXPECT_NE(cmake.find("VERSION_GREATER_EQUAL 2." + too_new + ")"), std::string::npos);
+}
+
 TEST(Readme, ListsEveryMethod) {
   const std::string text = readme();
   for (const std::string& name : methods().names())

@@ -80,6 +80,21 @@ TEST(EncodeParts, SeveralAnswersAreSeveralSpans) {
   EXPECT_EQ(mask(e), ".##..##");
 }
 
+// As llama2's template writes its second turn: <s> a b </s> <s> c d </s>.
+TEST(EncodeParts, APartThatBeginsHasTheBeginTokenOfItsOwn) {
+  const Tokenizer t = tokenizer(TokenizerStyle::llama);
+  const EncodedExample e = encode_parts(t,
+                                        {{.text = "a"},
+                                         {.text = "b", .is_supervised = true, .ends = true},
+                                         {.text = "c", .begins = true},
+                                         {.text = "d", .is_supervised = true, .ends = true}},
+                                        text_frame(t, {}, ""), {});
+  EXPECT_EQ(e.ids, (std::vector<int32_t>{0, id_of_character('a'), id_of_character('b'), 1, 0,
+                                         id_of_character('c'), id_of_character('d'), 1}));
+  EXPECT_EQ(mask(e), "..##..##");
+  EXPECT_EQ(e.prompt, 2);
+}
+
 TEST(EncodeParts, LossOnAllLeavesOutTheFirstTokenAlone) {
   const Tokenizer t = tokenizer(TokenizerStyle::gpt2);
   EXPECT_EQ(mask(encode_parts(t, kPair, text_frame(t, {}, ""), {.learns_all = true})), ".#####");

@@ -176,5 +176,25 @@ TEST(OpenPredictor, TakesAModelForIdsWithoutATask) {
   EXPECT_EQ(adapted->model->labels(), 3);
 }
 
+// An adapter that has lost its head, and a model that never had one, would answer at random.
+TEST(Predictor, RefusesAHeadThatNobodyTrained) {
+  const TinyWorld world;
+  test::run(world.config("run"));
+  const std::filesystem::path file = world.path("run/adapter") / "adapter_model.safetensors";
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : read_tensors(file))
+    if (name.find("classifier") == name.npos) tensors.emplace_back(name, tensor.clone());
+  write_tensors(file, tensors);
+  Recorder recorder;
+  const auto error = [&](const PredictorOptions& options) {
+    return user_error([&] { open_predictor(options, recorder); });
+  };
+  contains(error({.source = world.path("run")}), "has no classifier.weight, nor has the model");
+  contains(error({.source = world.model(), .adapter = world.path("run")}),
+           "a head drawn at random would answer");
+  contains(error({.source = world.model(), .task = "rte", .data = world.data().string()}),
+           "has no classifier.weight: a head drawn at random would answer");
+}
+
 }  // namespace
 }  // namespace molt

@@ -198,6 +198,69 @@ TEST(LanguageObjective, RowsThatAreNotReadDoNotMatter) {
   }
 }
 
+// Passes everything on to a model and counts the rows that its head is given.
+class RowCounter final : public Model {
+ public:
+  explicit RowCounter(Model& model) : model_(model) {}
+
+  const ModelConfig& config() const override { return model_.config(); }
+  Sites& sites() override { return model_.sites(); }
+  int64_t labels() const override { return model_.labels(); }
+  Tensor logits(const PackedBatch& batch, ForwardContext& context) override {
+    rows += batch.rows.tokens();
+    return model_.logits(batch, context);
+  }
+  Tensor last_hidden_state(const PackedBatch& batch, ForwardContext& context) override {
+    rows += batch.rows.tokens();
+    return model_.last_hidden_state(batch, context);
+  }
+  Tensor pooled(const Tensor& hidden, const Rows& of) override { return model_.pooled(hidden, of); }
+  bool is_language_model() const override { return model_.is_language_model(); }
+  Tensor head_input(const PackedBatch& batch, ForwardContext& context,
+                    const SelectedRows* read) override {
+    rows += read ? read->index.numel() : batch.rows.tokens();
+    return model_.head_input(batch, context, read);
+  }
+  LanguageHead language_head() const override { return model_.language_head(); }
+  int64_t max_length() const override { return model_.max_length(); }
+
+  int64_t rows = 0;
+
+ private:
+  Model& model_;
+};
+
+TEST(LanguageObjective, ReadsTheRowsBeforeSupervisedTokensAlone) {
+  for (const std::string type : {"gpt2", "llama"}) {
+    const LanguageWorld world(type);
+    Recorder recorder;
+    const auto session =
+        open_session(world.config("unused", "instruct"), {.evaluation_data = false}, recorder);
+    const std::vector<int64_t> indices = {0, 1, 2, 3, 4};
+    const PackedBatch batch = pack_examples(*session, session->train.examples, indices);
+    const SequenceRefs sequences = sequences_of(session->train.examples, indices);
+    Reducer alone;
+    ForwardContext context(Phase::train, 9, 1, alone);
+    context.measures = session->attachment->measures;
+    RowCounter model(*session->model);
+    session->objective->loss_sum(model, batch, sequences, context, 0);
+    int64_t supervised = 0;
+    for (const EncodedExample* e : sequences) supervised += e->supervised_tokens();
+    EXPECT_EQ(model.rows, supervised) << type;
+    EXPECT_LT(supervised, batch.rows.tokens()) << type;
+  }
+}
+
+TEST(LanguagePreflight, RefusesAnExampleWhoseEndIsNotLearnt) {
+  const LanguageWorld world("gpt2");
+  Recorder recorder;
+  const auto session = open_session(world.config("unused", "instruct"), {}, recorder);
+  session->train.examples[3].supervised.back().end -= 1;
+  const std::string line = test::user_error([&] { preflight(*session); });
+  contains(line, "train.jsonl example 3: does not end with a supervised <|endoftext|>: ");
+  contains(line, "the model would not learn to stop");
+}
+
 TEST(LanguagePreflight, ShowsWhatIsLearntAndCountsIt) {
   const LanguageWorld world("llama");
   Recorder recorder;

@@ -90,6 +90,30 @@ TEST(Clipping, ScalesToTheLimitAndLeavesSmallGradientsAlone) {
   EXPECT_TRUE(std::isnan(global_norm(at::tensor({1.0, std::nan("")}, at::kFloat))));
 }
 
+TEST(OptimizerOptions, AreThoseOfTheConfig) {
+  RunConfig config;
+  ConfigLayers layers;
+  layers.add_text(
+      "train: {learning_rate: 0.25, head_learning_rate: 0.5, weight_decay: 0.125, "
+      "betas: [0.75, 0.875], epsilon: 0.0625}",
+      "test");
+  layers.apply(config);
+  Attachment attachment;
+  attachment.groups["gate"] = {.learning_rate = 2, .weight_decay = {}};
+  const AdamWOptions options = optimizer_options(config.train, attachment);
+  EXPECT_EQ(options.beta1, 0.75);
+  EXPECT_EQ(options.beta2, 0.875);
+  EXPECT_EQ(options.epsilon, 0.0625);
+  EXPECT_EQ(options.defaults.learning_rate, 0.25);
+  EXPECT_EQ(options.defaults.weight_decay, 0.125);
+  EXPECT_EQ(options.groups.at("head").learning_rate, 0.5);
+  EXPECT_EQ(options.groups.at("head").weight_decay, 0.125);
+  EXPECT_EQ(options.groups.at("gate").learning_rate, 2);
+  EXPECT_EQ(options.groups.at("gate").weight_decay, 0.125);
+  config.train.head_learning_rate.reset();
+  EXPECT_FALSE(optimizer_options(config.train, attachment).groups.contains("head"));
+}
+
 // LoRA+ asks for a multiple of whatever rate the run or the method sets.
 TEST(OptimizerOptions, ARatioMultipliesTheRateThatHolds) {
   TrainSettings train;

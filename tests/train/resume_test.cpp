@@ -133,6 +133,31 @@ TEST(Resume, RefusesAnotherConfigOrOtherDataUnlessAllowed) {
   test::contains(again.text, "warning: changed since it was saved: the data changed");
 }
 
+TEST(Resume, RefusesAnotherTokenizerAndAnotherModelOfTheSameSize) {
+  const TinyWorld world;
+  Recorder recorder;
+  recorder.stop_at = 4;
+  train(world.config("run"), {.interrupt = &recorder.stop}, recorder);
+  const auto error = [&] {
+    return test::user_error([&] { resume(world.path("run"), {}, recorder); });
+  };
+  const fs::path words = world.model() / "vocab.txt", weights = world.model() / "model.safetensors";
+  const std::string saved = test::bytes_of(words);
+  std::string swapped = saved;
+  const size_t the = swapped.find("\nthe\n") + 1, a = swapped.find("\na\n") + 1;
+  ASSERT_TRUE(the != 0 && a != 0);
+  swapped.replace(std::max(the, a), the > a ? 3 : 1, the > a ? "a" : "the");
+  swapped.replace(std::min(the, a), the > a ? 1 : 3, the > a ? "the" : "a");
+  std::ofstream(words) << swapped;
+  test::contains(error(), "the tokenizer changed");
+  std::ofstream(words) << saved;
+
+  std::string bytes = test::bytes_of(weights);
+  bytes[bytes.size() / 2] ^= 1;
+  std::ofstream(weights, std::ios::binary) << bytes;
+  test::contains(error(), "the model changed");
+}
+
 TEST(Resume, OfARunThatIsDoneGivesItsResultAgain) {
   const TinyWorld world;
   const RunResult done = test::run(world.config("run"));

@@ -38,5 +38,13 @@ TEST(Session, IdsAreThoseOfTheModel) {
            "here: the tokenizer gives id 3; the model has embeddings for 0 to 2");
 }
 
+TEST(ChooseDevice, SaysHowManyCudaDevicesThereAre) {
+  if (at::hasCUDA()) GTEST_SKIP() << "this machine has CUDA devices";
+  EXPECT_TRUE(choose_device("auto").is_cpu());
+  for (const std::string name : {"cuda", "cuda:3"})
+    contains(user_error([&] { choose_device(name); }),
+             "device: is " + name + "; this machine has 0 CUDA devices");
+}
+
 }  // namespace
 }  // namespace molt::test

@@ -241,6 +241,14 @@ TEST(Train, EveryMethodTrains) {
         test::run(world.config(method.name, {"method=" + method.name, "train.steps=3"}));
     EXPECT_EQ(result.steps, 3);
     EXPECT_GT(result.trainable_parameters, 0);
+    const NamedTensors adapter =
+        read_tensors(world.path(method.name) / "adapter/adapter_model.safetensors");
+    EXPECT_FALSE(adapter.empty());
+    // B starts as zeros; that of an expert stays so until a token is sent there.
+    for (const auto& [name, tensor] : adapter)
+      if (name.find(".lora_B") != name.npos && name.find(".experts.") == name.npos) {
+        EXPECT_GT(tensor.abs().max().item<double>(), 0) << name;
+      }
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "moe/targets.h"
+
 namespace molt {
 namespace {
 
@@ -32,6 +34,7 @@ class BottleneckAdapter final : public OutputAdapter {
 }  // namespace
 
 void BottleneckBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
+  check_layer_choice(sentence.sites, sites, "houlsby");
   for (SublayerEnd* end : sites.outputs) {
     if (end->sublayer() == Sublayer::attention ? !after_attention : !after_feed_forward) continue;
     const auto& layers = sentence.sites.layers;

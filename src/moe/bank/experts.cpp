@@ -182,7 +182,6 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
   const SiteObjectives objectives = site_objectives(sentence.losses, method);
   check_layers(sites);
   check_ranks();
-  bool adapts = false;
   for (LinearGroup* group : sites.groups) {
     const std::vector<size_t> members = selected_members(*group, sentence.sites);
     if (members.empty()) continue;
@@ -190,7 +189,6 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
       throw UserError(method,
                       "another update stands on linears that read what " + group->site() + " reads",
                       "Name them all in targets, or all in attention.targets.");
-    adapts = true;
     const int64_t in = group->in(), count = experts.at(group->block());
     const std::vector<int64_t> of_expert = ranks_at(group->block());
     const Routing routing =
@@ -246,9 +244,6 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
                                           group->block(), attachment.measures));
     group->adapter = adapter;
   }
-  if (!adapts)
-    throw UserError(method, "targets and layers select no linear of the model",
-                    "Name at least one target and one layer.");
   // Losses count every token, and experts with a limit compete over them.
   if (sites.stack && (!objectives.empty() || capacity)) sites.stack->trains_every_row = true;
   attachment.groups["router"] = router_settings;

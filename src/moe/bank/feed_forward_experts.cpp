@@ -11,6 +11,7 @@
 #include "moe/loss/objective.h"
 #include "moe/noise.h"
 #include "moe/record.h"
+#include "moe/targets.h"
 
 namespace molt {
 namespace {
@@ -102,16 +103,7 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
   check_layers(sites);
   if (sites.feed_forwards.empty())
     throw UserError(method, "mixes feed-forwards; the model has none", "Choose another method.");
-  if (sentence.sites.layers && sentence.sites.layers->empty())
-    throw UserError(method + ".layers", "is [], which names no layer",
-                    "Name at least one, or null for all.");
-  if (sentence.sites.layers)
-    for (const int64_t layer : *sentence.sites.layers)
-      if (layer < 0 || layer >= sites.stack->size())
-        throw UserError(method + ".layers",
-                        "names layer " + std::to_string(layer) + "; the model has layers 0 to " +
-                            std::to_string(sites.stack->size() - 1),
-                        "Correct the list.");
+  check_layer_choice(sentence.sites, sites, method);
   const SiteObjectives objectives = site_objectives(sentence.losses, method);
   for (FeedForward* base : sites.feed_forwards) {
     if (!is_selected(sentence, base->up.block())) continue;

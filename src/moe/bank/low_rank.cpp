@@ -162,6 +162,17 @@ Value pattern_value(const std::map<std::string, Value>& pattern, const std::stri
   return fallback;
 }
 
+// A key that matches nothing would change nothing.
+template <class Value>
+void check_pattern(const std::map<std::string, Value>& pattern,
+                   const std::vector<std::string>& modules, const std::string& where) {
+  for (const auto& [key, value] : pattern)
+    if (std::none_of(modules.begin(), modules.end(),
+                     [&](const std::string& module) { return pattern_key_matches(key, module); }))
+      throw UserError(where, "'" + key + "' matches no adapted linear",
+                      "Correct or remove it; adapted is, for example, " + modules.front() + ".");
+}
+
 constexpr double kBudgetDeviation = 0.02;  // of A and B of AdaLoRA at first
 
 }  // namespace
@@ -187,6 +198,7 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
   const std::string ending = budget ? "" : ".weight";
   const auto ranks = budget ? std::make_shared<RankBudget>(*budget, method) : nullptr;
   std::vector<std::shared_ptr<LowRankAdapter>> adapters;
+  std::vector<std::string> modules;
   for (LinearGroup* group : sites.groups) {
     const std::vector<Unit> units = selected_units(*group, sentence.sites);
     if (units.empty()) continue;
@@ -197,6 +209,7 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
     const at::TensorOptions options = group->weight.options();
     int64_t rows = 0;
     for (const Unit& unit : units) {
+      modules.push_back(unit.name);
       const int64_t r = pattern_value(rank_pattern, unit.name, rank);
       const double a = pattern_value(alpha_pattern, unit.name, alpha);
       const MemberRange range{unit.first, unit.last};
@@ -263,8 +276,9 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
     group->adapter = adapter;
     adapters.push_back(adapter);
   }
-  if (budget && !adapters.empty())
-    RankBudget::attach(ranks, adapters.front()->down.options(), attachment);
+  check_pattern(rank_pattern, modules, method + ".rank_pattern");
+  check_pattern(alpha_pattern, modules, method + ".alpha_pattern");
+  if (budget) RankBudget::attach(ranks, adapters.front()->down.options(), attachment);
   if (orthogonality > 0)
     attachment.losses.push_back(
         {"orthogonality", orthogonality,

@@ -1,0 +1,52 @@
+#include "train/voting_tokens.h"
+
+#include <algorithm>
+
+namespace molt {
+namespace {
+
+void begin_at(std::vector<TokenSpan>& spans, int64_t first) {
+  for (TokenSpan& span : spans) span.begin = std::max(span.begin, first);
+  std::erase_if(spans, [](const TokenSpan& span) { return span.begin >= span.end; });
+}
+
+}  // namespace
+
+int64_t voting_tokens(const std::vector<Sentence>& sentences) {
+  int64_t out = 0;
+  for (const Sentence& sentence : sentences) {
+    if (!sentence.router || sentence.router->pool.unit != Pool::Unit::prompt) continue;
+    const ChoiceSource source = sentence.router->source;
+    if (source == ChoiceSource::learned || source == ChoiceSource::frozen)
+      out = std::max(out, sentence.router->pool.prompt_tokens);
+  }
+  return out;
+}
+
+void leave_voters_out(EncodedExamples& encoded, int64_t voters) {
+  if (voters == 0) return;
+  int64_t tokens = 0, texts = 0;
+  std::vector<EncodedExample> kept;
+  kept.reserve(encoded.examples.size());
+  for (EncodedExample& example : encoded.examples) {
+    const int64_t asked = example.supervised_tokens();
+    if (example.prompt == 0) begin_at(example.supervised, voters);
+    tokens += asked - example.supervised_tokens();
+    if (asked > 0 && example.supervised.empty())
+      ++texts;
+    else
+      kept.push_back(std::move(example));
+  }
+  encoded.examples = std::move(kept);
+  if (tokens == 0) return;
+  const std::string count = std::to_string(voters);
+  std::string note =
+      std::to_string(tokens) +
+      " tokens vote at the start of texts without a prompt (method.prompt_tokens is " + count +
+      ") and are not learnt; of lm, task.prompt_tokens=" + count +
+      " loses those of a text's start alone";
+  if (texts > 0) note += "; " + std::to_string(texts) + " texts have no others and are left out";
+  encoded.notes.push_back(note);
+}
+
+}  // namespace molt

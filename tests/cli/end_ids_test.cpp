@@ -1,0 +1,72 @@
+// Where a text ends, by the model's files and by what its task taught.
+#include "cli/end_ids.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "run_cli.h"
+#include "train/predictor.h"
+#include "train/tiny_language.h"
+
+namespace molt::test {
+namespace {
+
+using Ids = std::set<int32_t>;
+
+TEST(EndIds, AreThoseOfBothFiles) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(end_ids_of(folder.path()), Ids());
+  write_file_atomically(folder / "config.json", "{\"eos_token_id\": 7}");
+  EXPECT_EQ(end_ids_of(folder.path()), Ids({7}));
+  add_end_id(folder.path(), 3);
+  EXPECT_EQ(end_ids_of(folder.path()), Ids({3, 7}));
+  write_file_atomically(folder / "generation_config.json",
+                        "{\"top_k\": 5, \"eos_token_id\": [4, null]}");
+  add_end_id(folder.path(), 3);
+  EXPECT_EQ(end_ids_of(folder.path()), Ids({3, 4, 7}));
+  EXPECT_EQ(read_json(folder / "generation_config.json").at("top_k"), 5);
+}
+
+constexpr int32_t kImEnd = 3;  // of the tiny tokenizers
+
+// A chat template ends answers with a token of its own: a run, its adapter on the model, and what
+// is exported all know it.
+TEST(EndIds, ATemplatesEndIsThatOfTheRunOfItsAdapterAndOfTheExport) {
+  const LanguageWorld world("gpt2", 0);
+  run(world.config("run", "instruct", {"task.template=chatml", "train.epochs=1"}));
+  const fs::path folder = world.path("run");
+  Recorder recorder;
+  const auto of_run = open_predictor({.source = folder, .writes = true}, recorder);
+  EXPECT_EQ(of_run->learnt_end, kImEnd);
+  const auto of_adapter = open_predictor(
+      {.source = world.path("model"), .adapter = folder / "adapter", .writes = true}, recorder);
+  EXPECT_EQ(of_adapter->learnt_end, kImEnd);
+  EXPECT_FALSE(open_predictor({.source = world.path("model"), .writes = true}, recorder)
+                   ->learnt_end.has_value());
+
+  const std::string output = world.path("exported").string();
+  const CliResult exported =
+      run_cli({"export", folder.string(), "--to", "transformers", "--output", output});
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  EXPECT_TRUE(end_ids_of(output).contains(kImEnd));
+
+  // Nothing follows the end in what is written; at a high temperature it comes soon.
+  write_file_atomically(world.path("prompts.jsonl"), "{\"prompt\": \"red\"}\n");
+  const CliResult written =
+      run_cli({"generate", folder.string(), "--input", world.path("prompts.jsonl").string(),
+               "--sample", "--temperature", "9", "--returned", "16", "--max-new-tokens", "40",
+               "--special", "--threads", "1"});
+  ASSERT_EQ(written.code, 0) << written.err;
+  int ended = 0;
+  const Json line = parse_json(written.out, "stdout");
+  for (const Json& text : line.at("texts")) {
+    const std::string said = text.at("text");
+    const size_t at = said.find("<|im_end|>");
+    if (at == said.npos) continue;
+    ++ended;
+    EXPECT_EQ(at + std::string("<|im_end|>").size(), said.size()) << said;
+  }
+  EXPECT_GT(ended, 0) << written.out;
+}
+
+}  // namespace
+}  // namespace molt::test
