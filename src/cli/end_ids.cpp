@@ -38,8 +38,18 @@ void add_end_id(const fs::path& model, int32_t id) {
   std::set<int32_t> ids = end_ids_of(model);
   ids.insert(id);
   const fs::path file = generation_config(model);
-  OrderedJson json = is_file_there(file) ? parse_ordered_json(read_file(file), file.string())
-                                         : OrderedJson::object();
+  OrderedJson json = OrderedJson::object();
+  if (is_file_there(file)) {
+    json = parse_ordered_json(read_file(file), file.string());
+    if (!json.is_object())
+      throw UserError(file.string(), "is no JSON object", "Correct or remove it.");
+  } else {
+    // Where there is this file, transformers does not look for these in config.json.
+    const Json config = read_json(model / "config.json");
+    for (const char* key : {"bos_token_id", "pad_token_id"})
+      if (config.contains(key) && config.at(key).is_number_integer())
+        json[key] = config.at(key).get<int64_t>();
+  }
   json["eos_token_id"] = ids;
   write_file_atomically(file,
                         json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");

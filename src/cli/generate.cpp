@@ -329,7 +329,7 @@ CommandRun declare_generate(CLI::App& app) {
 void register_generate(Registry<CommandEntry>& registry) {
   registry.add({"generate",
                 "Writes texts behind prompts",
-                {"molt generate models/gpt2 --prompt 'Once upon a time'",
+                {"molt generate models/tiny-gpt2 --prompt 'Once upon a time'",
                  "molt generate runs/e2e-molex+lora-0 --output texts.jsonl --beams 10 "
                  "--no-repeat-ngram 4",
                  "molt generate runs/e2e-molex+lora-0 --input prompts.jsonl --output texts.jsonl"},

@@ -70,8 +70,10 @@ Requests read_requests(const Session& session, const std::string& input) {
     one.set.examples[0].line = line;
     EncodedExamples encoded = encode_evaluation(session, one.set);
     if (encoded.examples.empty())
-      throw UserError(name + ":" + std::to_string(line), "has nothing to predict",
-                      "Give a longer text, or raise task.max_length.");
+      throw UserError(name + ":" + std::to_string(line),
+                      "has nothing to predict" +
+                          (encoded.notes.empty() ? "" : ": " + join_names(encoded.notes, "; ")),
+                      what_leaves_more(session));
     one.first = static_cast<int64_t>(out.sequences.size());
     one.sequences = static_cast<int64_t>(encoded.examples.size());
     std::move(encoded.examples.begin(), encoded.examples.end(), std::back_inserter(out.sequences));

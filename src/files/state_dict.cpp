@@ -3,7 +3,6 @@
 #include <cstring>
 #include <deque>
 #include <limits>
-#include <optional>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -29,6 +28,7 @@ constexpr const char* kTensor = "torch._utils._rebuild_tensor_v2";
 constexpr const char* kParameter = "torch._utils._rebuild_parameter";
 
 constexpr size_t kMostDimensions = 64;
+constexpr int64_t kMostElements = std::numeric_limits<int64_t>::max() / 8;  // of 8 bytes
 
 enum class Kind { mark, other, integer, text, sequence, dictionary, name, storage, tensor };
 
@@ -159,7 +159,7 @@ class StateDictReader {
     const Value& id = *pop();
     if (id.kind != Kind::sequence || id.items.size() < 5 || id.items[1]->kind != Kind::name ||
         id.items[2]->kind != Kind::text || id.items[4]->kind != Kind::integer ||
-        id.items[4]->integer < 0)
+        id.items[4]->integer < 0 || id.items[4]->integer > kMostElements)
       malformed();
     Value* out = make(Kind::storage);
     bool known = false;
@@ -184,17 +184,18 @@ class StateDictReader {
     return out;
   }
 
-  // The elements that a view needs, or nothing where that is no number.
-  static std::optional<int64_t> extent(const PickledTensor& t) {
-    int64_t last = t.offset;
+  // Whether each element of the view, and as many as it has, are within the storage.
+  static bool fits(const PickledTensor& t) {
+    int64_t last = t.offset, count = 1;
     for (size_t d = 0; d < t.sizes.size(); ++d) {
-      if (t.sizes[d] == 0) return 0;
+      if (t.sizes[d] == 0) return true;
       int64_t step = 0;
       if (__builtin_mul_overflow(t.sizes[d] - 1, t.strides[d], &step) ||
-          __builtin_add_overflow(last, step, &last))
-        return std::nullopt;
+          __builtin_add_overflow(last, step, &last) ||
+          __builtin_mul_overflow(count, t.sizes[d], &count))
+        return false;
     }
-    return last == std::numeric_limits<int64_t>::max() ? std::nullopt : std::optional(last + 1);
+    return last < t.elements && count <= t.elements;
   }
 
   // (storage, offset, sizes, strides, ...)
@@ -208,9 +209,7 @@ class StateDictReader {
     out->tensor.sizes = integers(*arguments.items[2]);
     out->tensor.strides = integers(*arguments.items[3]);
     if (out->tensor.sizes.size() != out->tensor.strides.size()) malformed();
-    const std::optional<int64_t> needs = extent(out->tensor);
-    if (!needs || *needs > out->tensor.elements)
-      fail("holds a tensor that is larger than its data");
+    if (!fits(out->tensor)) fail("holds a tensor that is larger than its data");
     return out;
   }
 

@@ -1,7 +1,8 @@
 // Plain text: every token is learnt from those before it. A text file is one document, or one for
 // each line or paragraph. Documents follow each other in chunks with the end-of-text token between
 // them (as GPT-2 was trained), or are cut into chunks each for itself. Chunks overlap by what has
-// no loss, so that each token but the first is predicted exactly once.
+// no loss, so that each token but the first is predicted exactly once (but for those that choose
+// blocks, train/voting_tokens.h).
 #include <utility>
 
 #include "base/file.h"

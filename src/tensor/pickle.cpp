@@ -55,8 +55,15 @@ NamedTensors read_pickled_tensors(const std::filesystem::path& file) {
   try {
     PyTorchStreamReader zip(where);
     out = tensors_of(zip, where);
-  } catch (const c10::Error&) {
-    no_archive(where, "is not a zip of torch.save");
+  } catch (const UserError&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    // Of a reader of zips, or of memory that there is not enough of: it says which.
+    const std::string_view said = error.what();
+    no_archive(where, "cannot be read as a zip of torch.save (" +
+                          std::string(said.substr(0, said.find('\n'))) + ")");
   }
   if (out.empty())
     throw UserError(where, "holds no tensors by name",

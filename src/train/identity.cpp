@@ -69,6 +69,7 @@ RandomKey hash_pages(RandomKey key, const fs::path& path) {
   constexpr uint64_t kPage = 4096, kMost = 65536;
   std::error_code error;
   const uint64_t size = fs::file_size(path, error);
+  if (error) return key;
   key = derive(derive(key, path.filename().string()), size);
   const uint64_t stride = kPage * std::max<uint64_t>(1, size / (kPage * kMost));
   std::ifstream file(path, std::ios::binary);
@@ -83,14 +84,16 @@ RandomKey hash_pages(RandomKey key, const fs::path& path) {
   return key;
 }
 
+// The files that a model is read from: its safetensors files, else pytorch_model.bin.
 std::string model_fingerprint(const fs::path& folder) {
-  RandomKey key = derive(0, read_file(folder / "config.json"));
   std::vector<fs::path> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".bin")
+    if (entry.path().extension() == ".safetensors" && entry.is_regular_file(error))
       files.push_back(entry.path());
+  if (files.empty()) files.push_back(folder / "pytorch_model.bin");
   std::sort(files.begin(), files.end());
+  RandomKey key = derive(0, read_file(folder / "config.json"));
   for (const fs::path& file : files) key = hash_pages(key, file);
   return hex(key);
 }
@@ -129,7 +132,7 @@ std::vector<std::string> differences(const Identity& saved, const Identity& now)
   if (saved.data != now.data)
     out.push_back("the data changed");
   else if (saved.tokens != now.tokens)
-    out.push_back("the tokenizer changed");
+    out.push_back("the tokens changed: another tokenizer, or others of them are learnt");
   if (saved.model != now.model) out.push_back("the model changed");
   if (saved.tool != now.tool) out.push_back("molt was " + saved.tool + " and is " + now.tool);
   return out;

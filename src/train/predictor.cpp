@@ -44,13 +44,31 @@ void follow_adapter(const AdapterContents& adapter, const PredictorOptions& opti
     set_by_json(config, "task", adapter.task);
 }
 
-// The token that a language task has behind each text it teaches.
-std::optional<int32_t> end_of(const Choice& task, const Tokenizer& tokenizer) {
-  if (task.name.empty() || !dynamic_cast<const LanguageTaskConfig*>(task.config.get())) return {};
-  return tasks()
-      .get(task.name, "task", "task")
-      .open({.config = *task.config})
-      ->end_token(tokenizer);
+// The token that a language task has behind each text it teaches; nothing, and a warning, where the
+// tokenizer has no such token.
+std::optional<int32_t> end_of(const Choice& task, const Tokenizer& tokenizer, Progress& progress) {
+  const auto* config = dynamic_cast<const LanguageTaskConfig*>(task.config.get());
+  if (task.name.empty() || !config) return std::nullopt;
+  try {
+    const auto opened = tasks().get(task.name, "task", "task").open({.config = *config});
+    if (const auto id = opened->end_token(tokenizer)) return id;
+  } catch (const UserError& error) {
+    progress.on_warning(std::string(error.what()));
+    return std::nullopt;
+  }
+  return config->end ? tokenizer.id_of(*config->end) : std::nullopt;
+}
+
+// A run says the seed that BERT's pooler was drawn from where the model has none; an adapter beside
+// its model does not.
+void check_pooler(const Session& session, const std::string& adapter) {
+  const NamedTensors trained = session.attachment->state();
+  for (const std::string& name : session.load_report.missing)
+    if (!find_tensor(trained, name))
+      throw UserError(adapter,
+                      "stands on a " + name + " that was drawn at random; " +
+                          session.config.model.path + " has none",
+                      "Name the run folder, which knows the draw.");
 }
 
 }  // namespace
@@ -106,7 +124,8 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
     use_data(*options.data, config);
   }
   auto out = open_session(config, session, progress);
-  if (options.writes) out->learnt_end = end_of(learnt, *out->tokenizer);
+  if (options.writes) out->learnt_end = end_of(learnt, *out->tokenizer, progress);
+  if (out->task && folder && !is_run_folder(options.source)) check_pooler(*out, folder->string());
   return out;
 }
 

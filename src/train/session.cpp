@@ -54,12 +54,11 @@ bool reads_some_rows(const std::vector<Sentence>& sentences) {
                       [](const Sentence& sentence) { return sentence.routing.has_value(); });
 }
 
-void check_examples(const EncodedSet& train) {
-  if (!train.examples.empty()) return;
-  if (!train.notes.empty())  // all of them were left out
-    throw UserError(train.data->source, join_names(train.notes, "; "),
-                    "Raise task.max_length, or change task.too_long.");
-  throw UserError(train.data->source, "has no examples to train on", "Check the file.");
+// A set whose examples were all left out.
+void check_examples(const Session& session, const EncodedSet& set) {
+  if (!set.examples.empty()) return;
+  if (set.notes.empty()) throw UserError(set.data->source, "has no examples", "Check the file.");
+  throw UserError(set.data->source, join_names(set.notes, "; "), what_leaves_more(session));
 }
 
 // A head that was drawn answers at random: neither the model nor the adapter has it.
@@ -141,8 +140,16 @@ EncodedExamples encode_evaluation(const Session& session, const DataSet& set) {
   return out;
 }
 
+std::string what_leaves_more(const Session& session) {
+  return session.voting_tokens > 0
+             ? "Give longer texts, lower method.prompt_tokens, or raise task.max_length."
+             : "Raise task.max_length, or change task.too_long.";
+}
+
 EncodedSet encode_for(const Session& session, const DataSet& set) {
-  return checked(session, set, encode_evaluation(session, set));
+  EncodedSet out = checked(session, set, encode_evaluation(session, set));
+  if (!set.examples.empty()) check_examples(session, out);
+  return out;
 }
 
 SequenceRefs sequences_of(const std::vector<EncodedExample>& examples,
@@ -259,7 +266,7 @@ std::unique_ptr<Session> open_for_training(const RunConfig& config, Progress& pr
     throw UserError("method", "is not set", "Give a method's recipe, or method.name.");
   auto session =
       open_session(config, {.evaluation_data = config.train.evaluate_every != "never"}, progress);
-  check_examples(session->train);
+  check_examples(*session, session->train);
   return session;
 }
 

@@ -81,7 +81,10 @@ void check_ids(std::span<const int32_t> ids, const ModelConfig& model, const std
 // A set of the session's task as it is evaluated or predicted.
 EncodedExamples encode_evaluation(const Session& session, const DataSet& set);
 
-// The same, its ids checked.
+// What to do where all examples of a set were left out.
+std::string what_leaves_more(const Session& session);
+
+// The same, its ids checked. UserError where every example was left out.
 EncodedSet encode_for(const Session& session, const DataSet& set);
 
 SequenceRefs sequences_of(const std::vector<EncodedExample>& examples,

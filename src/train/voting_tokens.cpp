@@ -30,7 +30,7 @@ void leave_voters_out(EncodedExamples& encoded, int64_t voters) {
   kept.reserve(encoded.examples.size());
   for (EncodedExample& example : encoded.examples) {
     const int64_t asked = example.supervised_tokens();
-    if (example.prompt == 0) begin_at(example.supervised, voters);
+    begin_at(example.supervised, example.prompt > 0 ? example.prompt : voters);
     tokens += asked - example.supervised_tokens();
     if (asked > 0 && example.supervised.empty())
       ++texts;
@@ -39,12 +39,11 @@ void leave_voters_out(EncodedExamples& encoded, int64_t voters) {
   }
   encoded.examples = std::move(kept);
   if (tokens == 0) return;
-  const std::string count = std::to_string(voters);
   std::string note =
       std::to_string(tokens) +
-      " tokens vote at the start of texts without a prompt (method.prompt_tokens is " + count +
-      ") and are not learnt; of lm, task.prompt_tokens=" + count +
-      " loses those of a text's start alone";
+      " tokens choose the blocks of their text and are not learnt: those of prompts, "
+      "else the first method.prompt_tokens (" +
+      std::to_string(voters) + ")";
   if (texts > 0) note += "; " + std::to_string(texts) + " texts have no others and are left out";
   encoded.notes.push_back(note);
 }

@@ -1,6 +1,6 @@
-// MoLEx where the prompt votes, on texts that have none: the tokens at their start choose the
-// blocks that all of the text runs through. What they choose depends on each of them, so a loss or
-// a score on one of them would be of a model that has seen it.
+// MoLEx where the prompt votes, or the first tokens of a text that has none: they choose the blocks
+// that all of the text runs through. What they choose depends on each of them, so a loss or a score
+// on one of them would be of a model that has seen it.
 #pragma once
 
 #include "methods/method.h"
@@ -11,8 +11,8 @@ namespace molt {
 // So many tokens at the start of a text without a prompt vote; 0 where none of them decides.
 int64_t voting_tokens(const std::vector<Sentence>& sentences);
 
-// Takes the first `voters` tokens of texts without a prompt out of what is supervised, and texts of
-// which nothing is left out of the set, with a note of both.
+// Takes prompts, and the first `voters` tokens of texts without one, out of what is supervised, and
+// texts of which nothing is left out of the set, with a note of both. Nothing where `voters` is 0.
 void leave_voters_out(EncodedExamples& encoded, int64_t voters);
 
 }  // namespace molt

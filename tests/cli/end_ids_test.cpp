@@ -15,10 +15,11 @@ using Ids = std::set<int32_t>;
 TEST(EndIds, AreThoseOfBothFiles) {
   const TemporaryFolder folder;
   EXPECT_EQ(end_ids_of(folder.path()), Ids());
-  write_file_atomically(folder / "config.json", "{\"eos_token_id\": 7}");
+  write_file_atomically(folder / "config.json", "{\"eos_token_id\": 7, \"pad_token_id\": 1}");
   EXPECT_EQ(end_ids_of(folder.path()), Ids({7}));
   add_end_id(folder.path(), 3);
   EXPECT_EQ(end_ids_of(folder.path()), Ids({3, 7}));
+  EXPECT_EQ(read_json(folder / "generation_config.json").at("pad_token_id"), 1);
   write_file_atomically(folder / "generation_config.json",
                         "{\"top_k\": 5, \"eos_token_id\": [4, null]}");
   add_end_id(folder.path(), 3);
@@ -26,7 +27,7 @@ TEST(EndIds, AreThoseOfBothFiles) {
   EXPECT_EQ(read_json(folder / "generation_config.json").at("top_k"), 5);
 }
 
-constexpr int32_t kImEnd = 3;  // of the tiny tokenizers
+constexpr int32_t kImStart = 2, kImEnd = 3;  // of the tiny tokenizers
 
 // A chat template ends answers with a token of its own: a run, its adapter on the model, and what
 // is exported all know it.
@@ -42,6 +43,10 @@ TEST(EndIds, ATemplatesEndIsThatOfTheRunOfItsAdapterAndOfTheExport) {
   EXPECT_EQ(of_adapter->learnt_end, kImEnd);
   EXPECT_FALSE(open_predictor({.source = world.path("model"), .writes = true}, recorder)
                    ->learnt_end.has_value());
+
+  run(world.config("texts", "lm", {"task.end=<|im_start|>", "train.epochs=1"}));
+  EXPECT_EQ(open_predictor({.source = world.path("texts"), .writes = true}, recorder)->learnt_end,
+            kImStart);
 
   const std::string output = world.path("exported").string();
   const CliResult exported =

@@ -8,6 +8,8 @@
 namespace molt::test {
 namespace {
 
+using std::string_literals::operator""s;
+
 TEST(StateDict, HasTheTensorsOfTorchSave) {
   const std::vector<PickledTensor> read = read_state_dict(state_dict_pickle(), "here");
   ASSERT_EQ(read.size(), 2u);
@@ -66,6 +68,10 @@ TEST(StateDict, RefusesWhatIsNoData) {
   EXPECT_NE(error_of_pickle("N.").find("is no dictionary"), std::string::npos);
   EXPECT_NE(error_of_pickle("i.").find("a step that no state_dict has"), std::string::npos);
   EXPECT_TRUE(read_state_dict("\x80\x02}.", "here").empty());
+  EXPECT_NE(error_of_pickle(with("K\x03K\x01\x86", "K\x00K\x00\x86"s)
+                                .replace(whole.find("K\x02K\x03\x86"), 5, "K\x7fK\x7f\x86"))
+                .find("larger than its data"),
+            std::string::npos);
   // Strides whose product leaves 64 bits.
   const std::string huge = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f";
   EXPECT_NE(

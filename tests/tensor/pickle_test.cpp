@@ -44,6 +44,23 @@ TEST(PickledTensors, AreThoseOfTheStorages) {
   EXPECT_TRUE(at::equal(read[0].second, at::arange(6, at::kFloat).view({2, 3})));
   EXPECT_TRUE(at::equal(read[1].second, at::tensor({7.0F, 8.0F})));
 
+  const auto says = [&](const std::string& part) {
+    EXPECT_NE(error_of_model(folder.path()).find(part), std::string::npos)
+        << error_of_model(folder.path());
+  };
+  const std::string whole = read_file(file);
+  for (const size_t length : {size_t{0}, size_t{10}, whole.size() / 2, whole.size() - 1}) {
+    write_file_atomically(file, whole.substr(0, length));
+    says("cannot be read as a zip of torch.save");
+  }
+  write_archive(file, state_dict_pickle(),
+                {{"data/0", weight}, {"data/1", bias}, {"byteorder", "big"}});
+  says("is not little-endian");
+  // Both tensors on one storage, of which each says another size.
+  std::string same = state_dict_pickle();
+  same.replace(same.find("1q\x0f"), 1, "0");
+  write_archive(file, same, {{"data/0", weight}});
+  says("says two things of the storage 0");
   write_archive(file, state_dict_pickle(), {{"data/0", weight}});
   EXPECT_NE(error_of_model(folder.path()).find("does not hold the 8 bytes of bias"),
             std::string::npos);
@@ -62,7 +79,8 @@ TEST(PickledTensors, ThatAskForACallAreRefusedAndRunNothing) {
   for (const std::string& pickle : {"cos\nsystem\n(S'" + command + "'\ntR.",
                                     "\x80\x02" + ("cos\nsystem\n(X" + length) + command + "tR."}) {
     write_file_atomically(file, pickle);
-    EXPECT_NE(error_of_model(folder.path()).find("is not a zip of torch.save"), std::string::npos)
+    EXPECT_NE(error_of_model(folder.path()).find("cannot be read as a zip of torch.save"),
+              std::string::npos)
         << error_of_model(folder.path());
     write_archive(file, pickle);
     EXPECT_NE(error_of_model(folder.path()).find("asks for os.system"), std::string::npos)

@@ -17,19 +17,21 @@ EncodedExample text_of(int64_t tokens, std::vector<TokenSpan> supervised, int64_
 
 TEST(VotingTokens, AreLeftOutOfTextsWithoutAPrompt) {
   EncodedExamples encoded;
-  encoded.examples = {text_of(9, {{1, 9}}), text_of(9, {{1, 3}, {3, 6}, {7, 9}}),
-                      text_of(4, {{1, 4}}), text_of(9, {{2, 9}}, 2), text_of(9, {})};
+  encoded.examples = {text_of(9, {{1, 9}}),    text_of(9, {{1, 3}, {3, 6}, {7, 9}}),
+                      text_of(4, {{1, 4}}),    text_of(9, {{2, 9}}, 2),
+                      text_of(9, {{1, 9}}, 2), text_of(9, {})};
   leave_voters_out(encoded, 4);
-  ASSERT_EQ(encoded.examples.size(), 4u);
+  ASSERT_EQ(encoded.examples.size(), 5u);
   EXPECT_EQ(encoded.examples[0].supervised_tokens(), 5);
   EXPECT_EQ(encoded.examples[0].supervised.at(0).begin, 4);
   ASSERT_EQ(encoded.examples[1].supervised.size(), 2u);
   EXPECT_EQ(encoded.examples[1].supervised[0].begin, 4);
   EXPECT_EQ(encoded.examples[1].supervised[1].begin, 7);
   EXPECT_EQ(encoded.examples[2].supervised_tokens(), 7);  // a prompt of its own
-  EXPECT_EQ(encoded.examples[3].supervised_tokens(), 0);  // a classifier's
+  EXPECT_EQ(encoded.examples[3].supervised_tokens(), 7);  // that was to be learnt
+  EXPECT_EQ(encoded.examples[4].supervised_tokens(), 0);  // a classifier's
   ASSERT_EQ(encoded.notes.size(), 1u);
-  contains(encoded.notes[0], "9 tokens vote");
+  contains(encoded.notes[0], "10 tokens choose the blocks");
   contains(encoded.notes[0], "1 texts have no others");
 
   leave_voters_out(encoded, 0);
@@ -56,6 +58,24 @@ TEST(VotingTokens, AreThoseOfTheMethod) {
   EXPECT_EQ(first_asked(world, "{name: molex, prompt_tokens: 5}"), 5);
   EXPECT_EQ(first_asked(world, "{name: molex, control: random}"), 16);
   EXPECT_EQ(first_asked(world, "{name: molex, control: self}"), 1);
+}
+
+TEST(VotingTokens, ASetOfWhichNothingIsLeftIsAMistake) {
+  const LanguageWorld world("gpt2");
+  std::ofstream(world.path("short.txt")) << "a tree";
+  Recorder recorder;
+  const auto open = [&](const std::string& set) {
+    return user_error([&] {
+      open_for_training(world.config("run", "lm",
+                                     {"method={name: molex}", "task.dev_share=null",
+                                      "task." + set + "=" + world.path("short.txt").string()}),
+                        recorder);
+    });
+  };
+  for (const std::string set : {"train", "dev"}) {
+    contains(open(set), "choose the blocks of their text");
+    contains(open(set), "lower method.prompt_tokens");
+  }
 }
 
 }  // namespace

@@ -162,15 +162,17 @@ Value pattern_value(const std::map<std::string, Value>& pattern, const std::stri
   return fallback;
 }
 
-// A key that matches nothing would change nothing.
+// A key that matches nothing changes nothing: PEFT writes and reads such, so it is only said.
 template <class Value>
-void check_pattern(const std::map<std::string, Value>& pattern,
-                   const std::vector<std::string>& modules, const std::string& where) {
+void warn_of_unused(const std::map<std::string, Value>& pattern,
+                    const std::vector<std::string>& modules, const std::string& option,
+                    Attachment& attachment) {
   for (const auto& [key, value] : pattern)
     if (std::none_of(modules.begin(), modules.end(),
                      [&](const std::string& module) { return pattern_key_matches(key, module); }))
-      throw UserError(where, "'" + key + "' matches no adapted linear",
-                      "Correct or remove it; adapted is, for example, " + modules.front() + ".");
+      attachment.warnings.push_back(option + ": '" + key +
+                                    "' matches no adapted linear and has no effect; one is " +
+                                    modules.front());
 }
 
 constexpr double kBudgetDeviation = 0.02;  // of A and B of AdaLoRA at first
@@ -276,8 +278,8 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
     group->adapter = adapter;
     adapters.push_back(adapter);
   }
-  check_pattern(rank_pattern, modules, method + ".rank_pattern");
-  check_pattern(alpha_pattern, modules, method + ".alpha_pattern");
+  warn_of_unused(rank_pattern, modules, method + ".rank_pattern", attachment);
+  warn_of_unused(alpha_pattern, modules, method + ".alpha_pattern", attachment);
   if (budget) RankBudget::attach(ranks, adapters.front()->down.options(), attachment);
   if (orthogonality > 0)
     attachment.losses.push_back(
