@@ -12,5 +12,5 @@ endif()
 set_target_properties(molt PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
                                       INSTALL_RPATH "${torch_root}/lib")
 install(TARGETS molt RUNTIME DESTINATION bin)
-install(DIRECTORY recipes DESTINATION share/molt)
+install(DIRECTORY recipes models DESTINATION share/molt)
 install(FILES LICENSE NOTICE README.md DESTINATION share/molt)

@@ -36,6 +36,18 @@ std::vector<std::string> known_recipes() {
   return out;
 }
 
+// A model folder that recipes name as the tree has it ("models/tiny-gpt2"): where there is none
+// from here, that of the installed or the source tree; else the path as it is.
+std::string shipped_model(const std::string& path) {
+  std::error_code error;
+  if (path.empty() || fs::exists(path, error)) return path;
+  for (const fs::path& recipes : recipe_folders())
+    if (fs::path found = (fs::absolute(recipes).parent_path() / path).lexically_normal();
+        fs::is_directory(found, error))
+      return found;
+  return path;
+}
+
 }  // namespace
 
 std::vector<fs::path> recipe_folders() {
@@ -79,6 +91,9 @@ RunRequest read_request(const std::vector<std::string>& arguments) {
   for (const std::string& assignment : overrides) layers.add_override(assignment);
   RunRequest request;
   request.origins = layers.apply(request.config);
+  if (const auto origin = request.origins.find("model.path");
+      origin != request.origins.end() && origin->second != "command line")
+    request.config.model.path = shipped_model(request.config.model.path);
   return request;
 }
 

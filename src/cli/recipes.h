@@ -23,7 +23,8 @@ struct RunRequest {
   Origins origins;
 };
 
-// Recipes left to right, then every key=value in its order.
+// Recipes left to right, then every key=value in its order. A model.path that a recipe names and
+// that is not there is looked for beside the recipe folders, where shipped models are.
 RunRequest read_request(const std::vector<std::string>& arguments);
 
 }  // namespace molt

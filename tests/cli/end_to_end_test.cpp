@@ -152,22 +152,6 @@ TEST_F(EndToEnd, BadRequestsNameTheLine) {
   }
 }
 
-// examples/own-mixture in its smoke size, on a tiny model of as many blocks as its lists have.
-TEST(OwnMixture, TrainsAndShowsItsRouting) {
-  const TinyWorld world(0.1, 0.15, 6);
-  const std::string run = world.path("own-mixture").string();
-  const CliResult trained =
-      run_cli({"train", (source_dir() / "examples/own-mixture/mixture.yaml").string(),
-               "model.path=" + world.model().string(), "task.name=classify",
-               "task.data=" + world.data().string(), "task.max_length=24", "train.steps=12",
-               "train.evaluate_every=6", "threads=1", "--output", run});
-  ASSERT_EQ(trained.code, 0) << trained.err;
-  EXPECT_TRUE(says(trained.out, "step 12/12")) << trained.out;
-  const CliResult routing = run_cli({"inspect", run, "--routing"});
-  EXPECT_EQ(routing.code, 0) << routing.err;
-  EXPECT_TRUE(says(routing.out, "attention.self.query")) << routing.out;
-}
-
 // The number of the last of hidden.0, hidden.1, ...
 int64_t last_layer(const NamedTensors& tensors) {
   int64_t last = -1;

@@ -59,6 +59,20 @@ TEST(Recipes, EveryShippedRecipeIsRead) {
   EXPECT_GT(counts["examples"], 0);
 }
 
+TEST(Recipes, AShippedModelIsFoundFromAnywhere) {
+  const fs::path here = fs::current_path();
+  const TemporaryFolder elsewhere;
+  fs::current_path(elsewhere.path());
+  const std::string shipped = read_request({"e2e/small-lora"}).config.model.path;
+  const std::string named = read_request({"e2e/small-lora", "model.path=mine"}).config.model.path;
+  fs::create_directories(elsewhere / "models/tiny-gpt2");
+  const std::string nearer = read_request({"e2e/small-lora"}).config.model.path;
+  fs::current_path(here);
+  EXPECT_TRUE(fs::equivalent(shipped, source_dir() / "models/tiny-gpt2")) << shipped;
+  EXPECT_EQ(named, "mine");
+  EXPECT_EQ(nearer, "models/tiny-gpt2");
+}
+
 TEST(Config, PrintsEachValueWithItsOrigin) {
   const CliResult result = run_cli({"config", "lora", "rte", "train.epochs=5"});
   EXPECT_EQ(result.code, 0) << result.err;

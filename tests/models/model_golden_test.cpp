@@ -1,5 +1,6 @@
-// Kind `model`: logits, hidden states, losses and gradients of Hugging Face folders. Every sequence
-// runs alone and once more packed with the others: both must give the recorded numbers.
+// Kind `model`: logits, hidden states, losses and gradients of Hugging Face folders, the case's own
+// or the one that its `model` names. Every sequence runs alone and once more packed with the
+// others: both must give the recorded numbers.
 #include <gtest/gtest.h>
 
 #include "models/model.h"
@@ -17,7 +18,7 @@ struct Fixture {
   explicit Fixture(const GoldenCase& one)
       : golden(one),
         tensors(one.folder / "tensors.safetensors"),
-        loaded(load_model(one.folder, {})) {}
+        loaded(load_model(golden_path(one, one.json.value("model", "")), {})) {}
 
   Model& model() { return *loaded.model; }
   double tolerance(const char* name) const {

@@ -91,10 +91,11 @@ inline bool is_pending(const GoldenCase& golden) {
   return false;
 }
 
-// The file or folder a case names: "data/..." lies in the data folder, anything else beside the
-// case.
+// The file or folder a case names: "data/..." lies in the data folder, "models/..." is a shipped
+// model, anything else is beside the case.
 inline fs::path golden_path(const GoldenCase& golden, const std::string& path) {
   if (path.starts_with("data/")) return data_dir() / path.substr(5);
+  if (path.starts_with("models/")) return source_dir() / path;
   return golden.folder / path;
 }
 
