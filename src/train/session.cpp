@@ -68,7 +68,8 @@ void check_head(const Session& session) {
   for (const std::string& name : session.load_report.newly_initialised) {
     if (adapter && std::find(unplaced.begin(), unplaced.end(), name) == unplaced.end()) continue;
     throw UserError(adapter.value_or(session.config.model.path),
-                    "has no " + name +
+                    "has no " + name + " for " + std::to_string(session.model->labels()) +
+                        " outputs" +
                         (adapter ? ", nor has the model " + session.config.model.path : "") +
                         ": a head drawn at random would answer",
                     "Name the adapter that was trained with it, or a model with this head.");
@@ -252,6 +253,7 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
         session->task->encode_training(*session->tokenizer, set, session->max_length);
     leave_voters_out(encoded, session->voting_tokens);
     session->train = checked(*session, set, std::move(encoded));
+    if (!set.examples.empty()) check_examples(*session, session->train);
   }
   if (options.evaluation_data)
     for (const DataSet& set : session->task->evaluation_sets())

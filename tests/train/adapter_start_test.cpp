@@ -189,11 +189,12 @@ TEST(Predictor, RefusesAHeadThatNobodyTrained) {
   const auto error = [&](const PredictorOptions& options) {
     return user_error([&] { open_predictor(options, recorder); });
   };
-  contains(error({.source = world.path("run")}), "has no classifier.weight, nor has the model");
+  contains(error({.source = world.path("run")}),
+           "has no classifier.weight for 3 outputs, nor has the model");
   contains(error({.source = world.model(), .adapter = world.path("run")}),
            "a head drawn at random would answer");
   contains(error({.source = world.model(), .task = "rte", .data = world.data().string()}),
-           "has no classifier.weight: a head drawn at random would answer");
+           "has no classifier.weight for 2 outputs: a head drawn at random would answer");
 }
 
 }  // namespace
