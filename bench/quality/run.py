@@ -49,7 +49,7 @@ EXPERTS = {
 }
 
 # On the decoder: the gate and its weights are those of the released recipes.
-E2E_MIXTURE = ["name=dynmole", "experts=6", "rank=4", "alpha=8", "dropout=0", "targets=[feed-forward]"]
+E2E_MIXTURE = ["name=dynmole", "experts=6", "rank=2", "alpha=4", "dropout=0", TARGETS]
 E2E = {
     "lora": ["e2e/small-lora"],
     "full": ["e2e/small-full"],
