@@ -176,6 +176,25 @@ TEST(OpenPredictor, TakesAModelForIdsWithoutATask) {
   EXPECT_EQ(adapted->model->labels(), 3);
 }
 
+// BERT's pooler is drawn from the run's seed where the model has none: the run knows it, its
+// adapter does not.
+TEST(Predictor, RefusesAnAdapterOnAPoolerThatWasDrawn) {
+  const TinyWorld world;
+  const std::filesystem::path file = world.model() / "model.safetensors";
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : read_tensors(file))
+    if (name.find("pooler") == name.npos) tensors.emplace_back(name, tensor.clone());
+  write_tensors(file, tensors);
+  test::run(world.config("run"));
+  Recorder recorder;
+  EXPECT_FALSE(
+      open_predictor({.source = world.path("run")}, recorder)->load_report.missing.empty());
+  contains(user_error([&] {
+             open_predictor({.source = world.model(), .adapter = world.path("run")}, recorder);
+           }),
+           "bert.pooler.dense.bias that was drawn at random");
+}
+
 // An adapter that has lost its head, and a model that never had one, would answer at random.
 TEST(Predictor, RefusesAHeadThatNobodyTrained) {
   const TinyWorld world;
