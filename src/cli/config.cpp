@@ -16,8 +16,10 @@ namespace {
 std::string sentence_of(const Choice& method) {
   const MethodEntry* entry = methods().find(method.name);
   if (entry == nullptr || !entry->as_mixture || method.name == "mixture") return "";
+  const auto mixture = entry->as_mixture(*method.config);
+  if (!mixture) return "";
   std::string out = "\n# The same method in the grammar:\n# method:\n#   name: mixture\n";
-  std::istringstream lines(to_yaml(*entry->as_mixture(*method.config)));
+  std::istringstream lines(to_yaml(*mixture));
   for (std::string line; std::getline(lines, line);) out += "#   " + line + "\n";
   return out;
 }

@@ -111,7 +111,7 @@ void print_model(const fs::path& path, bool all) {
 }
 
 bool routes(const std::string& method) {
-  return method == "molex" || methods().get(method, "method.name", "method").as_mixture != nullptr;
+  return methods().get(method, "method.name", "method").as_mixture != nullptr;
 }
 
 void print_routing(const fs::path& run, bool is_asked) {

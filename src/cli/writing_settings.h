@@ -19,7 +19,7 @@ struct WritingSettings final : Config {
   int64_t top_k = 0, seed = 0;
   std::vector<std::string> stop;
   std::optional<std::vector<int64_t>> stop_ids;
-  std::string too_long = "refuse", cache = "exact";
+  std::string too_long = "refuse", cache = "auto";
   bool special = false;
   int64_t batch_size = 16;
 

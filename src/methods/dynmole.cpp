@@ -101,8 +101,8 @@ void register_dynmole(Registry<MethodEntry>& registry) {
   registry.add({"dynmole", "arXiv 2504.00661",
                 "LoRA experts: few for a token whose router is sure, all for one where it is not.",
                 [] { return std::make_unique<DynmoleConfig>(); },
-                [](const Config& config, int64_t layers) {
-                  return dynmole_mixture(config)->sentences(layers, "dynmole");
+                [](const Config& config, const StackShape& shape) {
+                  return dynmole_mixture(config)->sentences(shape, "dynmole");
                 },
                 dynmole_mixture});
 }

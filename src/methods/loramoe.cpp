@@ -45,8 +45,8 @@ void register_loramoe(Registry<MethodEntry>& registry) {
   registry.add({"loramoe", "arXiv 2312.09979",
                 "LoRA experts, all of them mixed; halves of them serve kinds of examples.",
                 [] { return std::make_unique<LoramoeConfig>(); },
-                [](const Config& config, int64_t layers) {
-                  return loramoe_mixture(config)->sentences(layers, "loramoe");
+                [](const Config& config, const StackShape& shape) {
+                  return loramoe_mixture(config)->sentences(shape, "loramoe");
                 },
                 loramoe_mixture});
 }

@@ -20,7 +20,8 @@ struct MethodEntry {
   std::function<std::unique_ptr<Config>()> config;
   // The method in the grammar, for a stack of blocks.
   std::function<std::vector<Sentence>(const Config&, const StackShape&)> sentences;
-  // The config of `mixture` that says the same; unset where the method is no such mixture.
+  // The config of `mixture` that says the same; unset where the method is no such mixture, null for
+  // options that none says.
   std::function<std::unique_ptr<Config>(const Config&)> as_mixture = nullptr;
 };
 
@@ -33,6 +34,9 @@ const ChoiceTable& method_choices();
 const ChoiceTable& inner_method_choices();
 
 std::vector<Sentence> sentences_of(const Choice& method, const StackShape& shape);
+
+// What a method adds over another one (`over`) has names that begin so: the layer experts'.
+inline constexpr const char* kOuterPrefix = "molex.";
 
 struct AttachOptions {
   RandomKey seed = 0;         // of the initial values

@@ -74,7 +74,7 @@ std::unique_ptr<MixtureConfig> mixlora_mixture(const Config& config) {
   const auto& c = dynamic_cast<const MixLoraConfig&>(config);
   const bool switches = c.routing == "switch";
   auto out = std::make_unique<MixtureConfig>();
-  out->site = "feed_forward";
+  out->site = part(site_choices(), "feed_forward");
   out->layers = c.layers;
   out->experts = std::to_string(c.experts);
   out->rank = std::to_string(c.rank);
@@ -111,8 +111,8 @@ void register_mixlora(Registry<MethodEntry>& registry) {
   registry.add({"mixlora", "arXiv 2404.15159",
                 "Whole feed-forwards as experts with low-rank updates around shared weights.",
                 [] { return std::make_unique<MixLoraConfig>(); },
-                [](const Config& config, int64_t layers) {
-                  return mixlora_mixture(config)->sentences(layers, "mixlora");
+                [](const Config& config, const StackShape& shape) {
+                  return mixlora_mixture(config)->sentences(shape, "mixlora");
                 },
                 mixlora_mixture});
 }

@@ -1,16 +1,40 @@
-// Any mixture of low-rank experts, said in the grammar: y = W x + sum_i g_i (alpha / rank) B_i A_i
-// x with one router for each linear, or sum_i g_i F_i(x) with one for each feed-forward F; g from
-// R x by a squashing, a selection, an entropy switch that sends undecided tokens to all experts,
-// and auxiliary losses of the routers. DynMoLE, MoLA, LoRAMoE and MixLoRA are sentences of this
-// kind; a new one is a recipe.
+// Any mixture, said in the grammar: y = W x + sum_i g_i (alpha / rank) B_i A_i x with one router
+// for each linear, or sum_i g_i F_i(x) with one for each feed-forward F; g from the router's scores
+// by a pool, a squashing, a selection, an entropy switch that sends undecided tokens to all
+// experts, and auxiliary losses of the routers. DynMoLE, MoLA, LoRAMoE and MixLoRA are sentences of
+// this kind, MoLEx is one whose experts are the model's blocks; a new one is a recipe.
 #include "methods/mixture.h"
 
+#include <algorithm>
+
 #include "base/config.h"
+#include "base/config_json.h"
 #include "base/scalars.h"
+#include "moe/bank/banks.h"
 #include "moe/by_layer.h"
 #include "moe/loss/objective.h"
 
 namespace molt {
+namespace {
+
+// "/router/noise" as "router.noise", "/losses/0/name" as "losses".
+std::string option_of(const std::string& pointer) {
+  std::string out = pointer.substr(1);
+  std::replace(out.begin(), out.end(), '/', '.');
+  return out.substr(0, out.find_first_of("0123456789") == std::string::npos
+                           ? out.size()
+                           : out.find_first_of("0123456789") - 1);
+}
+
+// The first option in which two configs of one kind differ.
+std::optional<std::string> first_difference(const Config& a, const Config& b) {
+  const Json one = to_json(a).flatten(), other = to_json(b).flatten();
+  for (const auto& [pointer, value] : one.items())
+    if (!other.contains(pointer) || other.at(pointer) != value) return option_of(pointer);
+  return std::nullopt;
+}
+
+}  // namespace
 
 void RouterConfig::fields(FieldVisitor& v) {
   v.field("init", init,
@@ -24,6 +48,22 @@ void RouterConfig::fields(FieldVisitor& v) {
           {.minimum = 0, .maximum = 100});
   v.field("learning_rate", learning_rate, "Of the routers; null: that of the run.", {.minimum = 0});
   v.field("weight_decay", weight_decay, "Of the routers; null: that of the run.", {.minimum = 0});
+}
+
+void PoolConfig::fields(FieldVisitor& v) {
+  v.field(
+      "unit", unit,
+      "Who decides together: each token, a sequence, its prompt for all of it, the batch; null: "
+      "token, or of layers prompt on a decoder and sequence on an encoder.",
+      {.choices = unit_names()});
+  v.field(
+      "of", of,
+      "What is pooled over the unit: means of scores or of probabilities, or, of layers, votes; "
+      "null: scores, or of layers votes.",
+      {.choices = {"votes", "probabilities", "scores"}});
+  v.field("prompt_tokens", prompt_tokens,
+          "unit: prompt, of a text without a prompt: so many tokens at its start.",
+          {.minimum = 1, .maximum = 1 << 20});
 }
 
 void BroadcastConfig::fields(FieldVisitor& v) {
@@ -75,15 +115,18 @@ MixtureConfig::MixtureConfig() : MixtureConfig(ExpertsConfig()) {}
 
 MixtureConfig::MixtureConfig(const ExpertsConfig& shared)
     : ExpertsConfig(shared),
+      site(part(site_choices(), "linear")),
+      score(linear_score()),
       squash(part(squashing_choices(), "softmax")),
       select(part(select_choices(), "top_k")) {}
 
 void MixtureConfig::fields(FieldVisitor& v) {
-  v.field("site", site,
-          "linear: experts for each of the linears, with a router of its own; feed_forward: an "
-          "expert is a whole feed-forward with updates of all its linears, a router for each.",
-          {.choices = {"linear", "feed_forward"}});
+  v.choice("site", site, site_choices(), "What an expert is.");
+  v.choice("over", over, inner_method_choices(),
+           "site: layer: the method that adapts the blocks; null: none.", {.optional = true});
   ExpertsConfig::fields(v);
+  v.nested("pool", pool, "What a router pools before it decides.");
+  v.choice("score", score, score_choices(), "How a router scores the experts.");
   v.choice("squash", squash, squashing_choices(), "What a router's scores become.");
   v.choice("select", select, select_choices(), "Which experts a token uses.");
   v.nested("broadcast", broadcast, "The entropy switch.");
@@ -110,9 +153,38 @@ std::optional<FieldProblem> MixtureConfig::check_shares() const {
   return std::nullopt;
 }
 
-std::optional<FieldProblem> MixtureConfig::check() const {
-  if (const auto problem = check_shares()) return problem;
-  if (site == "linear") return std::nullopt;
+std::optional<FieldProblem> MixtureConfig::check_pool() const {
+  const std::string unit = pool.unit.value_or(""), of = pool.of.value_or(""),
+                    here = " (site is " + site.name + ")";
+  if (site.name == "layer") {
+    if (unit == "token")
+      return FieldProblem{"pool.unit", "sequence, prompt, batch or null" + here, "Choose one."};
+    if (of == "scores")
+      return FieldProblem{"pool.of", "votes, probabilities or null" + here, "Choose one."};
+    return std::nullopt;
+  }
+  if (of == "votes")
+    return FieldProblem{"pool.of", "scores, probabilities or null" + here, "Choose one."};
+  if (!of.empty() && (unit.empty() || unit == "token"))
+    return FieldProblem{"pool.of", "null (each token decides)", "Leave it out, or set pool.unit."};
+  return std::nullopt;
+}
+
+// First values of routers are those of products; another score draws its own.
+std::optional<FieldProblem> MixtureConfig::check_router() const {
+  if (is_product(score)) return std::nullopt;
+  RouterConfig read = router;
+  const RouterConfig defaults;
+  read.init = defaults.init;
+  read.range = defaults.range;
+  read.deviation = defaults.deviation;
+  RouterConfig own = router;
+  if (const auto field = first_difference(own, read))
+    return FieldProblem{"router." + *field, "left out (score is " + score.name + ")", "Remove it."};
+  return std::nullopt;
+}
+
+std::optional<FieldProblem> MixtureConfig::check_feed_forward() const {
   if (expert_ranks)
     return FieldProblem{"expert_ranks", "null (site is feed_forward)", "Set rank instead."};
   if (targets != std::vector<std::string>{"feed-forward"})
@@ -121,6 +193,33 @@ std::optional<FieldProblem> MixtureConfig::check() const {
   if (dropout_mask != "group")
     return FieldProblem{"dropout_mask", "group (site is feed_forward)", "Leave it out."};
   return std::nullopt;
+}
+
+// Blocks are neither drawn nor weighed by token: what says how is not read.
+std::optional<FieldProblem> MixtureConfig::check_layer() const {
+  MixtureConfig read;  // what is read of this one, the rest at its defaults
+  read.site = site;
+  read.over = over;
+  read.layers = layers;
+  read.pool = pool;
+  read.score = score;
+  read.router.learning_rate = router.learning_rate;
+  read.router.weight_decay = router.weight_decay;
+  if (const auto field = first_difference(*this, read))
+    return FieldProblem{*field, "left out (site is layer)",
+                        "Remove it; what adapts the blocks has its options under over."};
+  return std::nullopt;
+}
+
+std::optional<FieldProblem> MixtureConfig::check() const {
+  if (const auto problem = check_pool()) return problem;
+  if (site.name == "layer") return check_layer();
+  if (!over.name.empty())
+    return FieldProblem{"over", "null (site is " + site.name + ")",
+                        "Leave it out; plain updates beside experts are attention.targets."};
+  if (const auto problem = check_router()) return problem;
+  if (const auto problem = check_shares()) return problem;
+  return site.name == "feed_forward" ? check_feed_forward() : std::nullopt;
 }
 
 void MixtureConfig::fill(MixtureBank& bank, int64_t layers, const std::string& method) const {
@@ -138,18 +237,45 @@ void MixtureConfig::fill(MixtureBank& bank, int64_t layers, const std::string& m
   bank.method = method;
 }
 
+Pool MixtureConfig::pool_of(const StackShape& shape) const {
+  const bool of_layers = site.name == "layer";
+  const std::string unit_default = !of_layers ? "token" : shape.causal ? "prompt" : "sequence";
+  const std::string what = pool.of.value_or(of_layers ? "votes" : "scores");
+  return {.unit = unit_named(pool.unit.value_or(unit_default)),
+          .of = what == "votes"    ? Pool::Of::votes
+                : what == "scores" ? Pool::Of::scores
+                                   : Pool::Of::probabilities,
+          .prompt_tokens = pool.prompt_tokens};
+}
+
 Routing MixtureConfig::routing() const {
   Routing out{.select = make_select(select),
               .broadcast = std::nullopt,
               .renormalises = renormalise,
-              .squash = make_squashing(squash)};
+              .squash = make_squashing(squash),
+              .score = score};
   out.broadcast = Broadcast{
       {entropy_kind(broadcast.entropy), broadcast.index, broadcast.eps, broadcast.normalised},
       broadcast.threshold};
   return out;
 }
 
-std::vector<Sentence> MixtureConfig::sentences(int64_t layers, const std::string& method) const {
+std::vector<Sentence> MixtureConfig::of_layers(const StackShape& shape,
+                                               const std::string& method) const {
+  const auto& own = dynamic_cast<const LayerSiteConfig&>(*site.config);
+  std::vector<Sentence> out;
+  if (!over.name.empty()) out = sentences_of(over, shape);
+  RouterSpec spec;
+  spec.pool = pool_of(shape);
+  spec.score = score;
+  spec.settings = {router.learning_rate, router.weight_decay};
+  out.push_back(own.sentence(std::move(spec), layers, shape, method));
+  return out;
+}
+
+std::vector<Sentence> MixtureConfig::sentences(const StackShape& shape,
+                                               const std::string& method) const {
+  if (site.name == "layer") return of_layers(shape, method);
   std::vector<Sentence> out;
   if (!attention.targets.empty()) {
     auto plain = std::make_shared<LowRankBank>();
@@ -158,10 +284,10 @@ std::vector<Sentence> MixtureConfig::sentences(int64_t layers, const std::string
     plain->alpha = attention.alpha;
     plain->dropout = dropout;
     plain->rank_stabilised = rslora;
-    out.push_back({.sites = {attention.targets, this->layers}, .bank = plain});
+    out.push_back({.sites = {attention.targets, layers}, .bank = plain});
   }
   std::shared_ptr<MixtureBank> bank;
-  if (site == "feed_forward") {
+  if (site.name == "feed_forward") {
     bank = std::make_shared<FeedForwardExpertBank>();
   } else {
     auto linears = std::make_shared<ExpertBank>();
@@ -169,11 +295,14 @@ std::vector<Sentence> MixtureConfig::sentences(int64_t layers, const std::string
     linears->mask_for_each_expert = dropout_mask == "expert";
     bank = linears;
   }
-  fill(*bank, layers, method);
-  out.push_back({.sites = {targets, this->layers},
+  fill(*bank, shape.layers, method);
+  bank->causal = shape.causal;
+  Routing tokens = routing();
+  tokens.pool = pool_of(shape);
+  out.push_back({.sites = {targets, layers},
                  .bank = bank,
                  .router = std::nullopt,
-                 .routing = routing(),
+                 .routing = std::move(tokens),
                  .losses = losses});
   return out;
 }
@@ -195,16 +324,16 @@ void set(Choice& part, const std::string& option, double value) {
 }
 
 void register_mixture(Registry<MethodEntry>& registry) {
-  registry.add({"mixture", "",
-                "Low-rank experts of linears or feed-forwards, routed by token, every part named.",
-                [] { return std::make_unique<MixtureConfig>(); },
-                [](const Config& config, int64_t layers) {
-                  return dynamic_cast<const MixtureConfig&>(config).sentences(layers, "mixture");
-                },
-                [](const Config& config) {
-                  return std::make_unique<MixtureConfig>(
-                      dynamic_cast<const MixtureConfig&>(config));
-                }});
+  registry.add(
+      {"mixture", "",
+       "Experts of linears, of feed-forwards, or the model's own blocks, every part named.",
+       [] { return std::make_unique<MixtureConfig>(); },
+       [](const Config& config, const StackShape& shape) {
+         return dynamic_cast<const MixtureConfig&>(config).sentences(shape, "mixture");
+       },
+       [](const Config& config) {
+         return std::make_unique<MixtureConfig>(dynamic_cast<const MixtureConfig&>(config));
+       }});
 }
 
 }  // namespace molt

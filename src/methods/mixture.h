@@ -1,9 +1,9 @@
-// The grammar as a config: a mixture of low-rank experts, of linears or of whole feed-forwards,
-// with every part named. The named methods of this kind are this config with other defaults and
-// fewer options.
+// The grammar as a config: a mixture of low-rank experts, of linears or of whole feed-forwards, or
+// of the model's own blocks, with every part named. The named methods of this kind are this config
+// with other defaults and fewer options.
 #pragma once
 
-#include "methods/method.h"
+#include "methods/layer_site.h"
 #include "moe/bank/banks.h"
 
 namespace molt {
@@ -12,6 +12,12 @@ struct RouterConfig final : Config {
   std::string init = "uniform";
   double range = 5, deviation = 0.02, jitter = 0, noise = 0;
   std::optional<double> learning_rate, weight_decay;
+  void fields(FieldVisitor& v) override;
+};
+
+struct PoolConfig final : Config {
+  std::optional<std::string> unit, of;
+  int64_t prompt_tokens = 16;
   void fields(FieldVisitor& v) override;
 };
 
@@ -45,9 +51,12 @@ struct ExpertsConfig : Config {
 };
 
 struct MixtureConfig final : ExpertsConfig {
-  std::string site = "linear";
+  Choice site;  // linear
+  Choice over;  // none
   std::optional<int64_t> capacity;
   AttentionConfig attention;
+  PoolConfig pool;
+  Choice score;   // linear
   Choice squash;  // softmax
   Choice select;  // top_k
   BroadcastConfig broadcast;
@@ -58,10 +67,16 @@ struct MixtureConfig final : ExpertsConfig {
   explicit MixtureConfig(const ExpertsConfig& shared);
   void fields(FieldVisitor& v) override;
   std::optional<FieldProblem> check() const override;
-  std::vector<Sentence> sentences(int64_t layers, const std::string& method) const;
+  std::vector<Sentence> sentences(const StackShape& shape, const std::string& method) const;
 
  private:
   std::optional<FieldProblem> check_shares() const;
+  std::optional<FieldProblem> check_pool() const;
+  std::optional<FieldProblem> check_feed_forward() const;
+  std::optional<FieldProblem> check_layer() const;
+  std::optional<FieldProblem> check_router() const;
+  Pool pool_of(const StackShape& shape) const;
+  std::vector<Sentence> of_layers(const StackShape& shape, const std::string& method) const;
   void fill(MixtureBank& bank, int64_t layers, const std::string& method) const;
   Routing routing() const;
 };

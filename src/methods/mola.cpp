@@ -58,8 +58,8 @@ void register_mola(Registry<MethodEntry>& registry) {
   registry.add({"mola", "arXiv 2402.08562",
                 "LoRA experts whose number differs by layer; each token uses the top k.",
                 [] { return std::make_unique<MolaConfig>(); },
-                [](const Config& config, int64_t layers) {
-                  return mola_mixture(config)->sentences(layers, "mola");
+                [](const Config& config, const StackShape& shape) {
+                  return mola_mixture(config)->sentences(shape, "mola");
                 },
                 mola_mixture});
 }

@@ -4,8 +4,7 @@
 // never reaches the gate: here real tokens vote, by sequence (in decoders, the prompt for its
 // sequence) unless asked, and `gate.gradient` can let the task reach the gate. `compat: released`
 // goes back (packed batches have no padding to vote). docs/design.md says what else is left open.
-#include "methods/method.h"
-#include "moe/bank/banks.h"
+#include "methods/mixture.h"
 
 namespace molt {
 namespace {
@@ -71,9 +70,11 @@ std::optional<std::string> layers_expected(const std::string& text) {
   return "all, a count, or a list of block numbers such as [0, 1, 2]";
 }
 
-// `inclusive`: the released RoBERTa code mixes blocks 0 to k for a limit of k; its GPT-2 code mixes
-// k of them.
-std::vector<int64_t> mixed_layers(const std::string& text, int64_t layers, bool inclusive) {
+// The blocks that mix, of so many where that is known; nothing: all. `inclusive`: the released
+// RoBERTa code mixes blocks 0 to k for a limit of k; its GPT-2 code mixes k of them.
+std::optional<std::vector<int64_t>> mixed_layers(const std::string& text,
+                                                 std::optional<int64_t> layers, bool inclusive) {
+  if (text == "all") return std::nullopt;
   std::vector<int64_t> out;
   if (text.front() == '[') {
     for (size_t at = 1; at < text.size();) {
@@ -83,12 +84,12 @@ std::vector<int64_t> mixed_layers(const std::string& text, int64_t layers, bool 
     }
     return out;
   }
-  int64_t count = text == "all" ? layers : std::stoll(text) + (inclusive ? 1 : 0);
-  if (count > layers && !inclusive)
+  int64_t count = std::stoll(text) + (inclusive ? 1 : 0);
+  if (layers && count > *layers && !inclusive)
     throw UserError("molex.layers",
-                    "is " + text + "; the model has " + std::to_string(layers) + " blocks",
+                    "is " + text + "; the model has " + std::to_string(*layers) + " blocks",
                     "Lower it, or write all.");
-  count = std::min(count, layers);
+  if (layers) count = std::min(count, *layers);
   for (int64_t t = 0; t < count; ++t) out.push_back(t);
   return out;
 }
@@ -129,74 +130,59 @@ struct MolexConfig final : Config {
   }
 };
 
-ChoiceSource source_of(const std::string& control) {
-  if (control == "random") return ChoiceSource::frozen;
-  if (control == "uniform") return ChoiceSource::uniform;
-  if (control == "self") return ChoiceSource::self;
-  if (control == "neighbour") return ChoiceSource::neighbour;
-  return ChoiceSource::learned;
-}
-
-Pool::Unit unit_of(const MolexConfig& c, bool causal) {
-  if (c.vote) {
-    if (*c.vote == "batch") return Pool::Unit::batch;
-    return *c.vote == "prompt" ? Pool::Unit::prompt : Pool::Unit::sequence;
+// What the method says in the grammar, of `mixed` blocks (null: all). `shape` is read under compat:
+// released alone.
+std::unique_ptr<MixtureConfig> said(const MolexConfig& c,
+                                    const std::optional<std::vector<int64_t>>& mixed,
+                                    const StackShape& shape) {
+  const bool released = c.compat == "released", as_gpt2 = released && shape.causal;
+  auto out = std::make_unique<MixtureConfig>();
+  out->over = c.over;
+  out->layers = mixed;
+  out->pool.unit = c.vote ? c.vote : released ? std::optional<std::string>("batch") : std::nullopt;
+  if (c.reduce == "mean") out->pool.of = "probabilities";
+  out->pool.prompt_tokens = c.prompt_tokens;
+  out->score = part(score_choices(), c.gate.kind);
+  if (c.gate.kind == "cosine") {
+    set(out->score, "projection", std::to_string(c.gate.projection));
+    set(out->score, "axis", c.gate.cosine_axis.value_or(released ? "sequence" : "feature"));
   }
-  if (c.compat == "released") return Pool::Unit::batch;
-  return causal ? Pool::Unit::prompt : Pool::Unit::sequence;
-}
+  out->router.learning_rate = c.gate.learning_rate;
+  out->router.weight_decay = c.gate.weight_decay;
 
-RouterSpec router_of(const MolexConfig& c, bool causal) {
-  const bool released = c.compat == "released";
-  RouterSpec router;
-  router.pool.unit = unit_of(c, causal);
-  router.pool.prompt_tokens = c.prompt_tokens;
-  router.pool.of = c.reduce == "mean" ? Pool::Of::probabilities : Pool::Of::votes;
-  router.pool.detach_first = c.gate.detach_input;
-  router.score.part = c.gate.kind;
-  router.score.projection = c.gate.projection;
-  router.score.sequence_axis =
-      c.gate.cosine_axis.value_or(released ? "sequence" : "feature") == "sequence";
-  router.source = source_of(c.control);
-  const bool has_gate =
-      router.source == ChoiceSource::learned || router.source == ChoiceSource::frozen;
-  if (has_gate && router.source == ChoiceSource::learned)
-    router.gradient = c.gate.gradient == "probability"        ? GateGradient::probability
-                      : c.gate.gradient == "straight_through" ? GateGradient::straight_through
-                                                              : GateGradient::none;
-  router.per_site = c.gate.sharing == "per_layer";
-  router.settings = {c.gate.learning_rate, c.gate.weight_decay};
-  return router;
-}
-
-Blend blend_of(const MolexConfig& c, bool causal) {
-  const bool released = c.compat == "released", as_gpt2 = released && causal;
-  const bool learned = c.alpha.kind == "learned";
-  // Even in the released RoBERTa code, whatever the kind, and where the weights learn. Fixed, an
-  // even blend keeps a model from learning (bench/results/quality.md).
-  const bool even = !as_gpt2 && (released || learned);
-  Blend out{c.alpha.main.value_or(even ? 0.5 : 0.95), c.alpha.other.value_or(even ? 0.5 : 0.05)};
-  out.learned = learned;
-  out.per_site = c.alpha.sharing.value_or(c.gate.sharing) == "per_layer";
+  auto site = std::make_shared<LayerSiteConfig>();
+  site->sharing = c.gate.sharing;
+  site->source = c.control == "none" ? "learned" : c.control == "random" ? "frozen" : c.control;
+  if (c.control == "none") site->gradient = c.gate.gradient;
+  site->detach_input = c.gate.detach_input;
+  site->as_released = released;
+  site->balance = c.balance;
+  site->blend.kind = c.alpha.kind;
+  site->blend.own = c.alpha.main;
+  site->blend.other = c.alpha.other;
+  if (released) {  // even in the RoBERTa code, fixed or learned; in the GPT-2 code not
+    site->blend.own = c.alpha.main.value_or(as_gpt2 ? 0.95 : 0.5);
+    site->blend.other = c.alpha.other.value_or(as_gpt2 ? 0.05 : 0.5);
+  }
+  site->blend.sharing = c.alpha.sharing;
   // The released GPT-2 code computes the softmax of shared weights and then uses the weights.
-  out.raw = out.learned && as_gpt2 && !out.per_site;
+  site->blend.raw =
+      as_gpt2 && c.alpha.kind == "learned" && c.alpha.sharing.value_or(c.gate.sharing) == "shared";
+  out->site = {"layer", site};
   return out;
 }
 
 std::vector<Sentence> molex_sentences(const Config& config, const StackShape& shape) {
   const auto& c = dynamic_cast<const MolexConfig&>(config);
-  const bool released = c.compat == "released";
-  std::vector<Sentence> out;
-  if (!c.over.name.empty()) out = sentences_of(c.over, shape);
-  auto bank = std::make_shared<LayerBank>();
-  bank->mixed = mixed_layers(c.layers, shape.layers, released && !shape.causal);
-  bank->causal = shape.causal;
-  Sentence mix{.sites = {}, .bank = bank, .router = router_of(c, shape.causal)};
-  mix.blend = blend_of(c, shape.causal);
-  mix.balance = c.balance;
-  mix.evaluate_twice = released;
-  out.push_back(mix);
-  return out;
+  const bool inclusive = c.compat == "released" && !shape.causal;
+  return said(c, mixed_layers(c.layers, shape.layers, inclusive), shape)->sentences(shape, "molex");
+}
+
+// Without the released code's ways, which differ by model.
+std::unique_ptr<Config> molex_mixture(const Config& config) {
+  const auto& c = dynamic_cast<const MolexConfig&>(config);
+  if (c.compat == "released") return nullptr;
+  return said(c, mixed_layers(c.layers, std::nullopt, false), {.layers = 0, .causal = false});
 }
 
 }  // namespace
@@ -204,7 +190,7 @@ std::vector<Sentence> molex_sentences(const Config& config, const StackShape& sh
 void register_molex(Registry<MethodEntry>& registry) {
   registry.add({"molex", "arXiv 2503.11144",
                 "Each block's output is blended with that of a block that a gate chooses.",
-                [] { return std::make_unique<MolexConfig>(); }, molex_sentences});
+                [] { return std::make_unique<MolexConfig>(); }, molex_sentences, molex_mixture});
 }
 
 }  // namespace molt

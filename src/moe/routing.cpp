@@ -72,4 +72,16 @@ Routed route_scores(const Tensor& scores, const Routing& routing) {
   return out;
 }
 
+Routed route_call(const Tensor& scores, int64_t experts, const Routing& routing, const Call& call,
+                  const std::string& site) {
+  MOLT_CHECK(scores.size(1) % experts == 0, shape_text(scores));
+  const auto by_router = [&](const Tensor& x) { return x.reshape({-1, experts}); };  // [T M, E]
+  if (routing.pool.of == Pool::Of::scores)
+    return route_scores(by_router(pooled(scores, routing.pool, call, site)), routing);
+  const Tensor weights = routing.squash->of(by_router(scores)).reshape(scores.sizes());
+  Routed out = route(by_router(pooled(weights, routing.pool, call, site)), routing);
+  out.logits = by_router(scores);
+  return out;
+}
+
 }  // namespace molt

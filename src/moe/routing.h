@@ -1,8 +1,10 @@
-// How tokens are routed to experts: their scores as weights, a selection, an entropy switch, and
-// what the chosen experts weigh. Legend: T tokens, E experts.
+// How tokens are routed to experts: what is pooled, their scores as weights, a selection, an
+// entropy switch, and what the chosen experts weigh. Legend: T tokens, M routers, E experts.
 #pragma once
 
 #include "moe/entropy.h"
+#include "moe/pool.h"
+#include "moe/score/score.h"
 #include "moe/select/select.h"
 #include "moe/squash/squashing.h"
 
@@ -23,6 +25,8 @@ struct Routing {
   std::optional<Broadcast> broadcast = std::nullopt;
   bool renormalises = false;  // the weights of a token's experts sum to one
   std::shared_ptr<const Squashing> squash = softmax_squashing();
+  Choice score = linear_score();
+  Pool pool = {};  // of scores or of what they are squashed to
 
   // Of block `layer` of `layers`: where the selection differs by layer, with that of this one.
   Routing of_layer(int64_t layer, int64_t layers, const std::string& where) const;
@@ -36,7 +40,8 @@ struct Routed {
   Tensor probabilities, weights;  // [T, E], in the graph
   Tensor mask;                    // [T, E] zeros and ones
   Tensor everything;              // [T] bool: tokens that the switch sent to all; undefined without
-  Tensor logits = {};             // [T, E], the router's scores; undefined where a loss needs none
+  // [T, E], the scores, pooled where they are what is pooled; undefined where a loss needs none.
+  Tensor logits = {};
 
   // The entropies of the switch, in the graph, and which they are: pow is dear, so a loss of the
   // same entropy takes them from here.
@@ -51,5 +56,9 @@ struct Routed {
 // From the router's probabilities, or weights before a selection, in fp32; from its scores [T, E].
 Routed route(const Tensor& probabilities, const Routing& routing);
 Routed route_scores(const Tensor& scores, const Routing& routing);
+// A call of M routers of the same linear group, or of one: their scores [T, M E] to T M decisions
+// in the order of rows, pooled as the routing says. `site` tells its routers from others.
+Routed route_call(const Tensor& scores, int64_t experts, const Routing& routing, const Call& call,
+                  const std::string& site);
 
 }  // namespace molt

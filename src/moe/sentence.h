@@ -15,16 +15,6 @@ struct SiteChoice {
   std::vector<std::string> exclude = {};  // module paths or expressions that win over targets
 };
 
-// What a router pools before one decision is made, and for whom it holds: `sequence`, all tokens of
-// a sequence for it; `prompt`, its prompt's tokens for the whole of it, so that no token sees a later
-// one; `batch`, all tokens for all sequences.
-struct Pool {
-  enum class Unit { sequence, prompt, batch } unit = Unit::sequence;
-  enum class Of { votes, probabilities } of = Of::votes;
-  int64_t prompt_tokens = 16;  // prompt: of a text that has none, so many tokens at its start
-  bool detach_first = false;   // the router's input carries no gradient
-};
-
 // How the task reaches a router whose choice is an integer (docs/design.md, "MoLEx").
 enum class GateGradient { none, probability, straight_through };
 
@@ -32,16 +22,10 @@ enum class GateGradient { none, probability, straight_through };
 // draw for every unit and step, the block itself, the next block.
 enum class ChoiceSource { learned, frozen, uniform, self, neighbour };
 
-struct ScoreSpec {
-  std::string part = "linear";  // src/moe/score/<part>.cpp
-  int64_t projection = 256;     // cosine: width of the projected input
-  bool sequence_axis =
-      false;  // cosine, compatibility: normalise each feature over the tokens of a sequence
-};
-
+// Of layer experts: one decision for a unit of the pool.
 struct RouterSpec {
-  Pool pool;
-  ScoreSpec score;
+  Pool pool{.unit = Pool::Unit::sequence, .of = Pool::Of::votes};
+  Choice score = linear_score();
   GateGradient gradient = GateGradient::none;
   ChoiceSource source = ChoiceSource::learned;
   bool per_site = false;  // a router for each site instead of one for all
@@ -67,8 +51,9 @@ struct Sentence {
   std::vector<Choice> losses = {};                // of that routing: parts of src/moe/loss
   std::optional<Blend> blend = std::nullopt;
   double balance = 0;  // weight of the load-balancing loss; 0: off
-  bool evaluate_twice =
-      false;  // a block that chose itself runs twice all the same (compat: released)
+  // Compatibility: a block that chose itself runs twice, and texts are written beside an averaged
+  // cache (nn/decode_state.h).
+  bool as_released = false;
 };
 
 // What a sentence adds. A bank is a file of src/moe/bank.

@@ -54,12 +54,36 @@ void ForwardContext::stand(const std::string& router, const CallPath& path, Deci
   decisions_[std::make_pair(router, path)] = std::move(decision);
 }
 
+Tensor ForwardContext::pooled(const std::string& router, const CallPath& path, const Rows& rows,
+                              const std::function<Tensor()>& make) {
+  std::vector<Tensor>& of_text = pooled_[std::make_pair(router, path)];
+  const std::vector<int64_t> texts = rows.example_of_sequence();
+  std::vector<Tensor> standing;
+  for (const int64_t text : texts) {
+    if (text >= static_cast<int64_t>(of_text.size())) of_text.resize(static_cast<size_t>(text) + 1);
+    if (of_text[text].defined()) standing.push_back(of_text[text]);
+  }
+  if (standing.size() == texts.size()) return at::cat(standing, 0);
+  MOLT_CHECK(standing.empty(), "what was pooled stands for some of the texts alone");
+  const Tensor made = make();
+  MOLT_CHECK(made.size(0) == rows.sequences(), shape_text(made));
+  for (size_t s = 0; s < texts.size(); ++s)
+    of_text[texts[s]] = made.narrow(0, static_cast<int64_t>(s), 1);
+  return made;
+}
+
 void ForwardContext::keep_sequences(const std::vector<int64_t>& sequences) {
   for (auto& [key, decision] : decisions_) {
     if (decision.choice.size() == 1) continue;  // one for all
     std::vector<int64_t> kept;
     for (const int64_t s : sequences) kept.push_back(decision.choice.at(s));
     decision.choice = std::move(kept);
+  }
+  for (auto& [key, old] : pooled_) {
+    std::vector<Tensor> kept;
+    for (const int64_t s : sequences)
+      kept.push_back(s < static_cast<int64_t>(old.size()) ? old[s] : Tensor());
+    old = std::move(kept);
   }
   if (numbers.empty()) return;
   std::vector<int64_t> kept;

@@ -97,7 +97,14 @@ class ForwardContext {
                         const std::function<Decision()>& make);
   // Lets a decision stand before the forward pass: forced routing, frozen votes.
   void stand(const std::string& router, const CallPath& path, Decision decision);
-  // From now on the sequences are those of the given old places: decisions and numbers follow them.
+  // Texts are being written, beside a cache or without.
+  bool writes() const { return !numbers.empty(); }
+  // What a router pooled over each text's prompt, while texts are written: the values, [S, C], that
+  // stand for this router, path and the texts of `rows`, else new ones, which then stand.
+  Tensor pooled(const std::string& router, const CallPath& path, const Rows& rows,
+                const std::function<Tensor()>& make);
+  // From now on the sequences are those of the given old places: decisions, what was pooled and
+  // numbers follow them.
   void keep_sequences(const std::vector<int64_t>& sequences);
 
   // The mask of a dropout at `site` for `purpose`; inactive outside training.
@@ -106,6 +113,7 @@ class ForwardContext {
 
  private:
   std::map<std::pair<std::string, CallPath>, Decision> decisions_;
+  std::map<std::pair<std::string, CallPath>, std::vector<Tensor>> pooled_;  // of each text [1, C]
 };
 
 // One call of a block or of a part of it. `read`, where set, names the rows whose outputs are read:

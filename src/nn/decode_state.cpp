@@ -11,15 +11,6 @@
 namespace molt {
 namespace {
 
-// The text of each sequence of `rows`.
-std::vector<int64_t> texts_of(const Rows& rows) {
-  const Tensor example = rows.example.to(at::kCPU);
-  std::vector<int64_t> out;
-  for (int64_t s = 0; s < rows.sequences(); ++s)
-    out.push_back(example.const_data_ptr<int64_t>()[rows.offsets[s]]);
-  return out;
-}
-
 // One head of one text: `row` floats from token to token.
 struct Head {
   const float *keys, *values;
@@ -185,7 +176,7 @@ void DecodeState::append(const CallPath& path, const Tensor& x, std::pair<int64_
                          const Rows& rows) {
   const at::NoGradGuard no_grad;
   std::vector<Text>& texts = texts_[path];
-  const std::vector<int64_t> numbers = texts_of(rows);
+  const std::vector<int64_t> numbers = rows.example_of_sequence();
   const int64_t width = columns.second - columns.first;
   for (int64_t s = 0; s < rows.sequences(); ++s) {
     const int64_t number = numbers[s], count = rows.length(s);
@@ -256,7 +247,7 @@ Tensor attend(const Tensor& query, const Tensor& key_value, const Rows& query_ro
   if (state == nullptr)
     return packed_attention(query, key_value, query_rows, call.rows, shape, mask);
   MOLT_CHECK(shape.causal && !mask.active(), "decoding needs a causal model and no dropout");
-  const std::vector<int64_t> texts = texts_of(call.rows);
+  const std::vector<int64_t> texts = call.rows.example_of_sequence();
   bool starts = true;
   for (const int64_t text : texts) starts = starts && !state->of(call.path, text).defined();
   const int64_t first = query.defined() ? 0 : shape.query_columns();

@@ -15,7 +15,8 @@ std::vector<Tensor> LayerStack::run(std::span<const CallPath> paths, const Tenso
 
 Tensor LayerStack::forward(const Tensor& z, const Rows& rows, ForwardContext& context,
                            const SelectedRows* read) {
-  if (read && trains_every_row && context.phase == Phase::train)
+  const bool runs_all = runs_every_row || (trains_every_row && context.phase == Phase::train);
+  if (read && runs_all)
     return forward_reading(z, rows, context, nullptr).index_select(0, read->index);
   return forward_reading(z, rows, context, read);
 }

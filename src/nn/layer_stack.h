@@ -24,6 +24,9 @@ class StackAdapter {
   virtual ~StackAdapter() = default;
   virtual Tensor forward(LayerStack& stack, const Tensor& z, const Rows& rows,
                          ForwardContext& context, const SelectedRows* read) = 0;
+  // Whether texts are to be written beside an averaged cache (nn/decode_state.h) unless asked
+  // otherwise.
+  virtual bool averages_cache() const { return false; }
 };
 
 class LayerStack {
@@ -44,6 +47,7 @@ class LayerStack {
   // In training the last position computes every row too, since measures count them or experts
   // compete over them. Whoever attaches such a part says so.
   bool trains_every_row = false;
+  bool runs_every_row = false;  // always, since routers pool over them
   // Where set, every forward pass leaves the input of each position here, detached, and the output
   // last.
   std::vector<Tensor>* hidden_states = nullptr;

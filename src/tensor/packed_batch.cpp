@@ -2,6 +2,14 @@
 
 namespace molt {
 
+std::vector<int64_t> Rows::example_of_sequence() const {
+  const Tensor on_host = example.to(at::kCPU);
+  std::vector<int64_t> out;
+  for (int64_t s = 0; s < sequences(); ++s)
+    out.push_back(on_host.const_data_ptr<int64_t>()[offsets[s]]);
+  return out;
+}
+
 Tensor Rows::sequence_of_row() const {
   const Tensor out = at::empty({tokens()}, at::kLong);
   for (int64_t s = 0; s < sequences(); ++s) out.narrow(0, offsets[s], length(s)).fill_(s);

@@ -14,7 +14,8 @@ struct Rows {
   // [S] tokens at the start of each sequence that are its prompt: they may vote and carry no loss.
   // Empty: no sequence has one.
   std::vector<int64_t> prompt = {};
-  // [S] what kind of example each sequence is (a field of the data), -1: of none. Empty: all of none.
+  // [S] what kind of example each sequence is (a field of the data), -1: of none. Empty: all of
+  // none.
   std::vector<int64_t> kind = {};
 
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
@@ -23,6 +24,8 @@ struct Rows {
 
   // For each row its sequence: [T] int64, on the device of `example`.
   Tensor sequence_of_row() const;
+  // For each sequence its example, on the host.
+  std::vector<int64_t> example_of_sequence() const;
 };
 
 // Some sequences of `rows`, in the given order, and the row numbers they came from ([T'] int64).

@@ -113,7 +113,7 @@ MethodMatch match_method(const AdapterContents& contents, const Choice& method, 
   if (use == AdapterUse::start && !ours.is_null() && ours.at("name") != theirs.at("name") &&
       ours.contains("over") && ours.at("over").is_object() &&
       ours.at("over").at("name") == theirs.at("name")) {
-    out.outer = ours.at("name").get<std::string>() + ".";
+    out.outer = kOuterPrefix;
     ours = Json(ours.at("over"));
     prefix += ".over";
   }

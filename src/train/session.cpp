@@ -143,7 +143,7 @@ EncodedExamples encode_evaluation(const Session& session, const DataSet& set) {
 
 std::string what_leaves_more(const Session& session) {
   return session.voting_tokens > 0
-             ? "Give longer texts, lower method.prompt_tokens, or raise task.max_length."
+             ? "Give longer texts, lower prompt_tokens of the method, or raise task.max_length."
              : "Raise task.max_length, or change task.too_long.";
 }
 

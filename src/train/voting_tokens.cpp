@@ -14,11 +14,15 @@ void begin_at(std::vector<TokenSpan>& spans, int64_t first) {
 
 int64_t voting_tokens(const std::vector<Sentence>& sentences) {
   int64_t out = 0;
+  const auto count = [&](const Pool& pool) {
+    if (pool.unit == Pool::Unit::prompt) out = std::max(out, pool.prompt_tokens);
+  };
   for (const Sentence& sentence : sentences) {
-    if (!sentence.router || sentence.router->pool.unit != Pool::Unit::prompt) continue;
+    if (sentence.routing) count(sentence.routing->pool);
+    if (!sentence.router) continue;
     const ChoiceSource source = sentence.router->source;
     if (source == ChoiceSource::learned || source == ChoiceSource::frozen)
-      out = std::max(out, sentence.router->pool.prompt_tokens);
+      count(sentence.router->pool);
   }
   return out;
 }
@@ -41,8 +45,8 @@ void leave_voters_out(EncodedExamples& encoded, int64_t voters) {
   if (tokens == 0) return;
   std::string note =
       std::to_string(tokens) +
-      " tokens choose the blocks of their text and are not learnt: those of prompts, "
-      "else the first method.prompt_tokens (" +
+      " tokens choose blocks or experts for their text and are not learnt: those of prompts, "
+      "else the first prompt_tokens (" +
       std::to_string(voters) + ")";
   if (texts > 0) note += "; " + std::to_string(texts) + " texts have no others and are left out";
   encoded.notes.push_back(note);

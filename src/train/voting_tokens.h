@@ -1,6 +1,6 @@
-// MoLEx where the prompt votes, or the first tokens of a text that has none: they choose the blocks
-// that all of the text runs through. What they choose depends on each of them, so a loss or a score
-// on one of them would be of a model that has seen it.
+// Routers that pool by prompt, or by the first tokens of a text that has none: these tokens choose
+// the blocks (MoLEx) or the experts that all of the text runs through. What they choose depends on
+// each of them, so a loss or a score on one of them would be of a model that has seen it.
 #pragma once
 
 #include "methods/method.h"

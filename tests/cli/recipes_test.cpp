@@ -107,6 +107,13 @@ TEST(Config, PrintsAMixtureAsASentenceOfTheGrammar) {
   EXPECT_TRUE(says(to_yaml(request.config), "keep: 3")) << sentence;
 }
 
+TEST(Config, PrintsMolexAsAMixtureOfLayersButNotAsReleased) {
+  const CliResult result = run_cli({"config", "molex", "rte"});
+  EXPECT_TRUE(says(result.out, "#   name: mixture\n#   site:\n#     name: layer\n")) << result.out;
+  EXPECT_FALSE(
+      says(run_cli({"config", "molex", "rte", "method.compat=released"}).out, "in the grammar"));
+}
+
 TEST(Config, UnknownKeysAndWrongValuesAreMistakesOfOneLine) {
   expect_mistake(run_cli({"config", "lora", "train.epohcs=3"}), "epochs");
   expect_mistake(run_cli({"config", "lora", "method.rank=0"}), "rank");

@@ -28,6 +28,16 @@ std::vector<CachedCase> cases() {
   out.push_back({"molex, all options", "molex",
                  "gate: {kind: cosine, projection: 4, sharing: per_layer, gradient: probability}\n"
                  "alpha: {kind: learned}\nreduce: mean\n"});
+  const std::string pooled = "pool: {unit: prompt, prompt_tokens: 2}\ntargets: [all-linear]\n";
+  out.push_back({"mixture, pooled by prompt", "mixture", pooled});
+  out.push_back({"mixture, probabilities of prompts", "mixture",
+                 "pool: {unit: prompt, of: probabilities}\ntargets: [query, ffn_up]\n"});
+  out.push_back({"mixture, pooled by prompt, cosine", "mixture",
+                 pooled + "score: {name: cosine, projection: 4}\n"});
+  out.push_back({"mixture of feed-forwards, pooled by prompt", "mixture",
+                 "site: feed_forward\npool: {unit: prompt, of: probabilities}\nselect: all\n"});
+  out.push_back({"molex over a mixture, pooled by prompt", "molex",
+                 "over: {name: mixture, pool: {unit: prompt}}\n"});
   out.push_back({"lora everywhere", "lora", "targets: [all-linear]\n"});
   return out;
 }

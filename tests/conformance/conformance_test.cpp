@@ -34,6 +34,15 @@ std::vector<Case> cases_of(const std::string& model) {
   out.push_back({"molex, all options", model, "molex",
                  "gate: {kind: cosine, projection: 4, sharing: per_layer, gradient: probability}\n"
                  "alpha: {kind: learned}\nreduce: mean\n"});
+  out.push_back({"mixture, pooled by sequence", model, "mixture",
+                 "pool: {unit: sequence}\nexperts: 3\ntargets: [all-linear]\n"
+                 "losses: [{name: load, weight: 0.1}]\nrouter: {noise: 0.1}\n"});
+  out.push_back({"mixture, cosines of prompts", model, "mixture",
+                 "pool: {unit: prompt, of: probabilities, prompt_tokens: 2}\nexperts: 3\n"
+                 "score: {name: cosine, projection: 4}\nrouter: {jitter: 0.1}\n"});
+  out.push_back({"mixture of feed-forwards, cosines of sequences", model, "mixture",
+                 "site: feed_forward\nselect: all\npool: {unit: sequence}\n"
+                 "score: {name: cosine, projection: 4}\n"});
   out.push_back({"lora with dropout", model, "lora", "dropout: 0.2\ntargets: [all-linear]\n"});
   return out;
 }

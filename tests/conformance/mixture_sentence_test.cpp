@@ -24,7 +24,15 @@ const std::map<std::string, std::vector<std::string>>& variants() {
       {"mixlora",
        {"", "routing: dynamic\nrslora: true\nlayers: [0, 2]\nbalance: 0.5\n",
         "routing: switch\ncapacity: 2\nbalance: 0.5\nz_loss: 0.2\n", "entropy_loss: 0.3\n",
-        "experts: 3\nk: 1\nrouter_deviation: 0\njitter: 0.2\nattention_targets: []\n"}}};
+        "experts: 3\nk: 1\nrouter_deviation: 0\njitter: 0.2\nattention_targets: []\n"}},
+      {"molex",
+       {"", "over: dynmole\nlayers: [0, 2]\nvote: prompt\nprompt_tokens: 2\nreduce: mean\n",
+        "over: null\nlayers: 2\ngate: {kind: cosine, projection: 4, cosine_axis: sequence, "
+        "sharing: per_layer, gradient: probability, weight_decay: 0.1}\nalpha: {kind: learned, "
+        "main: 1, sharing: shared}\n",
+        "vote: sequence\nbalance: 0\ngate: {gradient: straight_through, detach_input: true}\n"
+        "alpha: {main: 0.7, other: 0.2}\n",
+        "vote: batch\ncontrol: random\n", "control: uniform\n", "control: neighbour\n"}}};
   return all;
 }
 
@@ -62,7 +70,9 @@ TEST(ConformanceOfMixtures, TheSentenceThatIsPrintedIsTheMethod) {
         ConfigLayers layers;
         if (!yaml.empty()) layers.add_text(yaml, "test");
         layers.apply(*config);
-        const std::string sentence = to_yaml(*method.as_mixture(*config));
+        const auto mixture = method.as_mixture(*config);
+        ASSERT_NE(mixture, nullptr);
+        const std::string sentence = to_yaml(*mixture);
         Attached named(tiny_config(model, 3), method.name, yaml),
             rebuilt(tiny_config(model, 3), "mixture", sentence);
         EXPECT_SAME(named.trainables().values, rebuilt.trainables().values);
@@ -78,7 +88,7 @@ TEST(ConformanceOfMixtures, TheSentenceThatIsPrintedIsTheMethod) {
         EXPECT_EQ(to_yaml(again), sentence);
       }
   }
-  EXPECT_GE(count, 4);
+  EXPECT_GE(count, 5);
 }
 
 }  // namespace

@@ -76,5 +76,75 @@ TEST(Mixture, WithoutALayer) {
   expect_on_each_model("site: feed_forward\nlayers: []\n", "mixture.layers: is []");
 }
 
+TEST(Mixture, PoolsAndScoresThatASiteHasNot) {
+  EXPECT_EQ(mistake_of("pool: {unit: sequence, of: probabilities}\nscore: cosine\n"), "no mistake");
+  expect_mistake("pool: {unit: sequence, of: votes}\n", "scores, probabilities or null");
+  expect_mistake("pool: {of: probabilities}\n",
+                 "pool.of is set; expected null (each token decides)");
+  expect_mistake("site: feed_forward\npool: {of: votes}\n", "(site is feed_forward)");
+  expect_mistake("score: cosine\nrouter: {init: normal}\n",
+                 "router.init is set; expected left out (score is cosine)");
+  expect_mistake("score: {name: cosine, axis: sequence}\n",
+                 "mixture.score: normalises over whole sequences");
+  expect_mistake("site: layer\npool: {unit: token}\n", "sequence, prompt, batch or null");
+  expect_mistake("site: layer\npool: {of: scores}\n", "votes, probabilities or null");
+}
+
+TEST(Mixture, OfLayersHasNoOptionsOfDrawnExperts) {
+  EXPECT_EQ(mistake_of("site: layer\n"), "no mistake");
+  EXPECT_EQ(mistake_of("site: layer\nover: {name: lora, rank: 2}\nlayers: [1]\n"
+                       "router: {learning_rate: 0.1}\n"),
+            "no mistake");
+  expect_mistake("site: layer\nexperts: 4\n", "experts is 4; expected left out (site is layer)");
+  expect_mistake("site: layer\nrouter: {learning_rate: 1, jitter: 0.1}\n",
+                 "router.jitter is set; expected left out (site is layer)");
+  expect_mistake("site: layer\nlosses: [{name: load, weight: 1}]\n",
+                 "losses is set; expected left out (site is layer)");
+  expect_mistake("site: layer\nlayers: [2]\n", "mixture.layers: names layer 2");
+  expect_mistake("site: {name: layer, blend: {raw: true}}\n", "shared alone");
+  expect_mistake("site: {name: layer, blend: {kind: learned, raw: true}, sharing: per_layer}\n",
+                 "shared alone");
+  expect_mistake("site: {name: layer, gradient: probability, source: self}\n", "source is self");
+  expect_mistake("over: lora\n", "null (site is linear)");
+}
+
+// One sentence mixes the blocks; a second one has no place.
+TEST(Mixture, OfLayersUnderMolexIsTwoOfAKind) {
+  try {
+    Attached(tiny_config("bert", 2), "molex", "over: {name: mixture, site: layer}\n");
+    FAIL() << "attached";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find("mixes the layers of the model already"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+// What compat: released says of each kind of model, said by the parts.
+TEST(Mixture, OfLayersAsReleasedIsMolexAsReleased) {
+  const std::string common = "site: {name: layer, as_released: true, blend: {kind: learned, ";
+  const std::string rest =
+      "over: lora\nlayers: [0, 1]\npool: {unit: batch}\n"
+      "router: {weight_decay: 0}\n";
+  for (const auto& [model, limit, blend] : {std::tuple{"bert", "1", "own: 0.5, other: 0.5"},
+                                            {"gpt2", "2", "own: 0.95, other: 0.05, raw: true"}}) {
+    SCOPED_TRACE(model);
+    const ModelConfig config = tiny_config(model, 3);
+    Attached molex(
+        config, "molex",
+        std::string("compat: released\nalpha: {kind: learned}\nlayers: '") + limit + "'\n");
+    Attached mixture(config, "mixture", common + blend + "}}\n" + rest);
+    for (Attached* run : {&molex, &mixture}) perturb(run->trainables());
+    EXPECT_SAME(molex.trainables().values, mixture.trainables().values);
+    const PackedBatch batch = pack_examples({0, 1, 2});
+    EXPECT_SAME(molex.logits(batch), mixture.logits(batch));
+    for (Attached* run : {&molex, &mixture})
+      EXPECT_TRUE(run->model->sites().stack->adapter->averages_cache());
+    ASSERT_EQ(molex.attachment->losses.size(), 1u);
+    EXPECT_EQ(molex.attachment->losses[0].in_evaluation,
+              mixture.attachment->losses[0].in_evaluation);
+  }
+}
+
 }  // namespace
 }  // namespace molt::test

@@ -115,7 +115,7 @@ TEST(MolexPrompt, IsWhatDecodersShouldHaveAndAnythingElseWarns) {
   for (const std::string unit : {"sequence", "batch"}) {
     const auto found = warnings("vote: " + unit);
     ASSERT_EQ(found.size(), 1u);
-    EXPECT_NE(found[0].find("vote: " + unit), std::string::npos) << found[0];
+    EXPECT_NE(found[0].find("pools by " + unit), std::string::npos) << found[0];
   }
   EXPECT_EQ(warnings("compat: released").size(), 1u);
   Attached encoder(tiny_config("bert"), "molex", "vote: batch");

@@ -3,15 +3,21 @@
 
 #include <cmath>
 
-#include "support/tiny_model.h"
+#include "support/routers.h"
 
 namespace molt::test {
 namespace {
 
 constexpr int64_t kWidth = 6, kExperts = 4;
 
-std::unique_ptr<Score> make(const ScoreSpec& spec) {
-  return make_score(spec, {kWidth, kExperts, 0.02, at::kDouble}, 5);
+std::unique_ptr<Score> make(const Choice& choice) {
+  return make_score(choice, {kWidth, kExperts, 0.02, at::kDouble}, 5);
+}
+
+Choice cosine(int64_t projection, bool over_sequence = false) {
+  return choice_of(score_choices(), "cosine",
+                   {{"projection", std::to_string(projection)},
+                    {"axis", over_sequence ? "sequence" : "feature"}});
 }
 
 Tensor* tensor(Score& score, const std::string& name) {
@@ -25,7 +31,7 @@ Tensor input(int64_t tokens) {
 }
 
 TEST(LinearScore, IsAnAffineMap) {
-  const auto score = make({.part = "linear"});
+  const auto score = make(linear_score());
   tensor(*score, "weight")->copy_(at::eye(kExperts, kWidth, at::kDouble));
   tensor(*score, "bias")->copy_(at::tensor({1., 2., 3., 4.}, at::kDouble));
   const Tensor x = at::tensor({10., 20., 30., 40., 50., 60.}, at::kDouble).view({1, 6});
@@ -34,14 +40,13 @@ TEST(LinearScore, IsAnAffineMap) {
 }
 
 TEST(LinearScore, StartsAsTheModelsLinearsDoWithoutBias) {
-  const auto score = make_score({.part = "linear"}, {256, 32, 0.02, at::kFloat}, 5);
+  const auto score = make_score(linear_score(), {256, 32, 0.02, at::kFloat}, 5);
   EXPECT_NEAR(tensor(*score, "weight")->std().item<float>(), 0.02, 0.002);
   EXPECT_EQ(tensor(*score, "bias")->abs().max().item<float>(), 0);
 }
 
 TEST(CosineScore, StartsAsReleased) {
-  const auto score =
-      make_score({.part = "cosine", .projection = 64}, {256, 32, 0.02, at::kFloat}, 5);
+  const auto score = make_score(cosine(64), {256, 32, 0.02, at::kFloat}, 5);
   EXPECT_NEAR(tensor(*score, "cosine_projector.weight")->std().item<float>(), 0.02, 0.002);
   EXPECT_EQ(tensor(*score, "cosine_projector.bias")->abs().max().item<float>(), 0);
   EXPECT_NEAR(tensor(*score, "sim_matrix")->std().item<float>(), 0.01, 0.001);
@@ -51,7 +56,7 @@ TEST(CosineScore, StartsAsReleased) {
 // 23: the input's projection is one column of E for an input that is that column, so its cosine is
 // one and its score the scale, 2 at the start.
 TEST(CosineScore, IsTheScaleWhereProjectionAndColumnPointTheSameWay) {
-  const auto score = make({.part = "cosine", .projection = kWidth});
+  const auto score = make(cosine(kWidth));
   tensor(*score, "cosine_projector.weight")->copy_(at::eye(kWidth, at::kDouble));
   const Tensor column = tensor(*score, "sim_matrix")->select(1, 2).clone();
   const Tensor scores = score->forward(100 * column.unsqueeze(0), rows_of({1}));
@@ -61,7 +66,7 @@ TEST(CosineScore, IsTheScaleWhereProjectionAndColumnPointTheSameWay) {
 
 // 23
 TEST(CosineScore, ScaleIsClampedAtOneHundred) {
-  const auto score = make({.part = "cosine", .projection = 5});
+  const auto score = make(cosine(5));
   const Tensor x = input(4);
   const Tensor at_two = score->forward(x, rows_of({4}));
   tensor(*score, "temperature")->fill_(10);
@@ -71,7 +76,7 @@ TEST(CosineScore, ScaleIsClampedAtOneHundred) {
 // 23
 TEST(CosineScore, DoesNotSeeTheLengthOfTheColumns) {
   for (const bool sequence : {false, true}) {
-    const auto score = make({.part = "cosine", .projection = 5, .sequence_axis = sequence});
+    const auto score = make(cosine(5, sequence));
     const Tensor before = score->forward(input(4), rows_of({4}));
     tensor(*score, "sim_matrix")->mul_(7);
     EXPECT_CLOSE(score->forward(input(4), rows_of({4})), before, 1e-9);
@@ -80,9 +85,9 @@ TEST(CosineScore, DoesNotSeeTheLengthOfTheColumns) {
 
 // 23
 TEST(CosineScore, OverFeaturesLiesWithinTheScaleAndOverASequenceDoesNotSeeTheLengthOfTheInput) {
-  const auto feature = make({.part = "cosine", .projection = 5});
+  const auto feature = make(cosine(5));
   EXPECT_LE(feature->forward(50 * input(9), rows_of({9})).abs().max().item<double>(), 2 + 1e-12);
-  const auto sequence = make({.part = "cosine", .projection = 5, .sequence_axis = true});
+  const auto sequence = make(cosine(5, true));
   EXPECT_CLOSE(sequence->forward(3 * input(9), rows_of({9})),
                sequence->forward(input(9), rows_of({9})), 1e-12);
 }
@@ -90,8 +95,7 @@ TEST(CosineScore, OverFeaturesLiesWithinTheScaleAndOverASequenceDoesNotSeeTheLen
 // Over the sequence axis, by hand: the projection is the input's one feature, (3, 4) in one
 // sequence and 7 in another; divided by the norms 5 and 7 it is (0.6, 0.8) and 1.
 TEST(CosineScore, OverASequenceNormalisesEachFeatureOverItsTokens) {
-  const auto score = make_score({.part = "cosine", .projection = 1, .sequence_axis = true},
-                                {1, 2, 0.02, at::kDouble}, 5);
+  const auto score = make_score(cosine(1, true), {1, 2, 0.02, at::kDouble}, 5);
   tensor(*score, "cosine_projector.weight")->fill_(1);
   tensor(*score, "sim_matrix")->copy_(at::tensor({5., -5.}, at::kDouble).view({1, 2}));
   const Tensor x = at::tensor({3., 4., 7.}, at::kDouble).view({3, 1});
@@ -100,7 +104,7 @@ TEST(CosineScore, OverASequenceNormalisesEachFeatureOverItsTokens) {
 }
 
 TEST(CosineScore, OverASequenceDependsOnItsOtherTokensOnly) {
-  const auto score = make({.part = "cosine", .projection = 5, .sequence_axis = true});
+  const auto score = make(cosine(5, true));
   const Tensor x = input(5);
   const Tensor together = score->forward(x, rows_of({2, 3}));
   EXPECT_CLOSE(together.narrow(0, 0, 2), score->forward(x.narrow(0, 0, 2), rows_of({2})), 1e-12);

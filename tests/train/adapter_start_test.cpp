@@ -54,13 +54,20 @@ TEST(StartFromAnAdapter, RefusesWhatDoesNotFit) {
   contains(error({"method=bitfit"}), "was trained with the method lora");
 }
 
-TEST(StartFromAnAdapter, PutsAMethodAroundThatOfTheAdapter) {
+class StartAround : public ::testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(LayerExperts, StartAround,
+                         ::testing::Values("molex", "{name: mixture, site: layer}"),
+                         [](const auto& info) { return info.index == 0 ? "molex" : "mixture"; });
+
+TEST_P(StartAround, TheMethodOfTheAdapter) {
   const TinyWorld world;
   test::run(world.config("first"));
   Recorder recorder;
   const RunConfig config =
-      world.config("second", {"method=molex", "method.over=lora", "method.over.rank=4",
+      world.config("second", {"method=" + GetParam(), "method.over=lora", "method.over.rank=4",
                               "model.adapter=" + world.path("first").string()});
+  EXPECT_TRUE(method_title(config.method).ends_with("+lora"));
   const auto session = open_session(config, {}, recorder);
   const NamedTensors adapter =
       read_tensors(world.path("first/adapter") / "adapter_model.safetensors");
@@ -73,7 +80,7 @@ TEST(StartFromAnAdapter, PutsAMethodAroundThatOfTheAdapter) {
   contains(recorder.text, "molex.gate.weight");
   EXPECT_EQ(test::run(config).steps, 10);
   contains(user_error([&] {
-             open_session(world.config("third", {"method=molex", "method.over=ia3",
+             open_session(world.config("third", {"method=" + GetParam(), "method.over=ia3",
                                                  "model.adapter=" + world.path("first").string()}),
                           {}, recorder);
            }),

@@ -31,7 +31,7 @@ TEST(VotingTokens, AreLeftOutOfTextsWithoutAPrompt) {
   EXPECT_EQ(encoded.examples[3].supervised_tokens(), 7);  // that was to be learnt
   EXPECT_EQ(encoded.examples[4].supervised_tokens(), 0);  // a classifier's
   ASSERT_EQ(encoded.notes.size(), 1u);
-  contains(encoded.notes[0], "10 tokens choose the blocks");
+  contains(encoded.notes[0], "10 tokens choose blocks or experts");
   contains(encoded.notes[0], "1 texts have no others");
 
   leave_voters_out(encoded, 0);
@@ -58,6 +58,9 @@ TEST(VotingTokens, AreThoseOfTheMethod) {
   EXPECT_EQ(first_asked(world, "{name: molex, prompt_tokens: 5}"), 5);
   EXPECT_EQ(first_asked(world, "{name: molex, control: random}"), 16);
   EXPECT_EQ(first_asked(world, "{name: molex, control: self}"), 1);
+  EXPECT_EQ(first_asked(world, "{name: mixture}"), 1);
+  EXPECT_EQ(first_asked(world, "{name: mixture, pool: {unit: prompt, prompt_tokens: 3}}"), 3);
+  EXPECT_EQ(first_asked(world, "{name: mixture, site: layer}"), 16);
 }
 
 TEST(VotingTokens, ASetOfWhichNothingIsLeftIsAMistake) {
@@ -73,8 +76,8 @@ TEST(VotingTokens, ASetOfWhichNothingIsLeftIsAMistake) {
     });
   };
   for (const std::string set : {"train", "dev"}) {
-    contains(open(set), "choose the blocks of their text");
-    contains(open(set), "lower method.prompt_tokens");
+    contains(open(set), "choose blocks or experts for their text");
+    contains(open(set), "lower prompt_tokens of the method");
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "moe/bank/rank_budget.h"
+#include "moe/loss/objective.h"
 #include "moe/noise.h"
 #include "moe/sentence.h"
 
@@ -51,12 +52,21 @@ struct MixtureBank : Bank {
   RouterNoise noise;
   // In training: tokens of a sequence that one expert takes; the others go without it.
   std::optional<int64_t> capacity;
+  bool causal = false;             // of the stack: a token sees itself and those before it
   std::string method = "mixture";  // for messages
 
   double scaling(int64_t rank) const;
   Tensor first_router(int64_t experts, int64_t in, RandomKey key) const;  // [experts, in]
   // A number of experts and a rank for each layer of the model.
   void check_layers(const Sites& sites) const;
+  // A router whose score is no product, trained under the names below `name`.
+  std::unique_ptr<Score> attach_score(const Routing& routing, int64_t experts, int64_t in,
+                                      const Sites& sites, const std::string& name,
+                                      at::TensorOptions options, Attachment& attachment) const;
+  // Once all sites have their experts: which rows the routers need, what they learn with, their
+  // losses, and a warning where they see later tokens.
+  void finish(const Routing& routing, const SiteObjectives& objectives, Sites& sites,
+              Attachment& attachment) const;
 };
 
 // Low-rank experts of linears, mixed by token: y = W x + sum_i g_i scaling B_i A_i dropout_i(x),
@@ -101,10 +111,11 @@ struct BaseWeightBank final : Bank {
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 };
 
-// The model's own blocks (MoLEx): needs a router and a blend.
+// The model's own blocks (MoLEx): needs a router and a blend. The sentence's layers are the
+// positions at which another block is blended in.
 struct LayerBank final : Bank {
-  std::vector<int64_t> mixed;  // positions at which another block is blended in
-  bool causal = false;         // of the stack: a token sees itself and those before it
+  bool causal = false;           // of the stack: a token sees itself and those before it
+  std::string method = "molex";  // for messages
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 };
 

@@ -38,7 +38,8 @@ struct ExpertPlan : torch::CustomClassHolder {
 
 struct Thin {
   Tensor narrow;  // [T, M E r], of x's type
-  Tensor scores;  // [T, M E], of the weights' type; dropout does not touch them
+  // [T, M E], or [T, 0] where routers are no products: of the weights' type, without dropout.
+  Tensor scores;
 };
 
 // x [T, D]; thin [rows, D].

@@ -10,7 +10,6 @@
 #include "moe/bank/banks.h"
 #include "moe/bank/expert_product.h"
 #include "moe/capacity.h"
-#include "moe/loss/objective.h"
 #include "moe/record.h"
 #include "moe/targets.h"
 
@@ -42,11 +41,11 @@ class ExpertAdapter final : public GroupAdapter {
                count = static_cast<int64_t>(last - first);
     const auto plan = plan_of(group, call, range, first, last);
     plan->packed = group.packed_for(x, range);
-    const auto [narrow, clean] = thin_product(x, thin, plan);  // [T, M E r], [T, M E]
+    const auto [narrow, clean] = thin_product(x, thin, plan);  // [T, M E r], [T, M E] or [T, 0]
     const bool trains = call.context.phase == Phase::train;
-    const Tensor scores =
-        trains && settings_.noise.is_on() ? disturbed(group, x, clean, call, *plan, first) : clean;
-    const Routed routed = route_scores(scores.view({-1, experts}), settings_.routing);  // T M rows
+    const Tensor scores = scores_of(group, x, clean, call, *plan, first);  // [T, M E]
+    const Routed routed = route_call(scores, experts, settings_.routing, call,
+                                     group.members()[members[first]].name);  // T M rows
     if (first == 0 && last == members.size())
       for (const auto& [objective, handle] : objectives)
         objective->measure(handle, routed, call.rows, call.context.measures);
@@ -66,23 +65,31 @@ class ExpertAdapter final : public GroupAdapter {
   bool is_random() const override { return settings_.dropout > 0 || settings_.noise.is_on(); }
 
   std::vector<size_t> members;  // of the group, in order
-  Tensor thin;                  // [M E r + M E, D]: all A, then all routers
-  std::vector<Tensor> up;       // by member: [E r, out]
-  Tensor spread;                // where ranks differ: see expert_product.h
+  Tensor thin;                  // [M E r + M E, D]: all A, then all routers that are products
+  std::vector<std::unique_ptr<Score>> scores;  // by member: routers that are none
+  std::vector<Tensor> up;                      // by member: [E r, out]
+  Tensor spread;                               // where ranks differ: see expert_product.h
   std::vector<std::pair<std::shared_ptr<SiteObjective>, size_t>> objectives;
 
  private:
-  // The scores with noise: one draw on x for the linears that read it, one on the scores for each.
-  Tensor disturbed(const LinearGroup& group, const Tensor& x, const Tensor& clean, const Call& call,
+  // The scores of the members from `first` on, [T, M E]; `clean` are those of the thin product,
+  // where it has any. Noise: one draw on x for the linears that read it, one on the scores for
+  // each.
+  Tensor scores_of(const LinearGroup& group, const Tensor& x, const Tensor& clean, const Call& call,
                    const ExpertPlan& plan, size_t first) const {
     const RouterNoise& noise = settings_.noise;
-    Tensor scores = clean;  // [T, M E]
-    if (noise.jitter > 0)
-      scores = at::linear(
-          jittered(x.to(thin.scalar_type()), noise.jitter,
-                   call.context.mask(1, group.site(), call.path, "router jitter", call.rows)),
-          thin.narrow(0, plan.routers.begin, plan.routers.count));
-    if (noise.deviation == 0) return scores;
+    const bool trains = call.context.phase == Phase::train, jitters = trains && noise.jitter > 0;
+    Tensor scores = clean;
+    if (jitters || !this->scores.empty()) {
+      Tensor read = x.to(thin.scalar_type());
+      if (jitters)
+        read = jittered(read, noise.jitter,
+                        call.context.mask(1, group.site(), call.path, "router jitter", call.rows));
+      scores = this->scores.empty()
+                   ? at::linear(read, thin.narrow(0, plan.routers.begin, plan.routers.count))
+                   : scored(read, call, first, plan.columns.size());
+    }
+    if (!trains || noise.deviation == 0) return scores;
     std::vector<Tensor> parts;
     for (size_t i = 0; i < plan.columns.size(); ++i)
       parts.push_back(
@@ -90,6 +97,14 @@ class ExpertAdapter final : public GroupAdapter {
                 noise.deviation,
                 call.context.mask(1, group.members()[members[first + i]].name, call.path,
                                   "router noise", call.rows)));
+    return at::cat(parts, 1);
+  }
+
+  // By the scores that are no products.
+  Tensor scored(const Tensor& read, const Call& call, size_t first, size_t count) const {
+    std::vector<Tensor> parts;
+    for (size_t m = first; m < first + count; ++m)
+      parts.push_back(scores[m]->forward(read, call.rows));  // [T, E]
     return at::cat(parts, 1);
   }
 
@@ -103,7 +118,8 @@ class ExpertAdapter final : public GroupAdapter {
     plan->scaling = settings_.scaling;
     const int64_t width = plan->width();
     plan->down = {begin * width, count * width};
-    plan->routers = {static_cast<int64_t>(members.size()) * width + begin * e, count * e};
+    plan->routers = {static_cast<int64_t>(members.size()) * width, 0};
+    if (scores.empty()) plan->routers = {plan->routers.begin + begin * e, count * e};
     const bool masks = settings_.mask_for_each_expert && settings_.dropout > 0 &&
                        call.context.phase == Phase::train;
     for (size_t i = first; i < last; ++i) {
@@ -205,6 +221,7 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
     if (!is_even) adapter->spread = spread_of(of_expert, options);
     Drawn drawn;
     std::vector<std::vector<Segment>> ups;
+    const bool has_products = is_product(routing.score);
     const bool is_meta = group->weight.is_meta();
     for (const size_t m : members) {
       const Member& member = group->members()[m];
@@ -222,32 +239,39 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
             {.name = expert + ".lora_B.weight", .group = "adapter", .shape = {out, r}});
         ups.back().back().transposed = true;
       }
-      const std::string router = member.name + ".router.weight";
-      drawn.routers.push_back(is_meta ? at::empty({count, in}, options)
-                                      : first_router(count, in, derive(attachment.seed, router)));
-      drawn.router_segments.push_back({router, "router", {count, in}});
+      if (has_products) {
+        const std::string router = member.name + ".router.weight";
+        drawn.routers.push_back(is_meta ? at::empty({count, in}, options)
+                                        : first_router(count, in, derive(attachment.seed, router)));
+        drawn.router_segments.push_back({router, "router", {count, in}});
+      }
       adapter->up.push_back(at::zeros({width, out}, options));
-      attachment.note(member.name,
-                      std::to_string(count) + " experts of rank " + ranks_text(of_expert),
-                      width * (in + out) + count * in);
     }
     drawn.downs.insert(drawn.downs.end(), drawn.routers.begin(), drawn.routers.end());
     drawn.down_segments.insert(drawn.down_segments.end(), drawn.router_segments.begin(),
                                drawn.router_segments.end());
     adapter->thin = at::cat(drawn.downs, 0).to(options);
     attachment.trainables.add(&adapter->thin, std::move(drawn.down_segments));
-    for (size_t i = 0; i < members.size(); ++i)
+    for (size_t i = 0; i < members.size(); ++i) {
+      const Member& member = group->members()[members[i]];
       attachment.trainables.add(&adapter->up[i], std::move(ups[i]));
+      int64_t of_router = count * in;
+      if (!has_products) {
+        adapter->scores.push_back(
+            attach_score(routing, count, in, sites, member.name + ".router", options, attachment));
+        of_router = adapter->scores.back()->numel();
+      }
+      attachment.note(member.name,
+                      std::to_string(count) + " experts of rank " + ranks_text(of_expert),
+                      width * (in + member.end - member.begin) + of_router);
+    }
     for (const auto& objective : objectives)
       adapter->objectives.emplace_back(
           objective, objective->add_sites(static_cast<int64_t>(members.size()), count,
                                           group->block(), attachment.measures));
     group->adapter = adapter;
   }
-  // Losses count every token, and experts with a limit compete over them.
-  if (sites.stack && (!objectives.empty() || capacity)) sites.stack->trains_every_row = true;
-  attachment.groups["router"] = router_settings;
-  add_losses(objectives, attachment);
+  finish(*sentence.routing, objectives, sites, attachment);
 }
 
 }  // namespace molt

@@ -8,7 +8,6 @@
 #include "moe/bank/banks.h"
 #include "moe/bank/feed_forward_node.h"
 #include "moe/capacity.h"
-#include "moe/loss/objective.h"
 #include "moe/noise.h"
 #include "moe/record.h"
 #include "moe/targets.h"
@@ -20,13 +19,13 @@ class ExpertFeedForward final : public FeedForwardAdapter {
  public:
   Tensor forward(FeedForward& base, const Tensor& x, const Call& call) override {
     const bool trains = call.context.phase == Phase::train;
-    Tensor read = x.to(router.scalar_type());
+    Tensor read = x.to(first_of_router().scalar_type());
     const RouterNoise& noise = bank.noise;
     if (trains && noise.jitter > 0) read = jittered(read, noise.jitter, draw(1, call, "router"));
-    Tensor logits = at::linear(read, router);  // [T, E]
+    Tensor logits = score ? score->forward(read, call.rows) : at::linear(read, router);  // [T, E]
     if (trains && noise.deviation > 0)
       logits = noisy(logits, noise.deviation, draw(1, call, "router noise"));
-    const Routed routed = route_scores(logits, routing);
+    const Routed routed = route_call(logits, logits.size(1), routing, call, name);
     for (const auto& [objective, handle] : objectives)
       objective->measure(handle, routed, call.rows, call.context.measures);
     if (call.context.record) record_routing(name, routed, *call.context.record);
@@ -51,7 +50,9 @@ class ExpertFeedForward final : public FeedForwardAdapter {
   std::string name;
   FeedForwardExpertBank bank;
   Routing routing;
-  Tensor router;  // [E, D] in fp32
+  Tensor router;                 // [E, D], or
+  std::unique_ptr<Score> score;  // one that is no product
+  Tensor first_of_router() const { return score ? *score->tensors().front().second : router; }
   FeedForwardExperts experts;
   std::vector<std::pair<std::shared_ptr<SiteObjective>, size_t>> objectives;
 
@@ -140,26 +141,30 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
            .out_up = at::zeros({count, out, rank}, options)};
     for (size_t m = 0; m < base->up.members().size(); ++m)
       own.in_up.push_back(at::zeros({count, inner, rank}, options));
-    const std::string router_name = adapter->name + ".router.weight";
-    adapter->router =
-        first_router(count, in, derive(attachment.seed, router_name)).to(options.dtype(at::kFloat));
 
     attachment.trainables.add(&own.in_down, std::move(in_segments));
     for (size_t m = 0; m < own.in_up.size(); ++m)
       attachment.trainables.add(&own.in_up[m], up_segments(base->up.members()[m], count, rank));
     attachment.trainables.add(&own.out_down, std::move(out_segments));
     attachment.trainables.add(&own.out_up, up_segments(down, count, rank));
-    attachment.train(&adapter->router, router_name, "router", true);
+    const std::string router = adapter->name + ".router";
+    const at::TensorOptions in_float = options.dtype(at::kFloat);
+    int64_t of_router = count * in;
+    if (is_product(routing.score)) {
+      const std::string weight = router + ".weight";
+      adapter->router = first_router(count, in, derive(attachment.seed, weight)).to(in_float);
+      attachment.train(&adapter->router, weight, "router", true);
+    } else {
+      adapter->score = attach_score(routing, count, in, sites, router, in_float, attachment);
+      of_router = adapter->score->numel();
+    }
     const auto linears = static_cast<int64_t>(own.in_up.size());
     attachment.note(adapter->name,
                     std::to_string(count) + " feed-forwards of rank " + std::to_string(rank),
-                    count * (rank * ((linears + 1) * inner + linears * in + out) + in));
+                    count * rank * ((linears + 1) * inner + linears * in + out) + of_router);
     base->adapter = adapter;
   }
-  // Losses count every token, and experts with a limit compete over them.
-  if (sites.stack && (!objectives.empty() || capacity)) sites.stack->trains_every_row = true;
-  attachment.groups["router"] = router_settings;
-  add_losses(objectives, attachment);
+  finish(*sentence.routing, objectives, sites, attachment);
 }
 
 }  // namespace molt

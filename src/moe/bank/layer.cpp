@@ -8,7 +8,7 @@
 #include "moe/layers/blend.h"
 #include "moe/layers/borrow.h"
 #include "moe/loss/balance.h"
-#include "moe/score/score.h"
+#include "moe/targets.h"
 #include "nn/decode_state.h"
 
 namespace molt {
@@ -26,7 +26,7 @@ class MolexAdapter final : public StackAdapter {
   MolexAdapter(const Sentence& sentence, std::vector<bool> mixed, int64_t blocks)
       : router_(*sentence.router),
         blend_(*sentence.blend),
-        evaluate_twice_(sentence.evaluate_twice),
+        as_released_(sentence.as_released),
         mixed_(std::move(mixed)),
         blocks_(blocks) {}
 
@@ -44,6 +44,8 @@ class MolexAdapter final : public StackAdapter {
     if (stack.hidden_states) stack.hidden_states->push_back(state.detach());
     return state;
   }
+
+  bool averages_cache() const override { return as_released_; }
 
   // One gate for all positions, or one for each of them; alpha alike. Public: the bank fills them.
   std::vector<std::unique_ptr<Score>> gates;
@@ -96,11 +98,11 @@ class MolexAdapter final : public StackAdapter {
         here.stack.run({&own_path, 1}, here.z, here.rows, here.context, here.read)[0];  // [out, D]
     // A block that chose itself gives the same again unless it draws random numbers; an averaged
     // cache wants its keys and values of both runs.
-    const bool once = !evaluate_twice_ && !averages(here.context) &&
+    const bool once = !as_released_ && !averages(here.context) &&
                       !(here.context.phase == Phase::train && here.stack.is_random());
     const bool all_self =
         std::all_of(choice.begin(), choice.end(), [&](int64_t j) { return j == t; });
-    if (all_self && once && router_.gradient == GateGradient::none) return scale_own(own);
+    if (all_self && once && router_.gradient == GateGradient::none) return scale_own(own, t);
     const Tensor borrowed = borrow(here, choice, once ? own : Tensor());  // [out, D]
     const size_t i = blend_.per_site ? t : 0;
     return blended(
@@ -110,8 +112,9 @@ class MolexAdapter final : public StackAdapter {
   }
 
   // a u + o u = (a + o) u; exactly u where the weights sum to one.
-  Tensor scale_own(const Tensor& own) const {
-    if (blend_.raw) return own * (own_weight[0] + other_weight[0]);
+  Tensor scale_own(const Tensor& own, int64_t position) const {
+    const size_t i = blend_.per_site ? position : 0;
+    if (blend_.raw) return own * (own_weight[i] + other_weight[i]);
     if (blend_.learned || blend_.own + blend_.other == 1.0) return own;
     return own * (blend_.own + blend_.other);
   }
@@ -155,7 +158,7 @@ class MolexAdapter final : public StackAdapter {
 
   RouterSpec router_;
   Blend blend_;
-  bool evaluate_twice_;
+  bool as_released_;
   std::vector<bool> mixed_;
   int64_t blocks_;
 };
@@ -190,18 +193,8 @@ void attach_gates(const Sentence& sentence, const std::vector<bool>& mixed, cons
       }
     }
     attachment.note(stem.substr(0, stem.size() - 1),
-                    router.score.part + (gate_learns(sentence) ? " gate" : " gate, frozen"), count);
+                    router.score.name + (gate_learns(sentence) ? " gate" : " gate, frozen"), count);
   }
-}
-
-// A causal model generates token by token: a vote of later tokens cannot be taken then.
-void warn_of_later_tokens(const Pool& pool, Attachment& attachment) {
-  if (pool.unit == Pool::Unit::prompt) return;
-  const std::string unit = pool.unit == Pool::Unit::batch ? "batch" : "sequence";
-  attachment.warnings.push_back("vote: " + unit +
-                                " lets later tokens choose the blocks of earlier ones, so "
-                                "generated text is not what training "
-                                "saw; vote: prompt is what decoders should have");
 }
 
 }  // namespace
@@ -209,17 +202,16 @@ void warn_of_later_tokens(const Pool& pool, Attachment& attachment) {
 void LayerBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
   MOLT_CHECK(sentence.router && sentence.blend, "layer experts need a router and a blend");
   LayerStack& stack = *sites.stack;
-  MOLT_CHECK(!stack.adapter, "two adapters at the layer stack");
-  std::vector<bool> is_mixed(static_cast<size_t>(stack.size()));
-  for (const int64_t t : mixed) {
-    if (t < 0 || t >= stack.size())
-      throw UserError("molex.layers",
-                      "names layer " + std::to_string(t) + "; the model has layers 0 to " +
-                          std::to_string(stack.size() - 1),
-                      "Correct the list.");
-    is_mixed[t] = true;
-  }
-  if (causal) warn_of_later_tokens(sentence.router->pool, attachment);
+  if (stack.adapter)
+    throw UserError(method, "another method mixes the layers of the model already",
+                    "Leave one of them out.");
+  const auto& layers = sentence.sites.layers;
+  if (!layers || !layers->empty()) check_layer_choice(sentence.sites, sites, method);
+  std::vector<bool> is_mixed(static_cast<size_t>(stack.size()), !layers);
+  for (const int64_t t : layers.value_or(std::vector<int64_t>())) is_mixed[t] = true;
+  const Pool& pool = sentence.router->pool;
+  if (causal && !pool.is_causal())
+    attachment.warnings.push_back(warning_of_later_tokens(pool, method));
   auto adapter = std::make_shared<MolexAdapter>(sentence, is_mixed, stack.size());
   const ChoiceSource source = sentence.router->source;
   if (source == ChoiceSource::learned || source == ChoiceSource::frozen)
@@ -258,7 +250,7 @@ void LayerBank::attach(const Sentence& sentence, Sites& sites, Attachment& attac
                                    return sum;
                                  },
                                  // Of the released code, that of RoBERTa alone.
-                                 sentence.evaluate_twice && !causal});
+                                 sentence.as_released && !causal});
   }
   stack.adapter = adapter;
 }

@@ -28,4 +28,30 @@ void MixtureBank::check_layers(const Sites& sites) const {
              "experts and ranks for each layer");
 }
 
+std::unique_ptr<Score> MixtureBank::attach_score(const Routing& routing, int64_t experts,
+                                                 int64_t in, const Sites& sites,
+                                                 const std::string& name, at::TensorOptions options,
+                                                 Attachment& attachment) const {
+  auto score = make_score(routing.score, {in, experts, sites.initializer_range, options},
+                          derive(attachment.seed, name));
+  if (!score->is_of_tokens())
+    throw UserError(method + ".score", "normalises over whole sequences; experts have tokens",
+                    "Leave axis out; axis: sequence is how layer experts (MoLEx) were released.");
+  for (auto& [own, tensor] : score->tensors())
+    attachment.train(tensor, name + "." + own, "router", true);
+  return score;
+}
+
+void MixtureBank::finish(const Routing& routing, const SiteObjectives& objectives, Sites& sites,
+                         Attachment& attachment) const {
+  const bool pools = routing.pool.unit != Pool::Unit::token;
+  // Losses count every token, and experts with a limit compete over them.
+  if (sites.stack && (!objectives.empty() || capacity)) sites.stack->trains_every_row = true;
+  if (sites.stack && pools) sites.stack->runs_every_row = true;
+  attachment.groups["router"] = router_settings;
+  if (causal && !routing.pool.is_causal())
+    attachment.warnings.push_back(warning_of_later_tokens(routing.pool, method));
+  add_losses(objectives, attachment);
+}
+
 }  // namespace molt

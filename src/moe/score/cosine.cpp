@@ -11,10 +11,24 @@ namespace {
 
 constexpr double kEpsilon = 1e-12;  // of the norms
 
+struct CosineScoreConfig final : Config {
+  int64_t projection = 256;
+  std::string axis = "feature";
+
+  void fields(FieldVisitor& v) override {
+    v.field("projection", projection, "Width of the projected input.",
+            {.minimum = 1, .maximum = 65536});
+    v.field("axis", axis,
+            "What is normalised: the features of a token, or, as MoLEx was released, each feature "
+            "over the tokens of a sequence.",
+            {.choices = {"feature", "sequence"}});
+  }
+};
+
 class CosineScore final : public Score {
  public:
-  CosineScore(const ScoreShape& shape, const ScoreSpec& spec, RandomKey key)
-      : sequence_axis_(spec.sequence_axis),
+  CosineScore(const ScoreShape& shape, const CosineScoreConfig& spec, RandomKey key)
+      : sequence_axis_(spec.axis == "sequence"),
         weight_(normal_tensor({spec.projection, shape.width}, shape.initializer_range,
                               derive(key, "projector"))
                     .to(shape.options)),
@@ -29,6 +43,8 @@ class CosineScore final : public Score {
     const Tensor scale = temperature_.clamp_max(std::log(100.0)).exp();  // [1]
     return scale * at::mm(unit, over(similarity_, 0));                   // [T, E]
   }
+
+  bool is_of_tokens() const override { return !sequence_axis_; }
 
   std::vector<std::pair<std::string, Tensor*>> tensors() override {
     return {{"cosine_projector.weight", &weight_},
@@ -56,15 +72,13 @@ class CosineScore final : public Score {
 
 }  // namespace
 
-std::unique_ptr<Score> make_cosine_score(const ScoreShape& shape, const ScoreSpec& spec,
-                                         RandomKey key) {
-  return std::make_unique<CosineScore>(shape, spec, key);
-}
-
-std::unique_ptr<Score> make_score(const ScoreSpec& spec, const ScoreShape& shape, RandomKey key) {
-  if (spec.part == "linear") return make_linear_score(shape, key);
-  MOLT_CHECK(spec.part == "cosine", "score " + spec.part);
-  return make_cosine_score(shape, spec, key);
+void register_cosine(Registry<ScoreEntry>& registry) {
+  registry.add({"cosine", "A scaled cosine between a projection of x and a vector of each expert.",
+                [] { return std::make_unique<CosineScoreConfig>(); },
+                [](const Config& config, const ScoreShape& shape, RandomKey key) {
+                  return std::make_unique<CosineScore>(
+                      shape, dynamic_cast<const CosineScoreConfig&>(config), key);
+                }});
 }
 
 }  // namespace molt

@@ -1,8 +1,13 @@
-// Linear score: s = W z + b, W ~ N(0, initializer_range), b = 0 (MoLEx, released code).
+// Linear score: s = W z + b, W ~ N(0, initializer_range), b = 0 (MoLEx, released code); where
+// tokens are routed to low-rank experts s = W z, as their papers have it.
 #include "moe/score/score.h"
 
 namespace molt {
 namespace {
+
+struct LinearScoreConfig final : Config {
+  void fields(FieldVisitor&) override {}
+};
 
 class LinearScore final : public Score {
  public:
@@ -25,8 +30,13 @@ class LinearScore final : public Score {
 
 }  // namespace
 
-std::unique_ptr<Score> make_linear_score(const ScoreShape& shape, RandomKey key) {
-  return std::make_unique<LinearScore>(shape, derive(key, "weight"));
+void register_linear(Registry<ScoreEntry>& registry) {
+  registry.add({"linear", "W x; in layer experts W x + b.",
+                [] { return std::make_unique<LinearScoreConfig>(); },
+                [](const Config&, const ScoreShape& shape, RandomKey key) {
+                  return std::make_unique<LinearScore>(shape, derive(key, "weight"));
+                },
+                true});
 }
 
 }  // namespace molt

@@ -1,7 +1,10 @@
-// Scores: from the input of a site to one logit for each expert. One part a file.
+// Scores: from what a router reads to one logit for each expert. One part a file.
 #pragma once
 
-#include "moe/sentence.h"
+#include "base/fields.h"
+#include "base/registry.h"
+#include "tensor/packed_batch.h"
+#include "tensor/random.h"
 
 namespace molt {
 
@@ -10,8 +13,15 @@ class Score {
   virtual ~Score() = default;
   // x [T, D] to logits [T, E].
   virtual Tensor forward(const Tensor& x, const Rows& rows) const = 0;
+  // Whether a token's logits depend on nothing but it.
+  virtual bool is_of_tokens() const { return true; }
   // Its tensors with their names below the router's ("weight", "bias"), in the order of files.
   virtual std::vector<std::pair<std::string, Tensor*>> tensors() = 0;
+  int64_t numel() {
+    int64_t out = 0;
+    for (const auto& [name, tensor] : tensors()) out += tensor->numel();
+    return out;
+  }
 };
 
 struct ScoreShape {
@@ -20,9 +30,20 @@ struct ScoreShape {
   at::TensorOptions options;
 };
 
-std::unique_ptr<Score> make_linear_score(const ScoreShape& shape, RandomKey key);
-std::unique_ptr<Score> make_cosine_score(const ScoreShape& shape, const ScoreSpec& spec,
-                                         RandomKey key);
-std::unique_ptr<Score> make_score(const ScoreSpec& spec, const ScoreShape& shape, RandomKey key);
+struct ScoreEntry {
+  std::string name, summary;
+  std::function<std::unique_ptr<Config>()> config;
+  std::function<std::unique_ptr<Score>(const Config&, const ScoreShape&, RandomKey)> make;
+  // Rows of a matrix times x: experts of linears take them into the one product of everything thin
+  // that reads x, without a bias and with first values of their bank.
+  bool is_product = false;
+};
+
+// Every part of this folder, by file name. The table is generated.
+const Registry<ScoreEntry>& scores();
+const ChoiceTable& score_choices();
+std::unique_ptr<Score> make_score(const Choice& choice, const ScoreShape& shape, RandomKey key);
+bool is_product(const Choice& score);
+Choice linear_score();
 
 }  // namespace molt

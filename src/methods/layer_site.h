@@ -1,0 +1,33 @@
+// The site `layer` of a mixture: the experts are the model's own blocks (MoLEx).
+#pragma once
+
+#include "methods/method.h"
+
+namespace molt {
+
+struct BlendConfig final : Config {
+  std::string kind = "fixed";
+  std::optional<double> own, other;
+  std::optional<std::string> sharing;
+  bool raw = false;
+  void fields(FieldVisitor& v) override;
+};
+
+struct LayerSiteConfig final : Config {
+  BlendConfig blend;
+  std::string sharing = "shared", gradient = "none", source = "learned";
+  bool detach_input = false, as_released = false;
+  double balance = 0.01;
+
+  void fields(FieldVisitor& v) override;
+  std::optional<FieldProblem> check() const override;
+  // The sentence of the blocks. Of `router` pool, score and settings are given; the rest is said
+  // here.
+  Sentence sentence(RouterSpec router, const std::optional<std::vector<int64_t>>& layers,
+                    const StackShape& shape, const std::string& method) const;
+};
+
+// What an expert of a mixture is: linear, feed_forward, layer.
+const ChoiceTable& site_choices();
+
+}  // namespace molt
