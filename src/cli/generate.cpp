@@ -213,19 +213,32 @@ std::string settings_text(const GenerateArguments& arguments, const WritingSetti
                      to_yaml(settings));
 }
 
-// The averaged cache is MoLEx's alone, and does not go with every model.
-void check_cache(const Session& session, const GenerateOptions& options,
-                 const std::vector<TypedPrompt>& prompts) {
-  if (options.decoding != Decoding::averaged) return;
-  if (!session.model->sites().stack->adapter)
+// What --cache auto is here. The averaged cache is MoLEx's alone, and does not go with every model.
+void settle_cache(const Session& session, WritingSettings& settings,
+                  const std::vector<TypedPrompt>& prompts, ConsoleProgress& progress) {
+  auto& model = dynamic_cast<DecoderModel&>(*session.model);
+  const StackAdapter* adapter = model.sites().stack->adapter.get();
+  size_t longest = 0;
+  for (const TypedPrompt& prompt : prompts) longest = std::max(longest, prompt.ids.size());
+  const int64_t tokens = static_cast<int64_t>(longest) + settings.max_new_tokens;
+  if (settings.cache == "auto") {
+    const bool was_averaged = adapter && adapter->averages_cache();
+    settings.cache = was_averaged && can_average(model, tokens) ? "averaged" : "exact";
+    if (was_averaged)
+      progress.on_message(
+          settings.cache == "averaged"
+              ? "cache averaged, as the method was released; with --cache exact it "
+                "is the trained model"
+              : "cache exact: the averaged one, with which the method was released, "
+                "does not go with this model");
+  }
+  if (settings.cache != "averaged") return;
+  if (!adapter)
     throw UserError("cache",
                     "is averaged, which is for molex; the method here is " +
                         method_title(session.config.method),
                     "Leave --cache out.");
-  size_t longest = 0;
-  for (const TypedPrompt& prompt : prompts) longest = std::max(longest, prompt.ids.size());
-  check_decoding(*session.model->config().decoder, options.decoding,
-                 static_cast<int64_t>(longest) + options.max_new_tokens);
+  check_decoding(model, Decoding::averaged, tokens);
 }
 
 // What is written to: one prompt, a file of them, or what the run's task is scored by.
@@ -271,7 +284,7 @@ int run(const GenerateArguments& arguments) {
   if (cut > 0) progress.on_warning(fmt::format("{} prompts were cut at their left", cut));
 
   const std::vector<int32_t> ends = end_ids(*session, settings);
-  check_cache(*session, settings.options(ends), prompts);
+  settle_cache(*session, settings, prompts, progress);
 
   // Not before everything that may be refused: a mistake leaves no file.
   std::optional<GrowingFile> file;

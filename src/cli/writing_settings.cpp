@@ -60,8 +60,9 @@ void WritingSettings::fields(FieldVisitor& v) {
   v.field("special", special, "Show special tokens in the texts.");
   v.field("cache", cache,
           "Keys and values that are kept: of every block that ran (exact), or none; averaged is "
-          "MoLEx as it was released, which is not the model that was trained.",
-          {.choices = {"exact", "none", "averaged"}});
+          "MoLEx as it was released, which is not the model that was trained; auto: exact, but "
+          "averaged for compat: released where the model allows it.",
+          {.choices = {"auto", "exact", "none", "averaged"}});
   v.field("batch_size", batch_size, "Prompts that are written to at once.", {.minimum = 1});
 }
 

@@ -9,14 +9,23 @@ bool keys_stand(const DecoderConfig& model, int64_t longest) {
 
 }  // namespace
 
-void check_decoding(const DecoderConfig& model, Decoding decoding, int64_t longest) {
-  if (decoding != Decoding::averaged || keys_stand(model, longest)) return;
+void check_decoding(DecoderModel& model, Decoding decoding, int64_t longest) {
+  if (decoding != Decoding::averaged) return;
+  if (model.sites().stack->runs_every_row)
+    throw UserError("cache", "is averaged, which has no place for what routers of experts pool",
+                    "Write with --cache exact.");
+  const DecoderConfig& config = *model.config().decoder;
+  if (keys_stand(config, longest)) return;
   throw UserError("cache",
                   "is averaged, which keeps old keys as they are; rotary positions of kind dynamic "
                   "change them in texts of more than " +
-                      std::to_string(model.rotary.positions) + " tokens, and these may have " +
+                      std::to_string(config.rotary.positions) + " tokens, and these may have " +
                       std::to_string(longest),
-                  "Lower max_new_tokens, or use the exact cache.");
+                  "Lower max_new_tokens, or write with --cache exact.");
+}
+
+bool can_average(DecoderModel& model, int64_t longest) {
+  return !model.sites().stack->runs_every_row && keys_stand(*model.config().decoder, longest);
 }
 
 GrowingTexts::GrowingTexts(DecoderModel& model, ForwardContext& context, Decoding decoding,
@@ -25,7 +34,7 @@ GrowingTexts::GrowingTexts(DecoderModel& model, ForwardContext& context, Decodin
       context_(context),
       is_cached_(decoding != Decoding::recompute && keys_stand(*model.config().decoder, longest)),
       state_(decoding == Decoding::averaged) {
-  check_decoding(*model.config().decoder, decoding, longest);
+  check_decoding(model, decoding, longest);
   MOLT_CHECK(context.phase == Phase::evaluate && context.decode == nullptr, "a used context");
   if (is_cached_) context_.decode = &state_;
 }

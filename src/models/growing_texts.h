@@ -12,8 +12,11 @@ namespace molt {
 // `averaged`, compatibility: the cache of the released MoLEx (nn/decode_state.h).
 enum class Decoding { cached, recompute, averaged };
 
-// UserError where the averaged cache is asked for and old keys change within `longest` tokens.
-void check_decoding(const DecoderConfig& model, Decoding decoding, int64_t longest);
+// UserError where the averaged cache is asked for and old keys change within `longest` tokens, or
+// routers of experts pool.
+void check_decoding(DecoderModel& model, Decoding decoding, int64_t longest);
+// Whether check_decoding lets the averaged cache be.
+bool can_average(DecoderModel& model, int64_t longest);
 
 class GrowingTexts {
  public:

@@ -120,38 +120,6 @@ TEST_P(GenerateCommand, EndsBeforeAStopText) {
   EXPECT_EQ(result.out, whole.substr(0, whole.find(stop)) + "\n");
 }
 
-TEST_P(GenerateCommand, WritesWithARunAndWithItsAdapter) {
-  for (const std::string method : {"lora", "molex"}) {
-    SCOPED_TRACE(method);
-    const std::string folder = path(method);
-    run(world_.config(method, "instruct", {"method=" + method, "train.epochs=1"}));
-    const std::vector<std::string> how = {"--prompt", "red tree? ", "--max-new-tokens", "6",
-                                          "--output"};
-    std::vector<std::string> of_run = {"generate", folder};
-    of_run.insert(of_run.end(), how.begin(), how.end());
-    of_run.push_back(path(method + "-run.jsonl"));
-    const CliResult result = run_cli(of_run);
-    ASSERT_EQ(result.code, 0) << result.err;
-    std::vector<std::string> adapted = how;
-    adapted.insert(adapted.end(),
-                   {path(method + "-adapter.jsonl"), "--adapter", folder + "/adapter"});
-    ASSERT_EQ(generate(adapted).code, 0);
-    const std::string text = read_file(path(method + "-run.jsonl"));
-    EXPECT_EQ(read_file(path(method + "-adapter.jsonl")), text);
-    std::vector<std::string> plain = how;
-    plain.push_back(path(method + "-plain.jsonl"));
-    ASSERT_EQ(generate(plain).code, 0);
-    EXPECT_NE(read_file(path(method + "-plain.jsonl")), text);
-    // Without a cache the same tokens.
-    std::vector<std::string> slow = of_run;
-    slow.back() = path(method + "-slow.jsonl");
-    slow.insert(slow.end(), {"--cache", "none"});
-    ASSERT_EQ(run_cli(slow).code, 0);
-    EXPECT_EQ(lines(method + "-slow.jsonl").at(0)["text"],
-              lines(method + "-run.jsonl").at(0)["text"]);
-  }
-}
-
 // Asks the program to stop, as Ctrl-C does, once `file` holds a line.
 std::thread stop_at_first_line(const std::string& file) {
   return std::thread([file] {
