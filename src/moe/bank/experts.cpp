@@ -157,11 +157,57 @@ std::string ranks_text(const std::vector<int64_t>& ranks) {
   return out;
 }
 
-// Draws what a member starts with, and says what it trains.
-struct Drawn {
-  std::vector<Tensor> downs, routers;
-  std::vector<Segment> down_segments, router_segments;
+// The linears of one group that get experts.
+struct ExpertGroup {
+  LinearGroup& group;
+  std::vector<size_t> members;
+  std::vector<int64_t> ranks;  // of the experts
+  at::TensorOptions options;   // of what trains
+  bool has_products;           // of routers
+
+  int64_t count() const { return static_cast<int64_t>(ranks.size()); }
+  const Member& member(size_t i) const { return group.members()[members[i]]; }
+  std::string expert(size_t i, size_t e) const {
+    return member(i).name + ".experts." + std::to_string(e);
+  }
 };
+
+// Everything thin: first values of all A, then of all routers that are products, with their names.
+std::pair<Tensor, std::vector<Segment>> drawn_thin(const MixtureBank& bank, const ExpertGroup& of,
+                                                   RandomKey seed) {
+  const int64_t in = of.group.in(), count = of.count();
+  const bool is_meta = of.group.weight.is_meta();
+  std::vector<Tensor> values;
+  std::vector<Segment> segments;
+  for (size_t i = 0; i < of.members.size(); ++i)
+    for (size_t e = 0; e < of.ranks.size(); ++e) {
+      const std::string name = of.expert(i, e) + ".lora_A.weight";
+      const int64_t r = of.ranks[e];
+      values.push_back(is_meta ? at::empty({r, in}, of.options)
+                               : drawn_down(r, in, bank.starts_gaussian, derive(seed, name)));
+      segments.push_back({name, "adapter", {r, in}});
+    }
+  for (size_t i = 0; of.has_products && i < of.members.size(); ++i) {
+    const std::string name = of.member(i).name + ".router.weight";
+    values.push_back(is_meta ? at::empty({count, in}, of.options)
+                             : bank.first_router(count, in, derive(seed, name)));
+    segments.push_back({name, "router", {count, in}});
+  }
+  return {at::cat(values, 0).to(of.options), std::move(segments)};
+}
+
+// The names of all B of a member.
+std::vector<Segment> segments_up(const ExpertGroup& of, size_t member) {
+  const int64_t out = of.member(member).end - of.member(member).begin;
+  std::vector<Segment> segments;
+  for (size_t e = 0; e < of.ranks.size(); ++e) {
+    segments.push_back({.name = of.expert(member, e) + ".lora_B.weight",
+                        .group = "adapter",
+                        .shape = {out, of.ranks[e]}});
+    segments.back().transposed = true;
+  }
+  return segments;
+}
 
 }  // namespace
 
@@ -205,65 +251,40 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
       throw UserError(method,
                       "another update stands on linears that read what " + group->site() + " reads",
                       "Name them all in targets, or all in attention.targets.");
-    const int64_t in = group->in(), count = experts.at(group->block());
-    const std::vector<int64_t> of_expert = ranks_at(group->block());
     const Routing routing =
         sentence.routing->of_layer(group->block(), static_cast<int64_t>(experts.size()), method);
-    routing.check(count, method);
-    const bool is_even = std::equal(of_expert.begin() + 1, of_expert.end(), of_expert.begin());
-    auto adapter = std::make_shared<ExpertAdapter>(
-        members, ExpertAdapter::Settings{of_expert, is_even ? scaling(of_expert[0]) : 1, dropout,
-                                         mask_for_each_expert, routing, noise, capacity});
     // Master weights are at least fp32, whatever the model is in.
     at::TensorOptions options = group->weight.options();
     if (at::isReducedFloatingType(group->weight.scalar_type())) options = options.dtype(at::kFloat);
-    const int64_t width = std::accumulate(of_expert.begin(), of_expert.end(), int64_t{0});
-    if (!is_even) adapter->spread = spread_of(of_expert, options);
-    Drawn drawn;
-    std::vector<std::vector<Segment>> ups;
-    const bool has_products = is_product(routing.score);
-    const bool is_meta = group->weight.is_meta();
-    for (const size_t m : members) {
-      const Member& member = group->members()[m];
-      const int64_t out = member.end - member.begin;
-      ups.emplace_back();
-      for (int64_t e = 0; e < count; ++e) {
-        const std::string expert = member.name + ".experts." + std::to_string(e);
-        const std::string a = expert + ".lora_A.weight";
-        const int64_t r = of_expert[static_cast<size_t>(e)];
-        drawn.downs.push_back(is_meta
-                                  ? at::empty({r, in}, options)
-                                  : drawn_down(r, in, starts_gaussian, derive(attachment.seed, a)));
-        drawn.down_segments.push_back({a, "adapter", {r, in}});
-        ups.back().push_back(
-            {.name = expert + ".lora_B.weight", .group = "adapter", .shape = {out, r}});
-        ups.back().back().transposed = true;
-      }
-      if (has_products) {
-        const std::string router = member.name + ".router.weight";
-        drawn.routers.push_back(is_meta ? at::empty({count, in}, options)
-                                        : first_router(count, in, derive(attachment.seed, router)));
-        drawn.router_segments.push_back({router, "router", {count, in}});
-      }
-      adapter->up.push_back(at::zeros({width, out}, options));
-    }
-    drawn.downs.insert(drawn.downs.end(), drawn.routers.begin(), drawn.routers.end());
-    drawn.down_segments.insert(drawn.down_segments.end(), drawn.router_segments.begin(),
-                               drawn.router_segments.end());
-    adapter->thin = at::cat(drawn.downs, 0).to(options);
-    attachment.trainables.add(&adapter->thin, std::move(drawn.down_segments));
+    const ExpertGroup of{*group, members, ranks_at(group->block()), options,
+                         is_product(routing.score)};
+    const int64_t in = group->in(), count = of.count();
+    routing.check(count, method);
+    const bool is_even = std::equal(of.ranks.begin() + 1, of.ranks.end(), of.ranks.begin());
+    auto adapter = std::make_shared<ExpertAdapter>(
+        members, ExpertAdapter::Settings{of.ranks, is_even ? scaling(of.ranks[0]) : 1, dropout,
+                                         mask_for_each_expert, routing, noise, capacity});
+    const int64_t width = std::accumulate(of.ranks.begin(), of.ranks.end(), int64_t{0});
+    if (!is_even) adapter->spread = spread_of(of.ranks, options);
+    std::vector<Segment> thin_segments;
+    std::tie(adapter->thin, thin_segments) = drawn_thin(*this, of, attachment.seed);
+    attachment.trainables.add(&adapter->thin, std::move(thin_segments));
+    // Leaves are registered by address: the vector must not move them.
+    adapter->up.resize(members.size());
     for (size_t i = 0; i < members.size(); ++i) {
-      const Member& member = group->members()[members[i]];
-      attachment.trainables.add(&adapter->up[i], std::move(ups[i]));
+      const Member& member = of.member(i);
+      const int64_t out = member.end - member.begin;
+      adapter->up[i] = at::zeros({width, out}, options);
+      attachment.trainables.add(&adapter->up[i], segments_up(of, i));
       int64_t of_router = count * in;
-      if (!has_products) {
+      if (!of.has_products) {
         adapter->scores.push_back(
             attach_score(routing, count, in, sites, member.name + ".router", options, attachment));
         of_router = adapter->scores.back()->numel();
       }
       attachment.note(member.name,
-                      std::to_string(count) + " experts of rank " + ranks_text(of_expert),
-                      width * (in + member.end - member.begin) + of_router);
+                      std::to_string(count) + " experts of rank " + ranks_text(of.ranks),
+                      width * (in + out) + of_router);
     }
     for (const auto& objective : objectives)
       adapter->objectives.emplace_back(
