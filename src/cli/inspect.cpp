@@ -1,4 +1,4 @@
-// molt inspect: what a path is and what is in it: a run, an adapter, a model or a safetensors file.
+// molt inspect: what a path is and what is in it: a run, an adapter, a model or a file of tensors.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -12,6 +12,7 @@
 #include "files/tensor_files.h"
 #include "methods/method.h"
 #include "models/model_config.h"
+#include "tensor/tensor_file.h"
 #include "train/predictor.h"
 #include "train/run_folder.h"
 
@@ -25,32 +26,51 @@ struct InspectArguments {
   bool only_routing = false, all_tensors = false;
 };
 
-std::string shape_of(const TensorInfo& info) {
+struct TensorLine {
+  std::string name, type;
+  std::vector<int64_t> shape;
+  int64_t elements, bytes;
+};
+
+std::vector<TensorLine> lines_of(const std::vector<SafetensorsFile>& files) {
+  std::vector<TensorLine> out;
+  for (const SafetensorsFile& file : files)
+    for (const TensorInfo& info : file.tensors()) {
+      const auto bytes = static_cast<int64_t>(info.end - info.begin);
+      out.push_back({info.name, std::string(dtype_name(info.dtype)), info.shape,
+                     bytes / static_cast<int64_t>(dtype_bytes(info.dtype)), bytes});
+    }
+  return out;
+}
+
+std::vector<TensorLine> lines_of(const NamedTensors& tensors) {
+  std::vector<TensorLine> out;
+  for (const auto& [name, tensor] : tensors)
+    out.push_back({name, std::string(dtype_name(file_type(name, tensor.scalar_type()))),
+                   tensor.sizes().vec(), tensor.numel(), static_cast<int64_t>(tensor.nbytes())});
+  return out;
+}
+
+std::string shape_of(const TensorLine& line) {
   std::string out = "[";
-  for (const int64_t size : info.shape) out += (out.size() > 1 ? ", " : "") + std::to_string(size);
+  for (const int64_t size : line.shape) out += (out.size() > 1 ? ", " : "") + std::to_string(size);
   return out + "]";
 }
 
-int64_t elements(const TensorInfo& info) {
-  return static_cast<int64_t>((info.end - info.begin) / dtype_bytes(info.dtype));
-}
-
 // Counts by type and, where asked or few, every tensor.
-void print_tensors(const std::vector<SafetensorsFile>& files, bool all) {
+void print_tensors(const std::vector<TensorLine>& lines, bool all) {
   constexpr size_t kFew = 60;
   ConsoleTable table({"tensor", "type", "shape", "elements"});
   table.align_left(1);
   table.align_left(2);
   std::map<std::string, int64_t> by_type;
   int64_t total = 0, bytes = 0;
-  for (const SafetensorsFile& file : files)
-    for (const TensorInfo& info : file.tensors()) {
-      const std::string type(dtype_name(info.dtype));
-      table.add({info.name, type, shape_of(info), count_text(elements(info))});
-      by_type[type] += elements(info);
-      total += elements(info);
-      bytes += static_cast<int64_t>(info.end - info.begin);
-    }
+  for (const TensorLine& line : lines) {
+    table.add({line.name, line.type, shape_of(line), count_text(line.elements)});
+    by_type[line.type] += line.elements;
+    total += line.elements;
+    bytes += line.bytes;
+  }
   if (all || table.size() <= kFew) fmt::print("{}\n", table.text());
   std::string types;
   for (const auto& [type, count] : by_type)
@@ -61,11 +81,17 @@ void print_tensors(const std::vector<SafetensorsFile>& files, bool all) {
 }
 
 void print_file(const fs::path& path, bool all) {
+  if (path.extension() == ".bin") {
+    const NamedTensors tensors = read_pickled_tensors(path);
+    fmt::print("{}: a dictionary of tensors, pickled\n\n", path.string());
+    print_tensors(lines_of(tensors), all);
+    return;
+  }
   const SafetensorsFile file = SafetensorsFile::open(path);
   fmt::print("{}: a safetensors file\n", path.string());
   for (const auto& [key, value] : file.metadata()) fmt::print("  {}: {}\n", key, value);
   fmt::print("\n");
-  print_tensors({file}, all);
+  print_tensors(lines_of({file}), all);
 }
 
 // A line for each option; what an option holds stands further in.
@@ -96,18 +122,20 @@ void print_adapter(const fs::path& path, bool all) {
   if (!contents.task.empty()) print_choice("task", contents.task);
   if (!contents.labels.empty()) fmt::print("  labels {}\n", join_names(contents.labels));
   fmt::print("\n");
-  print_tensors(open_adapter(path).files(), all);
+  print_tensors(lines_of(open_adapter(path).files()), all);
 }
 
 void print_model(const fs::path& path, bool all) {
   const ModelConfig config = read_model_config(path);
+  const std::vector<TensorLine> lines = is_pickled_model(path) ? lines_of(read_model_tensors(path))
+                                                               : lines_of(open_model(path).files());
   fmt::print("{}: a model of type {}\n", path.string(), config.model_type);
   fmt::print("  {} layers, width {}, {} heads, feed-forward {}, vocabulary {}, {} positions\n",
              config.layers, config.hidden_size, config.heads, config.intermediate_size,
              count_text(config.vocab_size), config.max_positions);
   if (!config.labels.empty()) fmt::print("  labels {}\n", join_names(config.labels));
   fmt::print("\n");
-  print_tensors(open_model(path).files(), all);
+  print_tensors(lines, all);
 }
 
 bool routes(const std::string& method) {
@@ -174,7 +202,8 @@ int run(const InspectArguments& arguments) {
 
 CommandRun declare_inspect(CLI::App& app) {
   auto arguments = std::make_shared<InspectArguments>();
-  app.add_option("path", arguments->path, "A run, adapter or model folder, or a safetensors file")
+  app.add_option("path", arguments->path,
+                 "A run, adapter or model folder, a safetensors file or a pytorch_model.bin")
       ->required();
   app.add_flag("--routing", arguments->only_routing, "Of a run, the chart of its routing alone");
   app.add_flag("--tensors", arguments->all_tensors, "List every tensor, however many there are");
@@ -185,7 +214,7 @@ CommandRun declare_inspect(CLI::App& app) {
 
 void register_inspect(Registry<CommandEntry>& registry) {
   registry.add({"inspect",
-                "Says what is in a run, an adapter, a model or a safetensors file",
+                "Says what is in a run, an adapter, a model or a file of tensors",
                 {"molt inspect runs/qnli-molex+lora-0", "molt inspect model.safetensors"},
                 declare_inspect});
 }

@@ -31,12 +31,6 @@ constexpr TypePair kTypes[] = {{DType::F64, at::kDouble},
                                {DType::U8, at::kByte},
                                {DType::BOOL, at::kBool}};
 
-DType file_type(const std::string& name, at::ScalarType type) {
-  for (const TypePair& pair : kTypes)
-    if (pair.tensor == type) return pair.file;
-  throw BugError(name + " has a type that files cannot hold");
-}
-
 Tensor to_tensor(const SafetensorsFile& file, const TensorInfo& info) {
   const at::TensorOptions options = at::TensorOptions().dtype(tensor_type(info.dtype));
   const auto bytes = file.bytes(info);
@@ -56,6 +50,12 @@ void append(const SafetensorsFile& file, NamedTensors& out) {
 
 }  // namespace
 
+DType file_type(const std::string& name, at::ScalarType type) {
+  for (const TypePair& pair : kTypes)
+    if (pair.tensor == type) return pair.file;
+  throw BugError(name + " has a type that files cannot hold");
+}
+
 at::ScalarType tensor_type(DType dtype) {
   for (const TypePair& pair : kTypes)
     if (pair.file == dtype) return pair.tensor;
@@ -68,10 +68,14 @@ NamedTensors read_tensors(const std::filesystem::path& file) {
   return out;
 }
 
-NamedTensors read_model_tensors(const std::filesystem::path& folder) {
+bool is_pickled_model(const std::filesystem::path& folder) {
   const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
-  if (has("pytorch_model.bin") && !has("model.safetensors") && !has("model.safetensors.index.json"))
-    return read_pickled_tensors(folder / "pytorch_model.bin");
+  return has("pytorch_model.bin") && !has("model.safetensors") &&
+         !has("model.safetensors.index.json");
+}
+
+NamedTensors read_model_tensors(const std::filesystem::path& folder) {
+  if (is_pickled_model(folder)) return read_pickled_tensors(folder / "pytorch_model.bin");
   NamedTensors out;
   const TensorFiles model = open_model(folder);
   for (const SafetensorsFile& file : model.files()) append(file, out);

@@ -13,12 +13,18 @@ namespace molt {
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 at::ScalarType tensor_type(DType dtype);
+// `name` is the tensor's, for the message about a type that files cannot hold.
+DType file_type(const std::string& name, at::ScalarType type);
 
 // One file, in the order of names, each tensor in the type it has in the file. UserError for
 // whatever makes the file malformed and for types that tensors cannot hold.
 NamedTensors read_tensors(const std::filesystem::path& file);
 
-// The model of a folder: model.safetensors, or the shards of model.safetensors.index.json.
+// Whether a folder's model is a pytorch_model.bin alone.
+bool is_pickled_model(const std::filesystem::path& folder);
+
+// The model of a folder: model.safetensors, the shards of model.safetensors.index.json, or
+// pytorch_model.bin.
 NamedTensors read_model_tensors(const std::filesystem::path& folder);
 
 // A pytorch_model.bin: the zip of torch.save with a dictionary of tensors (files/state_dict.h).
