@@ -21,9 +21,8 @@ namespace {
 std::string option_of(const std::string& pointer) {
   std::string out = pointer.substr(1);
   std::replace(out.begin(), out.end(), '/', '.');
-  return out.substr(0, out.find_first_of("0123456789") == std::string::npos
-                           ? out.size()
-                           : out.find_first_of("0123456789") - 1);
+  const size_t item = out.find_first_of("0123456789");
+  return item == std::string::npos ? out : out.substr(0, item - 1);
 }
 
 // The first option in which two configs of one kind differ.
