@@ -216,7 +216,8 @@ TEST_P(Conformance, ASequencesResultDoesNotDependOnWhatItIsPackedWith) {
         return run.model->logits(pack_examples(some), c);
       };
       const Tensor packed = logits(examples);
-      // Rounding, which steep routers enlarge; another sequence that reached in would be seen at once.
+      // Rounding, which steep routers enlarge; another sequence that reached in would be seen at
+      // once.
       const double tolerance = 2e-5 * std::max(1.0, packed.abs().max().item<double>());
       for (size_t i = 0; i < examples.size(); ++i)
         EXPECT_CLOSE(logits({examples[i]})[0], packed[static_cast<int64_t>(i)], tolerance) << i;
