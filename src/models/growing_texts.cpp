@@ -7,25 +7,31 @@ bool keys_stand(const DecoderConfig& model, int64_t longest) {
   return model.rotary.kind != RotarySettings::Kind::dynamic || longest <= model.rotary.positions;
 }
 
+// Why texts of `longest` tokens cannot have the averaged cache; nothing where they can.
+std::optional<UserError> mistake_of_averaging(DecoderModel& model, int64_t longest) {
+  if (model.sites().stack->runs_every_row)
+    return UserError("cache", "is averaged, which has no place for what routers of experts pool",
+                     "Write with --cache exact.");
+  const DecoderConfig& config = *model.config().decoder;
+  if (keys_stand(config, longest)) return std::nullopt;
+  return UserError(
+      "cache",
+      "is averaged, which keeps old keys as they are; rotary positions of kind dynamic "
+      "change them in texts of more than " +
+          std::to_string(config.rotary.positions) + " tokens, and these may have " +
+          std::to_string(longest),
+      "Lower max_new_tokens, or write with --cache exact.");
+}
+
 }  // namespace
 
 void check_decoding(DecoderModel& model, Decoding decoding, int64_t longest) {
   if (decoding != Decoding::averaged) return;
-  if (model.sites().stack->runs_every_row)
-    throw UserError("cache", "is averaged, which has no place for what routers of experts pool",
-                    "Write with --cache exact.");
-  const DecoderConfig& config = *model.config().decoder;
-  if (keys_stand(config, longest)) return;
-  throw UserError("cache",
-                  "is averaged, which keeps old keys as they are; rotary positions of kind dynamic "
-                  "change them in texts of more than " +
-                      std::to_string(config.rotary.positions) + " tokens, and these may have " +
-                      std::to_string(longest),
-                  "Lower max_new_tokens, or write with --cache exact.");
+  if (const auto mistake = mistake_of_averaging(model, longest)) throw *mistake;
 }
 
 bool can_average(DecoderModel& model, int64_t longest) {
-  return !model.sites().stack->runs_every_row && keys_stand(*model.config().decoder, longest);
+  return !mistake_of_averaging(model, longest);
 }
 
 GrowingTexts::GrowingTexts(DecoderModel& model, ForwardContext& context, Decoding decoding,

@@ -79,7 +79,8 @@ Tensor pooled(const Tensor& x, const Pool& pool, const Call& call, const std::st
   if (pool.unit == Pool::Unit::token) return x;
   MOLT_CHECK(x.size(0) == call.rows.tokens(), shape_text(x));
   const Voters voters(pool, call.rows);
-  const auto of_rows = [&](const Tensor& units) {  // [U, C] to [T, C]
+  const auto of_rows = [&](const Tensor& units) {           // [U, C] to [T, C]
+    if (units.size(0) == call.rows.tokens()) return units;  // a step: one token of each text
     return voters.to_rows(units, call.rows).expand({call.rows.tokens(), x.size(1)});
   };
   const auto means = [&] { return voters.means(voters.of(x)); };  // [U, C]

@@ -1,9 +1,9 @@
 // Low-rank experts of the linears of a group as two products, whatever their number. One product
 // gives everything thin that reads x: all A, and the routers' scores. Between the products each
 // expert's thin activations are multiplied with its gate: nothing is gathered, nothing waits for
-// the host, and an expert that a token did not choose has gate zero, so exactly zero gradient. The
-// operator itself is in expert_product.cpp. Legend: T tokens, D width of x, M members, E experts, r
-// their rank.
+// the host (but routers that pool), and an expert that a token did not choose has gate zero, so
+// exactly zero gradient. The operator itself is in expert_product.cpp. Legend: T tokens, D width of
+// x, M members, E experts, r their rank.
 #include <algorithm>
 #include <numeric>
 
