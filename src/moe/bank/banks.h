@@ -59,10 +59,10 @@ struct MixtureBank : Bank {
   Tensor first_router(int64_t experts, int64_t in, RandomKey key) const;  // [experts, in]
   // A number of experts and a rank for each layer of the model.
   void check_layers(const Sites& sites) const;
-  // A router whose score is no product, trained under the names below `name`.
-  std::unique_ptr<Score> attach_score(const Routing& routing, int64_t experts, int64_t in,
-                                      const Sites& sites, const std::string& name,
-                                      at::TensorOptions options, Attachment& attachment) const;
+  // A router whose score is no product, trained under the names below `name`. UserError for a score
+  // that looks at more than a token.
+  std::unique_ptr<Score> attach_score(const Choice& score, const ScoreShape& shape,
+                                      const std::string& name, Attachment& attachment) const;
   // Once all sites have their experts: which rows the routers need, what they learn with, their
   // losses, and a warning where they see later tokens.
   void finish(const Routing& routing, const SiteObjectives& objectives, Sites& sites,

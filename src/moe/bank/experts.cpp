@@ -278,8 +278,9 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
       attachment.trainables.add(&adapter->up[i], segments_up(of, i));
       int64_t of_router = count * in;
       if (!of.has_products) {
-        adapter->scores.push_back(
-            attach_score(routing, count, in, sites, member.name + ".router", options, attachment));
+        adapter->scores.push_back(attach_score(routing.score,
+                                               {in, count, sites.initializer_range, options},
+                                               member.name + ".router", attachment));
         of_router = adapter->scores.back()->numel();
       }
       attachment.note(member.name,

@@ -155,7 +155,8 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
       adapter->router = first_router(count, in, derive(attachment.seed, weight)).to(in_float);
       attachment.train(&adapter->router, weight, "router", true);
     } else {
-      adapter->score = attach_score(routing, count, in, sites, router, in_float, attachment);
+      adapter->score = attach_score(routing.score, {in, count, sites.initializer_range, in_float},
+                                    router, attachment);
       of_router = adapter->score->numel();
     }
     const auto linears = static_cast<int64_t>(own.in_up.size());

@@ -28,12 +28,10 @@ void MixtureBank::check_layers(const Sites& sites) const {
              "experts and ranks for each layer");
 }
 
-std::unique_ptr<Score> MixtureBank::attach_score(const Routing& routing, int64_t experts,
-                                                 int64_t in, const Sites& sites,
-                                                 const std::string& name, at::TensorOptions options,
+std::unique_ptr<Score> MixtureBank::attach_score(const Choice& choice, const ScoreShape& shape,
+                                                 const std::string& name,
                                                  Attachment& attachment) const {
-  auto score = make_score(routing.score, {in, experts, sites.initializer_range, options},
-                          derive(attachment.seed, name));
+  auto score = make_score(choice, shape, derive(attachment.seed, name));
   if (!score->is_of_tokens())
     throw UserError(method + ".score", "normalises over whole sequences; experts have tokens",
                     "Leave axis out; axis: sequence is how layer experts (MoLEx) were released.");
