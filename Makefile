@@ -15,7 +15,7 @@ PACKAGES := g++ cmake ninja-build ccache mold libtcmalloc-minimal4 libonig-dev l
             libsentencepiece-dev nlohmann-json3-dev libfmt-dev libgtest-dev libbenchmark-dev
 MODEL := .cache/all-MiniLM-L6-v2
 QUICKSTART := runs/quickstart
-MOLT := build/molt
+MIXTUNE := build/mixtune
 
 .PHONY: help packages libtorch build tests test model quickstart asan install clean
 
@@ -57,13 +57,13 @@ libtorch: packages ## libtorch: what is there already, else torch in .venv
 
 build/build.ninja: | libtorch
 	@python=; ! $(PYTHON) -c '$(HAS_TORCH)' 2> /dev/null || python=$(PYTHON)
-	cmake --preset release -DMOLT_PYTHON=$$python
+	cmake --preset release -DMIXTUNE_PYTHON=$$python
 
-build: libtorch build/build.ninja ## The program: build/molt
-	@cmake --build build --parallel $(JOBS) --target molt
+build: libtorch build/build.ninja ## The program: build/mixtune
+	@cmake --build build --parallel $(JOBS) --target mixtune
 
 tests: libtorch build/build.ninja ## The programs of the tests
-	@cmake --build build --parallel $(JOBS) --target tests molt
+	@cmake --build build --parallel $(JOBS) --target tests mixtune
 
 # Tests share the cores: one thread each, since threads that spin while they wait slow each other down.
 test asan: export OMP_NUM_THREADS ?= 1
@@ -85,21 +85,21 @@ model: $(MODEL)/model.safetensors ## The quickstart's model, all-MiniLM-L6-v2, i
 
 quickstart: build model ## Trains LoRA and MoLEx on 1,500 QNLI pairs and compares them
 	@for method in lora molex; do
-	  $(MOLT) train quickstart/$$method --overwrite
+	  $(MIXTUNE) train quickstart/$$method --overwrite
 	done
-	$(MOLT) compare $(QUICKSTART)/lora $(QUICKSTART)/molex --majority --json $(QUICKSTART)/summary.json
-	$(MOLT) inspect $(QUICKSTART)/molex --routing
+	$(MIXTUNE) compare $(QUICKSTART)/lora $(QUICKSTART)/molex --majority --json $(QUICKSTART)/summary.json
+	$(MIXTUNE) inspect $(QUICKSTART)/molex --routing
 	echo
 	echo "Two pairs of text:"
-	$(MOLT) predict $(QUICKSTART)/molex --input examples/quickstart/two_pairs.jsonl
+	$(MIXTUNE) predict $(QUICKSTART)/molex --input examples/quickstart/two_pairs.jsonl
 
 asan: libtorch ## The tests under the address and undefined-behaviour sanitizers
 	@[ -f build-asan/build.ninja ] || cmake --preset asan
-	cmake --build --preset asan --parallel $(JOBS) --target tests molt
+	cmake --build --preset asan --parallel $(JOBS) --target tests mixtune
 	ctest --preset asan --parallel $(JOBS)
 
 PREFIX ?= /usr/local
-install: build ## Into PREFIX: bin/molt and its recipes
+install: build ## Into PREFIX: bin/mixtune and its recipes
 	@cmake --install build --prefix $(PREFIX)
 
 clean: ## Removes the builds, not the runs nor what was downloaded

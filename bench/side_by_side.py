@@ -27,9 +27,9 @@ def processor():
     return platform.processor()
 
 
-def run_molt(molt, arguments, folder):
-    """`molt train` with these arguments and what it wrote about itself."""
-    subprocess.run([molt, "train", *arguments, "--output", str(folder), "--overwrite"], check=True,
+def run_mixtune(mixtune, arguments, folder):
+    """`mixtune train` with these arguments and what it wrote about itself."""
+    subprocess.run([mixtune, "train", *arguments, "--output", str(folder), "--overwrite"], check=True,
                    stdout=subprocess.DEVNULL)
     result = json.loads((folder / "result.json").read_text())
     tokens = [event["tokens"] for event in map(json.loads, open(folder / "events.jsonl", encoding="utf8"))
@@ -72,23 +72,23 @@ def heading(threads):
     return f"## {datetime.date.today()}: {processor()}, {threads} threads"
 
 
-def molt_version():
-    """Of the tree that this file is in: "molt 0.1.0 (commit cafad83)"."""
+def mixtune_version():
+    """Of the tree that this file is in: "mixtune 0.1.0 (commit cafad83)"."""
     project = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf8")
-    version = re.search(r"project\(molt VERSION ([0-9.]+)", project).group(1)
+    version = re.search(r"project\(mixtune VERSION ([0-9.]+)", project).group(1)
     try:
         commit = subprocess.run(["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"], check=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         commit = "unknown"
-    return f"molt {version} (commit {commit})"
+    return f"mixtune {version} (commit {commit})"
 
 
 def versions(rows):
-    """molt's, and those that a peer's rows name."""
+    """mixtune's, and those that a peer's rows name."""
     found = [row["versions"] for of_job in rows.values() for row in of_job if "versions" in row]
     peers = [f"{name} {version}" for name, version in found[0].items()] if found else []
-    return ", ".join([molt_version(), *peers])
+    return ", ".join([mixtune_version(), *peers])
 
 
 def table(rows):

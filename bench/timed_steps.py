@@ -1,6 +1,6 @@
 """The measured loop of the peers' scripts: steps over batches that are ready, and the JSON line that run.py reads.
 
-Used by the Python side alone. Step as molt's: loss, gradients, clipping at 1, AdamW.
+Used by the Python side alone. Step as mixtune's: loss, gradients, clipping at 1, AdamW.
 """
 import importlib.metadata
 import json

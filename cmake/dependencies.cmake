@@ -1,5 +1,5 @@
 # Everything outside: Debian's libraries and libtorch. libtorch is an existing Torch_DIR or
-# CMAKE_PREFIX_PATH, else the torch of the Python that is named by MOLT_PYTHON or found first.
+# CMAKE_PREFIX_PATH, else the torch of the Python that is named by MIXTUNE_PYTHON or found first.
 find_package(yaml-cpp REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -10,8 +10,8 @@ find_library(SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)
 
 find_package(Torch QUIET)
 if(NOT Torch_FOUND)
-  set(MOLT_PYTHON "" CACHE FILEPATH "Python whose torch package provides libtorch")
-  foreach(python "${MOLT_PYTHON}" "${CMAKE_SOURCE_DIR}/.venv/bin/python" python3)
+  set(MIXTUNE_PYTHON "" CACHE FILEPATH "Python whose torch package provides libtorch")
+  foreach(python "${MIXTUNE_PYTHON}" "${CMAKE_SOURCE_DIR}/.venv/bin/python" python3)
     if(NOT Torch_FOUND AND NOT python STREQUAL "")
       execute_process(COMMAND ${python} -c "import torch; print(torch.utils.cmake_prefix_path)"
                       OUTPUT_VARIABLE torch_prefix OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET
@@ -25,10 +25,10 @@ if(NOT Torch_FOUND)
 endif()
 if(NOT Torch_FOUND)
   message(FATAL_ERROR "libtorch was not found. Run 'make build' (it installs torch 2.13.0 into .venv), "
-                      "or pass -DTorch_DIR=... or -DMOLT_PYTHON=/path/to/python with torch 2.11 to 2.13.")
+                      "or pass -DTorch_DIR=... or -DMIXTUNE_PYTHON=/path/to/python with torch 2.11 to 2.13.")
 endif()
 if(Torch_VERSION VERSION_LESS 2.11 OR Torch_VERSION VERSION_GREATER_EQUAL 2.14)
-  message(WARNING "libtorch ${Torch_VERSION} was found; molt is tested with 2.11 to 2.13.")
+  message(WARNING "libtorch ${Torch_VERSION} was found; mixtune is tested with 2.11 to 2.13.")
 endif()
 
 # Our own parallel loops (at::parallel_for) must run in the OpenMP runtime that libtorch itself carries: two

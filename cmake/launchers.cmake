@@ -18,22 +18,22 @@ endif()
 add_link_options(-Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state)
 
 # -fPIC everywhere, so that programs can use the precompiled header of the libraries.
-function(molt_cxx_options)
+function(mixtune_cxx_options)
   foreach(option ${ARGV})
     add_compile_options($<$<COMPILE_LANGUAGE:CXX>:${option}>)
   endforeach()
 endfunction()
-molt_cxx_options(-fPIC -Wall -Wextra -Wno-unused-parameter -fno-math-errno -fno-trapping-math -fopenmp)
+mixtune_cxx_options(-fPIC -Wall -Wextra -Wno-unused-parameter -fno-math-errno -fno-trapping-math -fopenmp)
 if(CCACHE_PROGRAM)
-  molt_cxx_options(-fpch-preprocess)
+  mixtune_cxx_options(-fpch-preprocess)
 endif()
-if(MOLT_WERROR)
-  molt_cxx_options(-Werror -Wno-error=stringop-overflow -Wno-error=maybe-uninitialized
+if(MIXTUNE_WERROR)
+  mixtune_cxx_options(-Werror -Wno-error=stringop-overflow -Wno-error=maybe-uninitialized
                    -Wno-error=array-bounds -Wno-error=restrict -Wno-error=dangling-pointer)
 endif()
-if(MOLT_SANITIZE)
+if(MIXTUNE_SANITIZE)
   # vptr needs the type information of libtorch, which the prebuilt library hides.
-  molt_cxx_options(-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer
+  mixtune_cxx_options(-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer
                    -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
 endif()

@@ -1,24 +1,24 @@
-# molt_room(<folder> [TORCH] [ROOMS ...] [LIBRARIES ...] [REGISTER <kind>] [PARTS <subfolder> <kind> ...])
+# mixtune_room(<folder> [TORCH] [ROOMS ...] [LIBRARIES ...] [REGISTER <kind>] [PARTS <subfolder> <kind> ...])
 # One static library per folder of src/. TORCH rooms share one precompiled header, tensor/tensor.h.
 # REGISTER writes a table that calls register_<file name>() for every .cpp whose name is that of a thing to
 # register: static registration through a static library would register nothing.
-function(molt_room folder)
+function(mixtune_room folder)
   cmake_parse_arguments(ROOM "TORCH" "REGISTER" "ROOMS;LIBRARIES;PARTS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cpp)
   if(folder STREQUAL "cli")
     list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   endif()
   if(ROOM_REGISTER)
-    molt_table(${folder} ${ROOM_REGISTER} table)
+    mixtune_table(${folder} ${ROOM_REGISTER} table)
     list(APPEND sources ${table})
   endif()
   set(parts ${ROOM_PARTS})
   while(parts)
     list(POP_FRONT parts subfolder kind)
-    molt_table(${folder}/${subfolder} ${kind} table)
+    mixtune_table(${folder}/${subfolder} ${kind} table)
     list(APPEND sources ${table})
   endwhile()
-  set(target molt_${folder})
+  set(target mixtune_${folder})
   if(NOT sources)
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -28,31 +28,31 @@ function(molt_room folder)
   endif()
   target_include_directories(${target} ${scope} ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
   foreach(room ${ROOM_ROOMS})
-    target_link_libraries(${target} ${scope} molt_${room})
+    target_link_libraries(${target} ${scope} mixtune_${room})
   endforeach()
   target_link_libraries(${target} ${scope} ${ROOM_LIBRARIES})
   if(ROOM_TORCH)
     target_link_libraries(${target} ${scope} ${TORCH_LIBRARIES})
     if(sources)
-      molt_precompile(${target})
+      mixtune_precompile(${target})
     endif()
   endif()
 endfunction()
 
 # The first torch target builds the precompiled header, the others reuse it.
-function(molt_precompile target)
-  get_property(first GLOBAL PROPERTY MOLT_PCH_TARGET)
+function(mixtune_precompile target)
+  get_property(first GLOBAL PROPERTY MIXTUNE_PCH_TARGET)
   if(first)
     target_precompile_headers(${target} REUSE_FROM ${first})
   else()
     target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src/tensor/tensor.h)
-    set_property(GLOBAL PROPERTY MOLT_PCH_TARGET ${target})
+    set_property(GLOBAL PROPERTY MIXTUNE_PCH_TARGET ${target})
   endif()
 endfunction()
 
 # Defines `const Registry<KindEntry>& <kind>s()`: the table of every src/<folder>/<name>.cpp that contains
 # "void register_<name>(", in the order of names.
-function(molt_table folder kind out)
+function(mixtune_table folder kind out)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cpp)
   set(declarations "")
   set(calls "")
@@ -75,7 +75,7 @@ function(molt_table folder kind out)
 "// Generated from the file names of src/${folder}.
 #include \"${folder}/${kind}.h\"
 
-namespace molt {
+namespace mixtune {
 ${declarations}
 const Registry<${entry}>& ${plural}() {
   static const Registry<${entry}> registry = [] {
@@ -84,7 +84,7 @@ ${calls}    return registry;
   }();
   return registry;
 }
-}  // namespace molt
+}  // namespace mixtune
 ")
   set(${out} ${path} PARENT_SCOPE)
 endfunction()

@@ -11,7 +11,7 @@
 #include "models/model.h"
 #include "train/optimizer.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Shape {
@@ -125,10 +125,10 @@ void compare(const std::string& title, std::vector<Candidate> candidates, const 
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune
 
 int main(int argc, char** argv) {
-  using namespace molt;
+  using namespace mixtune;
   Shape shape;
   if (argc > 1) shape.hidden = std::atoll(argv[1]);
   if (argc > 2) shape.layers = std::atoll(argv[2]);

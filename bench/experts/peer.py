@@ -20,7 +20,7 @@ IGNORED = -100
 
 
 def read_batches(args, end):
-    """Each example once, in an order of its own; the left end of a prompt is cut, as molt does."""
+    """Each example once, in an order of its own; the left end of a prompt is cut, as mixtune does."""
     import tokenizers
 
     tokenizer = tokenizers.Tokenizer.from_file(f"{args.model}/tokenizer.json")

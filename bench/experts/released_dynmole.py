@@ -1,4 +1,4 @@
-"""DynMoLE in Python torch, computed in the manner of the released trainer: what molt's speed is compared with.
+"""DynMoLE in Python torch, computed in the manner of the released trainer: what mixtune's speed is compared with.
 
 Written from a description of its formulas and of where it loses time, not from its code; check_loop.py shows that
 losses, gradients and five steps equal those the released code gave. What makes the manner: experts one by one, each

@@ -1,12 +1,12 @@
-"""Mixtures of LoRA experts on a decoder, side by side: molt's methods, transformers + peft, a per-expert loop.
+"""Mixtures of LoRA experts on a decoder, side by side: mixtune's methods, transformers + peft, a per-expert loop.
 
-    python bench/experts/run.py --molt build/molt --peer-python PYTHON [--output bench/results/experts.md]
+    python bench/experts/run.py --mixtune build/mixtune --peer-python PYTHON [--output bench/results/experts.md]
 
     --smoke            tiny sizes, under a minute: shows that everything runs, its figures mean nothing
     --groups A B ...   stacked, dynmole, lora, mixlora; default: all
     --rounds 3 --steps 24 --threads 2 --loss all|completion
 
-Within a group the jobs alternate. PYTHON needs torch, transformers and peft, for groups of molt alone too: it
+Within a group the jobs alternate. PYTHON needs torch, transformers and peft, for groups of mixtune alone too: it
 writes the model. Every example is seen once, so both sides train on the same tokens.
 """
 import argparse
@@ -26,7 +26,7 @@ TOTAL_RANK = 64  # of group stacked, whatever the number of experts
 
 
 class Sides:
-    """One call per job: molt or a peer on the natural or the equal texts."""
+    """One call per job: mixtune or a peer on the natural or the equal texts."""
 
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
@@ -34,9 +34,9 @@ class Sides:
     def length(self, texts):
         return self.args.equal_length if texts == "equal" else self.args.max_length
 
-    def molt(self, method, *overrides, texts="natural"):
+    def mixtune(self, method, *overrides, texts="natural"):
         args = self.args
-        return lambda: sides.run_molt(args.molt, [
+        return lambda: sides.run_mixtune(args.mixtune, [
             method, "instruct", f"model.path={self.folder / 'model'}", f"task.data={self.folder / texts}",
             f"task.max_length={self.length(texts)}", f"task.loss={args.loss}", f"train.steps={args.steps}",
             f"train.batch_size={args.batch}", "train.evaluate_every=never", "train.save_every=never", "device=cpu",
@@ -50,45 +50,45 @@ class Sides:
             args.threads, *options])
 
     def lora(self, rank, targets, dropout=0.0, texts="natural"):
-        return self.molt("lora", f"method.rank={rank}", f"method.alpha={2 * rank}", f"method.targets=[{targets}]",
+        return self.mixtune("lora", f"method.rank={rank}", f"method.alpha={2 * rank}", f"method.targets=[{targets}]",
                          f"method.dropout={dropout}", texts=texts)
 
 
 def stacked(both):
     """One LoRA, and the same total rank in 2 to 16 experts with a router for each linear."""
     counts = (2, 4, 8, 16)
-    single = f"molt lora, rank {TOTAL_RANK}"
+    single = f"mixtune lora, rank {TOTAL_RANK}"
     jobs = {single: both.lora(TOTAL_RANK, "feed-forward")}
     for n in counts:
-        jobs[f"molt mixture, {n} experts"] = both.molt(
+        jobs[f"mixtune mixture, {n} experts"] = both.mixtune(
             "mixture", "method.targets=[feed-forward]", f"method.experts={n}", f"method.rank={TOTAL_RANK // n}",
             f"method.alpha={2 * TOTAL_RANK // n}")
-    ratios = [("8 experts of rank 8 over LoRA of rank 64, step time", "step_ms", "molt mixture, 8 experts", single,
+    ratios = [("8 experts of rank 8 over LoRA of rank 64, step time", "step_ms", "mixtune mixture, 8 experts", single,
                "bar: at most 1.10")]
-    ratios += [(f"{n} experts over 2 at equal total rank, step time", "step_ms", f"molt mixture, {n} experts",
-                "molt mixture, 2 experts", "bar: within 0.05 of 1") for n in counts[1:]]
+    ratios += [(f"{n} experts over 2 at equal total rank, step time", "step_ms", f"mixtune mixture, {n} experts",
+                "mixtune mixture, 2 experts", "bar: within 0.05 of 1") for n in counts[1:]]
     return jobs, ratios
 
 
 def dynmole(both):
     """Six experts of rank 8 on gate, up and down; LoRA of rank 48 on the same linears, on both sides."""
     jobs = {
-        "molt dynmole": both.molt("dynmole", "method.experts=6", "method.rank=8", "method.alpha=16",
+        "mixtune dynmole": both.mixtune("dynmole", "method.experts=6", "method.rank=8", "method.alpha=16",
                                   "method.targets=[feed-forward]", "method.dropout=0.05"),
-        "molt lora, rank 48": both.lora(48, "feed-forward", dropout=0.05),
+        "mixtune lora, rank 48": both.lora(48, "feed-forward", dropout=0.05),
         "loop dynmole": both.peer("dynmole", "--dropout", 0.05),
         "loop dynmole, recomputed": both.peer("dynmole-recompute", "--dropout", 0.05),
         "peft lora, rank 48": both.peer("lora", "--rank", 48, "--dropout", 0.05, "--targets",
                                         "gate_proj,up_proj,down_proj"),
     }
     return jobs, [
-        ("DynMoLE, molt over the loop, real tokens/s", "tokens_per_second", "molt dynmole", "loop dynmole",
+        ("DynMoLE, mixtune over the loop, real tokens/s", "tokens_per_second", "mixtune dynmole", "loop dynmole",
          "bar: at least 3"),
-        ("the same, the loop with recomputation", "tokens_per_second", "molt dynmole", "loop dynmole, recomputed",
+        ("the same, the loop with recomputation", "tokens_per_second", "mixtune dynmole", "loop dynmole, recomputed",
          "bar: at least 5.5"),
-        ("DynMoLE over LoRA of rank 48, step time", "step_ms", "molt dynmole", "molt lora, rank 48",
+        ("DynMoLE over LoRA of rank 48, step time", "step_ms", "mixtune dynmole", "mixtune lora, rank 48",
          "bar: at most 1.2"),
-        ("DynMoLE over LoRA of rank 48, peak memory", "peak_memory_bytes", "molt dynmole", "molt lora, rank 48",
+        ("DynMoLE over LoRA of rank 48, peak memory", "peak_memory_bytes", "mixtune dynmole", "mixtune lora, rank 48",
          "bar: at most 1.15"),
         ("the loop over peft's LoRA of rank 48, step time", "step_ms", "loop dynmole", "peft lora, rank 48",
          "the released code: 2.0 to 2.6 times a LoRA of rank 48"),
@@ -99,19 +99,19 @@ def lora(both):
     """LoRA of rank 8 on query and value, beside transformers + peft."""
     jobs = {}
     for texts in ("natural", "equal"):
-        jobs[f"molt lora, {texts}"] = both.lora(8, "query, value", texts=texts)
+        jobs[f"mixtune lora, {texts}"] = both.lora(8, "query, value", texts=texts)
         jobs[f"peft lora, {texts}"] = both.peer("lora", texts=texts)
-    return jobs, [(f"LoRA, molt over peft, {texts} lengths, real tokens/s", "tokens_per_second",
-                   f"molt lora, {texts}", f"peft lora, {texts}", f"bar: at least {bar}")
+    return jobs, [(f"LoRA, mixtune over peft, {texts} lengths, real tokens/s", "tokens_per_second",
+                   f"mixtune lora, {texts}", f"peft lora, {texts}", f"bar: at least {bar}")
                   for texts, bar in (("equal", 1.1), ("natural", 1.8))]
 
 
 def mixlora(both):
     """MixLoRA as its recipe has it (8 experts, 2 a token, rank 16, attention too), and LoRA on all its linears."""
-    jobs = {"molt mixlora, rank 16": both.molt("mixlora"),
-            "molt lora, rank 16": both.lora(16, "all-linear", dropout=0.05)}
-    return jobs, [("MixLoRA over LoRA of the same rank, step time", "step_ms", "molt mixlora, rank 16",
-                   "molt lora, rank 16", "bar: at most 2.0")]
+    jobs = {"mixtune mixlora, rank 16": both.mixtune("mixlora"),
+            "mixtune lora, rank 16": both.lora(16, "all-linear", dropout=0.05)}
+    return jobs, [("MixLoRA over LoRA of the same rank, step time", "step_ms", "mixtune mixlora, rank 16",
+                   "mixtune lora, rank 16", "bar: at most 2.0")]
 
 
 GROUPS = {"stacked": stacked, "dynmole": dynmole, "lora": lora, "mixlora": mixlora}
@@ -130,7 +130,7 @@ def prepare(args, folder):
 
 def settings():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--molt", default="build/molt")
+    parser.add_argument("--mixtune", default="build/mixtune")
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--data", default=SHARED / "commonsense")
     parser.add_argument("--tokenizer", default=SHARED / "tokenizers/torchtune-tiny/tiny_bpe_tokenizer.json")

@@ -1,6 +1,6 @@
-"""Writing texts side by side: molt generate and transformers' generate, alternating, one model and its random weights.
+"""Writing texts side by side: mixtune generate and transformers' generate, alternating, one model and its random weights.
 
-    python bench/generation/run.py --data DIR_OF_E2E --peer-python PYTHON [--molt build/molt] [--rounds 3] \
+    python bench/generation/run.py --data DIR_OF_E2E --peer-python PYTHON [--mixtune build/mixtune] [--rounds 3] \
         [--outputs SYSTEM_OUTPUTS --references REFERENCES] [--output bench/results/generation.md]
 
 Needs: a Python with torch and transformers for the other side; E2E's pairs for prompts, the tokenizer and two
@@ -33,7 +33,7 @@ def prepare(args, scratch):
     model = scratch / "model"
     subprocess.run([args.peer_python, HERE / "peer.py", "--model", model, "--make", config], check=True,
                    env=sides.quiet(), stderr=subprocess.DEVNULL)
-    subprocess.run([args.molt, "tokenizer", "train", "--input", pairs / "train.txt", "--vocab-size", "4096",
+    subprocess.run([args.mixtune, "tokenizer", "train", "--input", pairs / "train.txt", "--vocab-size", "4096",
                     "--output", scratch / "tokenizer"], check=True, stdout=subprocess.DEVNULL)
     (model / "tokenizer.json").write_bytes((scratch / "tokenizer" / "tokenizer.json").read_bytes())
     meanings = sorted({line.split("||")[0] for line in open(pairs / "test.txt", encoding="utf8")})
@@ -43,19 +43,19 @@ def prepare(args, scratch):
         lines = [json.dumps({"prompt": meaning + END}) for meaning in some]
         (scratch / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf8")
     for method, more in (("lora", []), ("molex", ["method.layers=all"])):
-        subprocess.run([args.molt, "train", f"e2e/small-{method}", f"model.path={model}", f"task.data={args.data}",
+        subprocess.run([args.mixtune, "train", f"e2e/small-{method}", f"model.path={model}", f"task.data={args.data}",
                         "train.steps=2", "task.limit_train=64", "task.limit_dev=8", f"threads={args.threads}", *more,
                         "--output", scratch / method], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
     for dtype in ("bf16", "f32"):
-        subprocess.run([args.molt, "export", scratch / "lora", "--to", "transformers", "--dtype", dtype, "--output",
+        subprocess.run([args.mixtune, "export", scratch / "lora", "--to", "transformers", "--dtype", dtype, "--output",
                         scratch / f"merged-{dtype}"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def write(args, scratch, source, prompts, batch=1, beams=1):
-    """`molt generate` and what it says about its speed."""
+    """`mixtune generate` and what it says about its speed."""
     out = subprocess.run(
-        [args.molt, "generate", scratch / source, "--input", scratch / f"{prompts}.jsonl", "--output",
+        [args.mixtune, "generate", scratch / source, "--input", scratch / f"{prompts}.jsonl", "--output",
          scratch / "texts.jsonl", "--overwrite", "--max-new-tokens", str(args.tokens), "--min-new-tokens",
          str(args.tokens), "--batch-size", str(batch), "--beams", str(beams), "--threads", str(args.threads)],
         check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -72,14 +72,14 @@ def peer(args, scratch, prompts, batch=1, beams=1):
 def score(args):
     """Wall time of the whole program."""
     begin = time.perf_counter()
-    subprocess.run([args.molt, "score", "e2e", "--references", args.references, "--outputs", args.outputs],
+    subprocess.run([args.mixtune, "score", "e2e", "--references", args.references, "--outputs", args.outputs],
                    check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begin
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--molt", default="build/molt")
+    parser.add_argument("--mixtune", default="build/mixtune")
     parser.add_argument("--data", required=True)
     parser.add_argument("--references", default=None)
     parser.add_argument("--outputs", default=None)
@@ -94,16 +94,16 @@ def main():
         scratch = pathlib.Path(name)
         prepare(args, scratch)
         jobs = {
-            "molt, one prompt": lambda: write(args, scratch, "model", "one"),
+            "mixtune, one prompt": lambda: write(args, scratch, "model", "one"),
             "transformers, one prompt": lambda: peer(args, scratch, "one"),
-            "molt, 16 prompts": lambda: write(args, scratch, "model", "mixed", batch=16),
+            "mixtune, 16 prompts": lambda: write(args, scratch, "model", "mixed", batch=16),
             "transformers, 16 prompts": lambda: peer(args, scratch, "mixed", batch=16),
-            "molt, beam 10": lambda: write(args, scratch, "model", "beams", beams=10),
+            "mixtune, beam 10": lambda: write(args, scratch, "model", "beams", beams=10),
             "transformers, beam 10": lambda: peer(args, scratch, "beams", beams=10),
-            "molt lora, one prompt": lambda: write(args, scratch, "lora", "one"),
-            "molt molex, one prompt": lambda: write(args, scratch, "molex", "one"),
-            "molt lora merged in bf16, one prompt": lambda: write(args, scratch, "merged-bf16", "one"),
-            "molt lora merged in f32, one prompt": lambda: write(args, scratch, "merged-f32", "one"),
+            "mixtune lora, one prompt": lambda: write(args, scratch, "lora", "one"),
+            "mixtune molex, one prompt": lambda: write(args, scratch, "molex", "one"),
+            "mixtune lora merged in bf16, one prompt": lambda: write(args, scratch, "merged-bf16", "one"),
+            "mixtune lora merged in f32, one prompt": lambda: write(args, scratch, "merged-f32", "one"),
         }
         rows = sides.alternate(jobs, args.rounds)
     seconds = [score(args) for _ in range(args.rounds)] if args.outputs else []
@@ -116,18 +116,18 @@ def main():
         lines.append(f"| {job} | {statistics.median(speeds):.0f} ({', '.join(f'{s:.0f}' for s in speeds)}) |")
     lines.append("")
     for title, a, b, bar in (
-            ("one greedy prompt, molt over transformers", "molt, one prompt", "transformers, one prompt", "at least 3"),
-            ("16 prompts of mixed lengths, molt over transformers", "molt, 16 prompts", "transformers, 16 prompts",
+            ("one greedy prompt, mixtune over transformers", "mixtune, one prompt", "transformers, one prompt", "at least 3"),
+            ("16 prompts of mixed lengths, mixtune over transformers", "mixtune, 16 prompts", "transformers, 16 prompts",
              "at least 2"),
-            ("beam 10, molt over transformers", "molt, beam 10", "transformers, beam 10", "at least 3"),
-            ("time of a token, MoLEx over LoRA", "molt lora, one prompt", "molt molex, one prompt", "at most 2.2"),
-            ("time of a token, LoRA merged in bf16 over the base", "molt, one prompt",
-             "molt lora merged in bf16, one prompt", "about 1"),
-            ("time of a token, LoRA merged in f32 over the base, whose weights are bf16", "molt, one prompt",
-             "molt lora merged in f32, one prompt", "about 1")):
+            ("beam 10, mixtune over transformers", "mixtune, beam 10", "transformers, beam 10", "at least 3"),
+            ("time of a token, MoLEx over LoRA", "mixtune lora, one prompt", "mixtune molex, one prompt", "at most 2.2"),
+            ("time of a token, LoRA merged in bf16 over the base", "mixtune, one prompt",
+             "mixtune lora merged in bf16, one prompt", "about 1"),
+            ("time of a token, LoRA merged in f32 over the base, whose weights are bf16", "mixtune, one prompt",
+             "mixtune lora merged in f32, one prompt", "about 1")):
         lines.append(sides.ratio_line(title, sides.ratios(rows, "tokens_per_second", a, b), bar))
     if seconds:
-        lines.append(f"- molt score e2e: {statistics.median(seconds):.2f} s "
+        lines.append(f"- mixtune score e2e: {statistics.median(seconds):.2f} s "
                      f"(rounds {', '.join(f'{s:.2f}' for s in seconds)}); under 2 s")
     sides.publish(lines, args.output)
 

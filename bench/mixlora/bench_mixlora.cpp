@@ -16,7 +16,7 @@
 
 namespace {
 
-using namespace molt;
+using namespace mixtune;
 
 constexpr int64_t kVocabulary = 2000;
 

@@ -5,7 +5,7 @@
 Records: `layers` (MiniLM on RTE and CoLA: LoRA, MoLEx as it ships and its controls), `experts` (the same with mixtures
 of LoRA experts and MoLEx over them, at matched trainable parameters), `e2e` (texts of a small decoder, --model, on
 the E2E challenge, --data). One command, resumable: what is finished is kept, a run that was stopped goes on with
-`molt resume`, so the same command may be called again until all runs are there. Writes the table at each call.
+`mixtune resume`, so the same command may be called again until all runs are there. Writes the table at each call.
 """
 import argparse
 import concurrent.futures
@@ -84,8 +84,8 @@ def write_and_score(args, folder):
     if scores.exists():
         return
     if not texts.with_suffix(".txt").exists():  # it is written when the last text is
-        run([args.molt, "generate", folder, "--output", texts, *BEAMS, "--threads", args.threads])
-    scores.write_text(run([args.molt, "score", "e2e", "--references", f"{args.data}/testset_w_refs.csv", "--outputs",
+        run([args.mixtune, "generate", folder, "--output", texts, *BEAMS, "--threads", args.threads])
+    scores.write_text(run([args.mixtune, "score", "e2e", "--references", f"{args.data}/testset_w_refs.csv", "--outputs",
                            texts.with_suffix(".txt"), "--json"]))
 
 
@@ -134,10 +134,10 @@ def one(args, task, method, seed):
     folder, record = folder_of(args, task, method, seed), RECORDS[args.record]
     if not (folder / "result.json").exists():
         if (folder / "checkpoints").exists():
-            run([args.molt, "resume", folder])
+            run([args.mixtune, "resume", folder])
         else:
             recipe, *overrides = record.methods[method]
-            run([args.molt, "train", recipe, *record.settings(args, task), f"model.path={args.model or record.model}",
+            run([args.mixtune, "train", recipe, *record.settings(args, task), f"model.path={args.model or record.model}",
                  f"train.seed={seed}", f"threads={args.threads}", f"device={args.device}", "train.save_every=100",
                  "--overwrite", "--output", folder, *overrides])
     record.measure(args, folder)
@@ -181,7 +181,7 @@ def row(metric, method, found, base, task):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("record", choices=list(RECORDS))
-    parser.add_argument("--molt", default="build/molt")
+    parser.add_argument("--mixtune", default="build/mixtune")
     parser.add_argument("--model", default=None, help="default: MiniLM as the quickstart fetches it")
     parser.add_argument("--data", required=True, help="a folder with RTE and CoLA in GLUE's layout; that of E2E")
     parser.add_argument("--runs", default="runs/quality")

@@ -1,9 +1,9 @@
-"""How long `molt --help` takes beside an empty program that is linked to libtorch.
+"""How long `mixtune --help` takes beside an empty program that is linked to libtorch.
 
-    python bench/startup/run.py [--molt build/molt] [--rounds 15] [--output bench/results/startup.md]
+    python bench/startup/run.py [--mixtune build/mixtune] [--rounds 15] [--output bench/results/startup.md]
 
 Both sides alternate; the first round warms the page cache and is not counted. The libtorch is the one that
-molt itself is linked to.
+mixtune itself is linked to.
 """
 import argparse
 import datetime
@@ -37,20 +37,20 @@ def seconds(command):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--molt", default="build/molt")
+    parser.add_argument("--mixtune", default="build/mixtune")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--output", default=None)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        empty = empty_program(pathlib.Path(name), libtorch_of(args.molt))
-        commands = {"molt --help": [args.molt, "--help"], "empty program": [str(empty)]}
+        empty = empty_program(pathlib.Path(name), libtorch_of(args.mixtune))
+        commands = {"mixtune --help": [args.mixtune, "--help"], "empty program": [str(empty)]}
         times = {key: [] for key in commands}
         for round_number in range(args.rounds + 1):
             for key, command in commands.items():
                 taken = seconds(command)
                 if round_number:
                     times[key].append(taken)
-    ratio = statistics.median(a / b for a, b in zip(times["molt --help"], times["empty program"]))
+    ratio = statistics.median(a / b for a, b in zip(times["mixtune --help"], times["empty program"]))
     lines = ["# Starting the program", "", "`bench/startup/run.py`; the bar was 1.3.", "",
              f"## {datetime.date.today()}", "", f"{args.rounds} rounds, alternating.", "",
              "| program | median, ms | fastest, ms |", "|---|---|---|"]

@@ -14,7 +14,7 @@
 
 namespace {
 
-using namespace molt;
+using namespace mixtune;
 
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;

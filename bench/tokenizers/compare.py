@@ -1,4 +1,4 @@
-"""Times molt's tokenizer against the `tokenizers` library, one thread each, turn by turn on the same lines.
+"""Times mixtune's tokenizer against the `tokenizers` library, one thread each, turn by turn on the same lines.
 
     python compare.py --program build/bench_tokenizer --tokenizer tokenizer.json --text corpus.txt
 
@@ -57,10 +57,10 @@ def main():
         encodings = [reference.encode(line) for line in lines]
         theirs.append(size / (time.perf_counter() - start))
         del encodings
-        print(f"turn {turn + 1}: molt {ours[-1]:.2f} MB/s, tokenizers {theirs[-1]:.2f} MB/s", flush=True)
+        print(f"turn {turn + 1}: mixtune {ours[-1]:.2f} MB/s, tokenizers {theirs[-1]:.2f} MB/s", flush=True)
     mine, other = statistics.median(ours), statistics.median(theirs)
     print(f"tokenizers {tokenizers.__version__}, {len(lines)} lines, {size:.2f} MB, {tokens} tokens, ids and "
-          f"offsets equal: molt {mine:.2f} MB/s, tokenizers {other:.2f} MB/s, ratio {mine / other:.2f} "
+          f"offsets equal: mixtune {mine:.2f} MB/s, tokenizers {other:.2f} MB/s, ratio {mine / other:.2f} "
           f"(lowest turn {min(a / b for a, b in zip(ours, theirs)):.2f})")
 
 

@@ -1,7 +1,7 @@
 """LoRA training with transformers + peft on a pair task, padded to the longest of each batch.
 
 The other side of run.py: prints one JSON line with real (non-padding) tokens per second, milliseconds a
-step, peak resident memory and versions. Settings are molt's: rank 8, alpha 16, query and value, batch 16,
+step, peak resident memory and versions. Settings are mixtune's: rank 8, alpha 16, query and value, batch 16,
 AdamW 5e-4, clipping at 1, the model's own dropout.
 """
 import argparse

@@ -1,6 +1,6 @@
-"""LoRA training side by side: molt and transformers + peft, alternating, on real lengths and on equal ones.
+"""LoRA training side by side: mixtune and transformers + peft, alternating, on real lengths and on equal ones.
 
-    python bench/training/run.py --molt build/molt --model .cache/all-MiniLM-L6-v2 --data DIR_OF_RTE \
+    python bench/training/run.py --mixtune build/mixtune --model .cache/all-MiniLM-L6-v2 --data DIR_OF_RTE \
         --peer-python PYTHON [--rounds 3] [--steps 40] [--output bench/results/training.md]
 
 Needs: a Python with torch, transformers and peft for the other side. Both sides: batch 16, LoRA rank 8 on
@@ -36,8 +36,8 @@ def equal_lengths(model, source, target, python):
                    env=sides.quiet(), stderr=subprocess.DEVNULL)
 
 
-def run_molt(args, data, length, method, folder):
-    return sides.run_molt(args.molt, [
+def run_mixtune(args, data, length, method, folder):
+    return sides.run_mixtune(args.mixtune, [
         method, "rte", f"model.path={args.model}", f"task.data={data}", f"task.max_length={length}",
         f"train.steps={args.steps}", "train.evaluate_every=1000000", "train.save_every=1000000",
         "train.learning_rate=5e-4", "train.batch_size=16", f"threads={args.threads}"], folder)
@@ -51,7 +51,7 @@ def run_peer(args, data, length):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--molt", default="build/molt")
+    parser.add_argument("--mixtune", default="build/mixtune")
     parser.add_argument("--model", default=".cache/all-MiniLM-L6-v2")
     parser.add_argument("--data", required=True)
     parser.add_argument("--peer-python", default=sys.executable)
@@ -69,10 +69,10 @@ def main():
         equal_lengths(args.model, data / "train.tsv", equal / "train.tsv", args.peer_python)
         (equal / "dev.tsv").write_text((data / "dev.tsv").read_text(encoding="utf8"), encoding="utf8")
         jobs = {
-            "molt lora, natural": lambda: run_molt(args, data, 256, "lora", scratch / "run"),
+            "mixtune lora, natural": lambda: run_mixtune(args, data, 256, "lora", scratch / "run"),
             "peft lora, natural": lambda: run_peer(args, data, 256),
-            "molt molex, natural": lambda: run_molt(args, data, 256, "molex", scratch / "run"),
-            "molt lora, equal": lambda: run_molt(args, equal, EQUAL_LENGTH, "lora", scratch / "run"),
+            "mixtune molex, natural": lambda: run_mixtune(args, data, 256, "molex", scratch / "run"),
+            "mixtune lora, equal": lambda: run_mixtune(args, equal, EQUAL_LENGTH, "lora", scratch / "run"),
             "peft lora, equal": lambda: run_peer(args, equal, EQUAL_LENGTH),
         }
         rows = sides.alternate(jobs, args.rounds)
@@ -84,12 +84,12 @@ def main():
              f"{args.rounds} rounds of {args.steps} steps, alternating; median (all rounds). "
              f"{sides.versions(rows)}.", "",
              *sides.table(rows), ""]
-    for title, a, b in (("natural lengths, molt over peft", "molt lora, natural", "peft lora, natural"),
-                        ("equal lengths, molt over peft", "molt lora, equal", "peft lora, equal"),
-                        ("step time of MoLEx over LoRA", "molt lora, natural", "molt molex, natural")):
+    for title, a, b in (("natural lengths, mixtune over peft", "mixtune lora, natural", "peft lora, natural"),
+                        ("equal lengths, mixtune over peft", "mixtune lora, equal", "peft lora, equal"),
+                        ("step time of MoLEx over LoRA", "mixtune lora, natural", "mixtune molex, natural")):
         lines.append(sides.ratio_line(title, sides.ratios(rows, "tokens_per_second", a, b)))
-    peak = memory("molt lora, natural") / memory("peft lora, natural")
-    lines.append(f"- peak memory, molt over peft: {peak:.2f}")
+    peak = memory("mixtune lora, natural") / memory("peft lora, natural")
+    lines.append(f"- peak memory, mixtune over peft: {peak:.2f}")
     sides.publish(lines, args.output)
 
 

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # LoRA and MoLEx on the shipped pairs of the E2E challenge: training, a text for each of the 60 test meanings, scores.
-# MOLT: the program; RUNS: where the two run folders go. Arguments are settings of both trainings: train.steps=20
+# MIXTUNE: the program; RUNS: where the two run folders go. Arguments are settings of both trainings: train.steps=20
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-molt=${MOLT:-build/molt}
+mixtune=${MIXTUNE:-build/mixtune}
 runs=${RUNS:-runs/e2e-example}
 
 for method in lora molex; do
-  "$molt" train "e2e/small-$method" task.data=examples/e2e "$@" --output "$runs/$method" --overwrite
-  "$molt" generate "$runs/$method" --output "$runs/$method/texts.jsonl" --overwrite \
+  "$mixtune" train "e2e/small-$method" task.data=examples/e2e "$@" --output "$runs/$method" --overwrite
+  "$mixtune" generate "$runs/$method" --output "$runs/$method/texts.jsonl" --overwrite \
     --beams 4 --length-penalty 0.9 --no-repeat-ngram 4
 done
 for method in lora molex; do
   echo "$method"
-  "$molt" score e2e --references examples/e2e/pairs/test.txt --outputs "$runs/$method/texts.txt"
+  "$mixtune" score e2e --references examples/e2e/pairs/test.txt --outputs "$runs/$method/texts.txt"
 done

@@ -6,11 +6,12 @@
 #include "base/file.h"
 #include "base/json.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int64_t kFormatVersion = 1;
+// 2: the program's new name, in the names of files and of the PEFT type.
+constexpr int64_t kFormatVersion = 2;
 constexpr std::string_view kPrefix = "base_model.model.";
 
 bool is_for_peft(const Json& method, const AdapterContents& contents) {
@@ -30,18 +31,40 @@ Json json_or_null(const std::string& text) {
 // empty or ruined must not look like a success.
 void verify(const fs::path& file, const NamedTensors& written) {
   const NamedTensors read = read_tensors(file);
-  MOLT_CHECK(read.size() == written.size(),
-             file.string() + " has " + std::to_string(read.size()) + " tensors");
+  MIXTUNE_CHECK(read.size() == written.size(),
+                file.string() + " has " + std::to_string(read.size()) + " tensors");
   for (const auto& [name, tensor] : written) {
     const Tensor* found = find_tensor(read, name);
-    MOLT_CHECK(found != nullptr && found->sizes() == tensor.sizes(), file.string() + ": " + name);
-    MOLT_CHECK(found->isfinite().all().item<bool>(),
-               file.string() + ": " + name + " is not finite");
+    MIXTUNE_CHECK(found != nullptr && found->sizes() == tensor.sizes(),
+                  file.string() + ": " + name);
+    MIXTUNE_CHECK(found->isfinite().all().item<bool>(),
+                  file.string() + ": " + name + " is not finite");
   }
 }
 
 [[noreturn]] void malformed(const fs::path& path, const std::string& what) {
-  throw UserError(path.string(), what, "Is this an adapter folder that molt wrote?");
+  throw UserError(path.string(), what, "Is this an adapter folder that mixtune wrote?");
+}
+
+[[noreturn]] void reject_version(const fs::path& path, const std::string& found) {
+  throw UserError(path.string(),
+                  "format_version is " + found + "; expected " + std::to_string(kFormatVersion),
+                  "Use the release of the program that wrote it, or train again.");
+}
+
+// Releases before format version 2 wrote the description under another name. Such a folder must not
+// pass for one of PEFT's: its task, labels and head would be lost without a word.
+void reject_older_description(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const fs::path& path = entry.path();
+    if (path.extension() != ".json" || path.filename() == "adapter_config.json") continue;
+    std::error_code error;
+    if (!entry.is_regular_file(error) || entry.file_size(error) > (1 << 20)) continue;
+    const Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+    if (json.is_object() && json.contains("format_version") && json.contains("method") &&
+        json.contains("head"))
+      reject_version(path, json.at("format_version").dump());
+  }
 }
 
 std::string text_at(const Json& json, const char* key, const fs::path& path) {
@@ -56,10 +79,7 @@ void read_description(const fs::path& path, AdapterContents& out) {
   if (!json.is_object()) malformed(path, "is not a JSON object");
   const auto version = json.find("format_version");
   if (version == json.end() || *version != kFormatVersion)
-    throw UserError(path.string(),
-                    "format_version is " + (version == json.end() ? "missing" : version->dump()) +
-                        "; this program reads " + std::to_string(kFormatVersion),
-                    "Use the release of molt that wrote it.");
+    reject_version(path, version == json.end() ? "missing" : version->dump());
   const auto method = json.find("method");
   if (method == json.end() || !method->is_object() || !method->contains("name"))
     malformed(path, "method is not an object with a name");
@@ -110,18 +130,19 @@ void save_adapter(const fs::path& folder, const AdapterContents& contents) {
                             {"labels", contents.labels},
                             {"head", contents.head},
                             {"train_pooler", contents.train_pooler}};
-  write_file_atomically(folder / "molt.json", text_of(description));
+  write_file_atomically(folder / "mixtune.json", text_of(description));
   if (is_for_peft(method, contents))
     write_file_atomically(folder / "adapter_config.json", peft_config_text(method, contents));
   else
     write_file_atomically(
         folder / "adapter_config.json",
-        text_of({{"peft_type", "MOLT"}, {"format_version", kFormatVersion}, {"method", method}}));
+        text_of(
+            {{"peft_type", "MIXTUNE"}, {"format_version", kFormatVersion}, {"method", method}}));
 }
 
 AdapterContents load_adapter(const fs::path& folder) {
   std::error_code error;
-  const fs::path config = folder / "adapter_config.json", description = folder / "molt.json";
+  const fs::path config = folder / "adapter_config.json", description = folder / "mixtune.json";
   if (!fs::is_regular_file(config, error))
     throw UserError(folder.string(), "is not an adapter folder: it has no adapter_config.json",
                     "Name a run's adapter/ or a folder that PEFT wrote.");
@@ -131,6 +152,7 @@ AdapterContents load_adapter(const fs::path& folder) {
   if (is_ours)
     read_description(description, out);
   else {
+    reject_older_description(folder);
     const PeftLoraConfig peft = read_peft_config(config);
     method = method_of(peft, config.string());
     for (const std::string& key : peft.unknown_keys)
@@ -148,4 +170,4 @@ AdapterContents load_adapter(const fs::path& folder) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

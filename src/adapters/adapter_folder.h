@@ -1,19 +1,19 @@
 // An adapter folder: tensors by name and what is needed to attach them again. LoRA and DoRA are
 // written as PEFT writes them, so other tools load them; everything else carries the peft_type
-// "MOLT", which they refuse by name instead of loading a part. molt.json, which PEFT does not read,
-// says method, task, labels and head. Equal weights give byte-equal files: no path and no time in
-// them.
+// "MIXTUNE", which they refuse by name instead of loading a part. mixtune.json, which PEFT does not
+// read, says method, task, labels and head. Equal weights give byte-equal files: no path and no
+// time in them.
 #pragma once
 
 #include <filesystem>
 
 #include "tensor/tensor_file.h"
 
-namespace molt {
+namespace mixtune {
 
 struct AdapterContents {
   std::string method;  // JSON of the method with its "name"; PEFT's config in our words where there
-                       // is no molt.json
+                       // is no mixtune.json
   std::string task;    // JSON of the task with its "name", without its files; empty: not known
   std::vector<std::string> labels;  // names in the order of ids; empty: regression, or not known
   std::string head = "auto";        // auto, pooled, dense
@@ -34,4 +34,4 @@ void save_adapter(const std::filesystem::path& folder, const AdapterContents& co
 // malformed files.
 AdapterContents load_adapter(const std::filesystem::path& folder);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // The module of an A; empty for other tensors. AdaLoRA's matrices are no modules in PEFT.
@@ -123,4 +123,4 @@ Json method_of(const PeftLoraConfig& config, const std::string& where) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

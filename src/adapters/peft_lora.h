@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "files/peft_config.h"
 
-namespace molt {
+namespace mixtune {
 
 // The modules that have an A in an adapter's tensors.
 std::vector<std::string> adapted_modules(const NamedTensors& tensors);
@@ -22,4 +22,4 @@ PeftLoraConfig peft_config_of(const Json& method, const AdapterContents& content
 // has none. UserError where all biases are trained.
 Json method_of(const PeftLoraConfig& config, const std::string& where);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/yaml_tree.h"
 
-namespace molt {
+namespace mixtune {
 
 ConfigLayers::ConfigLayers() = default;
 ConfigLayers::~ConfigLayers() = default;
@@ -60,4 +60,4 @@ Origins ConfigLayers::apply(Config& root) const {
   return origins;
 }
 
-}  // namespace molt
+}  // namespace mixtune

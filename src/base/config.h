@@ -11,7 +11,7 @@
 
 #include "base/fields.h"
 
-namespace molt {
+namespace mixtune {
 
 struct YamlNode;
 
@@ -58,4 +58,4 @@ void for_each_choice(
     const Config& config,
     const std::function<void(const std::string& key, const ChoiceTable& table)>& use);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/field_text.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Row {
@@ -139,4 +139,4 @@ void for_each_choice(const Config& config, const ChoiceFinder::Use& use) {
   const_cast<Config&>(config).fields(finder);  // this visitor does not write
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "base/config_json.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 template <class T>
@@ -57,4 +57,4 @@ Json to_json(const Config& config) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,10 +4,10 @@
 #include "base/fields.h"
 #include "base/json.h"
 
-namespace molt {
+namespace mixtune {
 
 // The same tree as to_yaml: a choice is its fields with "name"; an unset choice and infinities are
 // null.
 Json to_json(const Config& config);
 
-}  // namespace molt
+}  // namespace mixtune

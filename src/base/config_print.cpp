@@ -3,7 +3,7 @@
 #include "base/field_text.h"
 #include "base/scalars.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Line {
@@ -117,4 +117,4 @@ std::string to_yaml(const Config& config, const Origins& origins) {
   return print(config, &origins);
 }
 
-}  // namespace molt
+}  // namespace mixtune

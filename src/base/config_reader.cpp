@@ -7,7 +7,7 @@
 #include "base/field_value.h"
 #include "base/scalars.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Kind = YamlNode::Kind;
@@ -117,8 +117,8 @@ class Reader final : public FieldVisitor {
 
   // The values of a key in every layer that has it; declares the key as known.
   NodeLayers layers_of(const std::string& key) {
-    MOLT_CHECK(std::find(known_.begin(), known_.end(), key) == known_.end(),
-               "declared twice: " + path_ + key);
+    MIXTUNE_CHECK(std::find(known_.begin(), known_.end(), key) == known_.end(),
+                  "declared twice: " + path_ + key);
     known_.push_back(key);
     NodeLayers found;
     for (const YamlNode* layer : layers_)
@@ -226,4 +226,4 @@ void read_config(Config& config, const std::string& path, const NodeLayers& laye
   Reader(path, layers, problems, origins).read(config);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "base/config.h"
 #include "base/yaml_tree.h"
 
-namespace molt {
+namespace mixtune {
 
 struct ConfigProblem {
   std::string where, what, todo;
@@ -22,4 +22,4 @@ using NodeLayers = std::vector<const YamlNode*>;
 void read_config(Config& config, const std::string& path, const NodeLayers& layers,
                  std::vector<ConfigProblem>& problems, Origins& origins);
 
-}  // namespace molt
+}  // namespace mixtune

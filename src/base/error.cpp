@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::string one_line(const std::string& where, const std::string& found, const std::string& todo) {
@@ -77,4 +77,4 @@ std::string suggestion(std::string_view name, const std::vector<std::string>& kn
   return "Known: " + join_names(known) + ".";
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,5 +1,6 @@
-// The two kinds of failure. A UserError is a mistake in a config, a file or data: three parts that become
-// one line, exit code 2. A BugError is ours: a broken invariant with its values, exit code 1.
+// The two kinds of failure. A UserError is a mistake in a config, a file or data: three parts that
+// become one line, exit code 2. A BugError is ours: a broken invariant with its values, exit
+// code 1.
 #pragma once
 
 #include <stdexcept>
@@ -7,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // `where`: file and line, key or flag; `what`: what was found and what was expected;
 // `todo`: what the person can do. Printed as "where: what. todo".
@@ -31,8 +32,8 @@ class BugError : public std::logic_error {
 [[noreturn]] void bug(std::string_view file, int line, std::string_view condition,
                       std::string_view message);
 
-// "rank, alpha" from names; `nearest` gives the names of `known` closest to `name` by edit distance, best
-// first, at most `count`, none that is further away than half of the name's length.
+// "rank, alpha" from names; `nearest` gives the names of `known` closest to `name` by edit
+// distance, best first, at most `count`, none that is further away than half of the name's length.
 std::string join_names(const std::vector<std::string>& names, std::string_view separator = ", ");
 std::vector<std::string> nearest(std::string_view name, const std::vector<std::string>& known,
                                  size_t count = 3);
@@ -40,10 +41,10 @@ std::vector<std::string> nearest(std::string_view name, const std::vector<std::s
 // "Did you mean rank?" or, with nothing near, "Known: alpha, rank."
 std::string suggestion(std::string_view name, const std::vector<std::string>& known);
 
-}  // namespace molt
+}  // namespace mixtune
 
 // A broken invariant is a bug of ours; `message` should hold the values.
-#define MOLT_CHECK(condition, message)                                          \
-  do {                                                                          \
-    if (!(condition)) ::molt::bug(__FILE__, __LINE__, #condition, (message));   \
+#define MIXTUNE_CHECK(condition, message)                                        \
+  do {                                                                           \
+    if (!(condition)) ::mixtune::bug(__FILE__, __LINE__, #condition, (message)); \
   } while (false)

@@ -2,7 +2,7 @@
 
 #include "base/scalars.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::string text_of(bool value) {
@@ -100,4 +100,4 @@ std::string value_text(const Field& field) {
   return std::visit([](const auto* pointer) { return text_of(*pointer); }, field.value);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 
 #include "base/fields.h"
 
-namespace molt {
+namespace mixtune {
 
 // "whole number", "list of texts", "number or null".
 std::string type_text(const FieldValue& value);
@@ -16,4 +16,4 @@ std::string limits_text(const Limits& limits);
 // The value as one line of YAML.
 std::string value_text(const Field& field);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "base/field_text.h"
 #include "base/scalars.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Layers = std::vector<const YamlNode*>;
@@ -142,4 +142,4 @@ std::optional<WrongValue> set_value(const Field& field, const Layers& layers) {
   return std::visit([&](auto* value) { return reader.read(*value, layers); }, field.value);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "base/fields.h"
 #include "base/yaml_tree.h"
 
-namespace molt {
+namespace mixtune {
 
 // Sets the field from the layers of its key, lowest first (the last wins; maps merge). Where the
 // value is wrong: what was found and expected, such as "is -1; expected above 0", and the node to
@@ -19,4 +19,4 @@ struct WrongValue {
 };
 std::optional<WrongValue> set_value(const Field& field, const std::vector<const YamlNode*>& layers);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -20,7 +20,7 @@
 #include <variant>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 class FieldVisitor;
 
@@ -150,4 +150,4 @@ class FieldVisitor {
                              const ChoiceTable& table, const std::string& help) = 0;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,11 +9,13 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
-std::string reason() { return std::strerror(errno); }
+std::string reason() {
+  return std::strerror(errno);
+}
 
 [[noreturn]] void cannot_write(const fs::path& path, const std::string& why) {
   throw UserError(path.string(), "cannot be written (" + why + ")",
@@ -62,8 +64,7 @@ std::string read_file(const fs::path& path) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
-  write_file_atomically(path,
-                        [&](const ByteSink& sink) { sink(content.data(), content.size()); });
+  write_file_atomically(path, [&](const ByteSink& sink) { sink(content.data(), content.size()); });
 }
 
 void write_file_atomically(const fs::path& path,
@@ -89,7 +90,8 @@ void write_file_atomically(const fs::path& path,
     ::unlink(temporary.c_str());
     throw;
   }
-  // The rename itself must survive a power cut: the folder is synchronised too, where that is possible.
+  // The rename itself must survive a power cut: the folder is synchronised too, where that is
+  // possible.
   Descriptor folder(::open(path.has_parent_path() ? path.parent_path().c_str() : ".",
                            O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() >= 0) ::fsync(folder.get());
@@ -103,4 +105,4 @@ void create_folder(const fs::path& path) {
                     "Choose another place or change its permissions.");
 }
 
-}  // namespace molt
+}  // namespace mixtune

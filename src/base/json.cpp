@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr int kDeepestJson = 256;
@@ -87,4 +87,4 @@ Json read_json(const std::filesystem::path& path) {
   return parse_json(read_file(path), path.string());
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-namespace molt {
+namespace mixtune {
 
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;  // objects keep the order of the file
@@ -27,4 +27,4 @@ double rounded(double value);  // to six decimals, for lines that people read
 // "over.alpha" for the pointer "/over/alpha".
 std::string dotted(std::string pointer);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 
 Log::~Log() {
   if (file_ != nullptr) std::fclose(file_);
@@ -44,4 +44,4 @@ void Log::write(std::string_view prefix, std::string_view line) {
   }
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string_view>
 
-namespace molt {
+namespace mixtune {
 
 class Log {
  public:
@@ -31,4 +31,4 @@ class Log {
   std::FILE* file_ = nullptr;
 };
 
-}  // namespace molt
+}  // namespace mixtune

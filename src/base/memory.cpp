@@ -4,7 +4,7 @@
 #include <fstream>
 #include <string>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 int64_t memory_line(const std::string& key) {
@@ -24,4 +24,4 @@ int64_t available_memory() {
   return memory_line("MemAvailable:");
 }
 
-}  // namespace molt
+}  // namespace mixtune

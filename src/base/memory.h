@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-namespace molt {
+namespace mixtune {
 
 int64_t total_memory();
 int64_t available_memory();  // what programs may still take without swapping
 
-}  // namespace molt
+}  // namespace mixtune

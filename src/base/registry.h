@@ -1,6 +1,6 @@
-// A table of named entries (methods, tasks, commands). It is filled by a generated function that calls
-// register_<file name>() once for each file (cmake/rooms.cmake); the header of each kind declares the
-// table's accessor, such as `const Registry<MethodEntry>& methods()`.
+// A table of named entries (methods, tasks, commands). It is filled by a generated function that
+// calls register_<file name>() once for each file (cmake/rooms.cmake); the header of each kind
+// declares the table's accessor, such as `const Registry<MethodEntry>& methods()`.
 #pragma once
 
 #include <algorithm>
@@ -10,13 +10,13 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 
 template <class Entry>
 class Registry {
  public:
   void add(Entry entry) {
-    MOLT_CHECK(find(entry.name) == nullptr, "registered twice: " + std::string(entry.name));
+    MIXTUNE_CHECK(find(entry.name) == nullptr, "registered twice: " + std::string(entry.name));
     entries_.push_back(std::move(entry));
   }
 
@@ -34,7 +34,8 @@ class Registry {
     return out;
   }
 
-  // The entry, or a user error at `where` that lists the nearest names. `kind`: "method", "task", ...
+  // The entry, or a user error at `where` that lists the nearest names. `kind`: "method", "task",
+  // ...
   const Entry& get(std::string_view name, const std::string& where, const std::string& kind) const {
     if (const Entry* entry = find(name)) return *entry;
     throw UserError(where, "unknown " + kind + " '" + std::string(name) + "'",
@@ -45,4 +46,4 @@ class Registry {
   std::vector<Entry> entries_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

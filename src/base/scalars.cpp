@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool is_one_of(char c, std::string_view set) {
@@ -92,4 +92,4 @@ std::string print_text(std::string_view text) {
   return plain ? std::string(text) : quoted(text);
 }
 
-}  // namespace molt
+}  // namespace mixtune

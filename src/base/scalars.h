@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace molt {
+namespace mixtune {
 
 // The whole text as a number, or nothing. A number may be "16", "5e-4", ".5", ".inf"; not a NaN,
 // and not out of range.
@@ -25,4 +25,4 @@ std::string quoted(std::string_view text);
 // As a YAML scalar that any reader takes for this text: in quotes only where needed.
 std::string print_text(std::string_view text);
 
-}  // namespace molt
+}  // namespace mixtune

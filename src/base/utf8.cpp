@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace molt {
+namespace mixtune {
 
 std::optional<size_t> first_invalid_utf8(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
@@ -27,4 +27,4 @@ std::optional<size_t> first_invalid_utf8(std::string_view text) {
   return std::nullopt;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,10 +4,10 @@
 #include <optional>
 #include <string_view>
 
-namespace molt {
+namespace mixtune {
 
 // The offset of the first byte that is not UTF-8 (overlong forms, surrogates and values past
 // U+10FFFF are not either); nothing where all is well.
 std::optional<size_t> first_invalid_utf8(std::string_view text);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -12,7 +12,7 @@
 #include "base/scalars.h"
 #include "base/utf8.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr size_t kDeepestYaml = 64;
@@ -242,7 +242,7 @@ std::string flow_spelling(const YamlNode& node) {
     case YamlNode::Kind::null:
       return "null";
     case YamlNode::Kind::scalar:
-      return node.quoted ? molt::quoted(node.text) : node.text;
+      return node.quoted ? mixtune::quoted(node.text) : node.text;
     case YamlNode::Kind::list:
       for (const YamlNode& item : node.items)
         out += (out.empty() ? "" : ", ") + flow_spelling(item);
@@ -255,4 +255,4 @@ std::string flow_spelling(const YamlNode& node) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

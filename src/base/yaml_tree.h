@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 struct YamlEntry;
 
@@ -42,4 +42,4 @@ YamlNode parse_typed_value(std::string_view text, const std::string& origin);
 // The node on one line, as it could be typed: "[1, 2]", "{a: 1}", "epoch", "\"8\"".
 std::string flow_spelling(const YamlNode& node);
 
-}  // namespace molt
+}  // namespace mixtune

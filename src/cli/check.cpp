@@ -1,4 +1,4 @@
-// molt check: everything that training does before its first step, and nothing of what follows.
+// mixtune check: everything that training does before its first step, and nothing of what follows.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -7,12 +7,12 @@
 #include "cli/recipes.h"
 #include "train/preflight.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 CommandRun declare_check(CLI::App& app) {
   auto recipes = std::make_shared<std::vector<std::string>>();
-  app.add_option("recipes", *recipes, "Recipes and key=value, as for molt train")->required();
+  app.add_option("recipes", *recipes, "Recipes and key=value, as for mixtune train")->required();
   return [recipes] {
     const RunRequest request = read_request(*recipes);
     ConsoleProgress progress(stderr);
@@ -30,8 +30,8 @@ CommandRun declare_check(CLI::App& app) {
 void register_check(Registry<CommandEntry>& registry) {
   registry.add({"check",
                 "The preflight alone: what is attached where, labels, lengths, memory",
-                {"molt check lora rte model.path=models/roberta-base task.data=data/RTE"},
+                {"mixtune check lora rte model.path=models/roberta-base task.data=data/RTE"},
                 declare_check});
 }
 
-}  // namespace molt
+}  // namespace mixtune

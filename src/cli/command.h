@@ -13,14 +13,14 @@ namespace CLI {
 class App;
 }
 
-namespace molt {
+namespace mixtune {
 
 // Runs a command once its arguments are parsed; returns the exit code.
 using CommandRun = std::function<int()>;
 
 struct CommandEntry {
   std::string name, summary;
-  std::vector<std::string> examples;  // whole lines, "molt predict runs/rte ..."
+  std::vector<std::string> examples;  // whole lines, "mixtune predict runs/rte ..."
   // Declares the arguments on `app`; what runs later owns what they are read into.
   std::function<CommandRun(CLI::App& app)> declare;
 };
@@ -30,4 +30,4 @@ const Registry<CommandEntry>& commands();
 // Exit codes.
 constexpr int kDone = 0, kBug = 1, kUserMistake = 2, kInterrupted = 130;
 
-}  // namespace molt
+}  // namespace mixtune

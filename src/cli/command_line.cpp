@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-namespace molt {
+namespace mixtune {
 
 std::string typed_command_line() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
@@ -23,4 +23,4 @@ std::string typed_command_line() {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

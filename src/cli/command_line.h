@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace molt {
+namespace mixtune {
 
 // Arguments that a shell would take apart are in quotes. Empty where the system does not tell.
 std::string typed_command_line();
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,4 +1,4 @@
-// molt compare: finished runs side by side, with what always saying the commonest label would
+// mixtune compare: finished runs side by side, with what always saying the commonest label would
 // score.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -11,7 +11,7 @@
 #include "cli/result_table.h"
 #include "train/run_config.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct CompareArguments {
@@ -109,10 +109,11 @@ CommandRun declare_compare(CLI::App& app) {
 }  // namespace
 
 void register_compare(Registry<CommandEntry>& registry) {
-  registry.add({"compare",
-                "One table of finished runs",
-                {"molt compare runs/rte-lora-0 runs/rte-molex+lora-0 --majority --json table.json"},
-                declare_compare});
+  registry.add(
+      {"compare",
+       "One table of finished runs",
+       {"mixtune compare runs/rte-lora-0 runs/rte-molex+lora-0 --majority --json table.json"},
+       declare_compare});
 }
 
-}  // namespace molt
+}  // namespace mixtune

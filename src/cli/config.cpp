@@ -1,4 +1,4 @@
-// molt config: the effective config as YAML, each value with where it came from.
+// mixtune config: the effective config as YAML, each value with where it came from.
 #include "base/config.h"
 
 #include <fmt/format.h>
@@ -9,7 +9,7 @@
 #include "cli/recipes.h"
 #include "methods/method.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // A method that is a mixture, said in the grammar: as comments, so that the output stays a recipe.
@@ -27,7 +27,7 @@ std::string sentence_of(const Choice& method) {
 CommandRun declare_config(CLI::App& app) {
   auto recipes = std::make_shared<std::vector<std::string>>();
   auto shows_help = std::make_shared<bool>(false);
-  app.add_option("recipes", *recipes, "Recipes and key=value, as for molt train");
+  app.add_option("recipes", *recipes, "Recipes and key=value, as for mixtune train");
   app.add_flag("--describe", *shows_help,
                "Every option with its type, default, limits and meaning instead");
   return [recipes, shows_help] {
@@ -46,8 +46,8 @@ CommandRun declare_config(CLI::App& app) {
 void register_config(Registry<CommandEntry>& registry) {
   registry.add({"config",
                 "Prints the effective config, each value with its origin",
-                {"molt config lora rte train.epochs=5", "molt config molex --describe"},
+                {"mixtune config lora rte train.epochs=5", "mixtune config molex --describe"},
                 declare_config});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 size_t columns_of(std::string_view text) {
@@ -79,4 +79,4 @@ std::string ConsoleTable::text() const {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

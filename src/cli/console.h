@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 std::string count_text(int64_t count);      // "1,234,567"
 std::string bytes_text(int64_t bytes);      // "1.4 GB"; powers of 1000
@@ -32,4 +32,4 @@ class ConsoleTable {
   std::vector<size_t> left_ = {0};
 };
 
-}  // namespace molt
+}  // namespace mixtune

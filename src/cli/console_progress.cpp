@@ -9,7 +9,7 @@
 
 #include "cli/console.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 int columns_of(std::FILE* stream) {
@@ -99,4 +99,4 @@ void ConsoleProgress::clear_bar() {
   has_bar_ = false;
 }
 
-}  // namespace molt
+}  // namespace mixtune

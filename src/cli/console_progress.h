@@ -7,7 +7,7 @@
 
 #include "train/progress.h"
 
-namespace molt {
+namespace mixtune {
 
 class ConsoleProgress final : public Progress {
  public:
@@ -35,4 +35,4 @@ class ConsoleProgress final : public Progress {
 // "accuracy 0.684, f1 0.701"
 std::string metrics_text(const std::vector<MetricValue>& metrics);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,4 +1,4 @@
-// molt doctor: versions, what this machine has, and what of it is usable.
+// mixtune doctor: versions, what this machine has, and what of it is usable.
 #include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
@@ -15,7 +15,7 @@
 #include "cli/recipes.h"
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // The value of a line "key : value" of /proc; empty where there is none.
@@ -65,7 +65,7 @@ CommandRun declare_doctor(CLI::App&) {
   return [] {
     ConsoleTable table({});
     table.align_left(1);
-    table.add({"molt", version()});
+    table.add({"mixtune", version()});
     table.add({"libtorch", fmt::format("{}, the {} ABI of C++ strings", TORCH_VERSION,
                                        _GLIBCXX_USE_CXX11_ABI ? "C++11" : "old")});
     table.add({"compiler", fmt::format("GCC {}, C++ {}", __VERSION__, __cplusplus)});
@@ -93,8 +93,8 @@ CommandRun declare_doctor(CLI::App&) {
 void register_doctor(Registry<CommandEntry>& registry) {
   registry.add({"doctor",
                 "Versions, devices, memory: what this machine has and what is usable",
-                {"molt doctor"},
+                {"mixtune doctor"},
                 declare_doctor});
 }
 
-}  // namespace molt
+}  // namespace mixtune

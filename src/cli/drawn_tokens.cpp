@@ -5,7 +5,7 @@
 
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr int64_t kSequences = 3, kLongest = 48;
@@ -45,4 +45,4 @@ double largest_difference(const Tensor& a, const Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "models/model.h"
 #include "moe/attachment.h"
 
-namespace molt {
+namespace mixtune {
 
 // A few sequences of ids below the vocabulary, the same for equal configs.
 PackedBatch drawn_tokens(const Model& model, const at::Device& device);
@@ -16,4 +16,4 @@ Tensor answers(Model& model, const PackedBatch& batch, const Attachment* attachm
 // The largest difference of two answers.
 double largest_difference(const Tensor& a, const Tensor& b);
 
-}  // namespace molt
+}  // namespace mixtune

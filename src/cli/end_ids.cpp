@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -55,4 +55,4 @@ void add_end_id(const fs::path& model, int32_t id) {
                         json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <set>
 
-namespace molt {
+namespace mixtune {
 
 std::set<int32_t> end_ids_of(const std::filesystem::path& model);
 
 // Writes `id` into the folder's generation_config.json beside those that are there.
 void add_end_id(const std::filesystem::path& model, int32_t id);
 
-}  // namespace molt
+}  // namespace mixtune

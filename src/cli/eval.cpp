@@ -1,4 +1,4 @@
-// molt eval: the metrics of a run, or of a model with an adapter, on a task's evaluation sets.
+// mixtune eval: the metrics of a run, or of a model with an adapter, on a task's evaluation sets.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -12,7 +12,7 @@
 #include "train/evaluate.h"
 #include "train/predictor.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct EvalArguments {
@@ -40,7 +40,7 @@ void write_submissions(Session& session, const std::string& folder) {
     const std::optional<Submission> file = session.task->submission(set, predictions);
     if (!file)
       throw UserError("--submission", "task " + session.task->name() + " has no submission format",
-                      "Use molt predict for predictions as JSON lines.");
+                      "Use mixtune predict for predictions as JSON lines.");
     create_folder(folder);
     const std::filesystem::path path = std::filesystem::path(folder) / file->file;
     write_file_atomically(path, file->text);
@@ -100,10 +100,10 @@ CommandRun declare_eval(CLI::App& app) {
 void register_eval(Registry<CommandEntry>& registry) {
   registry.add({"eval",
                 "Computes a task's metrics with a run, or a model and an adapter",
-                {"molt eval runs/rte-lora-0",
-                 "molt eval models/roberta-base --adapter runs/rte-lora-0/adapter --task rte "
+                {"mixtune eval runs/rte-lora-0",
+                 "mixtune eval models/roberta-base --adapter runs/rte-lora-0/adapter --task rte "
                  "--data data/RTE"},
                 declare_eval});
 }
 
-}  // namespace molt
+}  // namespace mixtune

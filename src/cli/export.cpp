@@ -1,6 +1,6 @@
-// molt export: the model of a run as other programs read it. To transformers: the trained weights,
-// with an adapter that weights can stand for folded in. The folder is read back before it gets its
-// name, and the command says how far what it holds is from the run.
+// mixtune export: the model of a run as other programs read it. To transformers: the trained
+// weights, with an adapter that weights can stand for folded in. The folder is read back before it
+// gets its name, and the command says how far what it holds is from the run.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -16,7 +16,7 @@
 #include "train/adapter_load.h"
 #include "train/predictor.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -106,10 +106,11 @@ void merge(Session& session, const PackedBatch& batch, const Tensor& before) {
   Sites& sites = session.model->sites();
   const std::string method = method_title(session.config.method);
   if (const auto site = first_unmergeable(sites))
-    throw UserError("method " + method,
-                    "has no weights that compute the same: at " + *site +
-                        " what it adds depends on the input, or is no linear",
-                    "Keep the adapter beside its model; molt generate, predict and eval take it.");
+    throw UserError(
+        "method " + method,
+        "has no weights that compute the same: at " + *site +
+            " what it adds depends on the input, or is no linear",
+        "Keep the adapter beside its model; mixtune generate, predict and eval take it.");
   const int64_t without = unbiased(sites);
   merge_adapters(sites);
   if (unbiased(sites) != without)
@@ -207,8 +208,8 @@ void register_export(Registry<CommandEntry>& registry) {
   registry.add(
       {"export",
        "Writes a model for other programs, adapter included",
-       {"molt export runs/tiny-gpt2-0 --to transformers --output models/tiny --dtype bf16"},
+       {"mixtune export runs/tiny-gpt2-0 --to transformers --output models/tiny --dtype bf16"},
        declare_export});
 }
 
-}  // namespace molt
+}  // namespace mixtune

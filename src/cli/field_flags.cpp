@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Calls `use` for each plain field; these configs have no others.
@@ -36,7 +36,7 @@ class PlainFields final : public FieldVisitor {
   }
 
  private:
-  static void refuse(const std::string& name) { MOLT_CHECK(false, name + " is no plain field"); }
+  static void refuse(const std::string& name) { MIXTUNE_CHECK(false, name + " is no plain field"); }
 
   std::function<void(const Field&)> use_;
 };
@@ -120,4 +120,4 @@ void check_typed_text(const std::string& text, const std::string& flag) {
     throw UserError(flag, "holds a byte that is not UTF-8 text", "Give the flag UTF-8 text.");
 }
 
-}  // namespace molt
+}  // namespace mixtune

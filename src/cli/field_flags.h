@@ -12,7 +12,7 @@ namespace CLI {
 class App;
 }
 
-namespace molt {
+namespace mixtune {
 
 // What was typed, by the name of the field, in the order of typing.
 using GivenFlags = std::map<std::string, std::vector<std::string>>;
@@ -28,4 +28,4 @@ void apply_flags(const GivenFlags& given, Config& config);
 // UserError at `flag` for a typed text that is no UTF-8.
 void check_typed_text(const std::string& text, const std::string& flag);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,4 +1,4 @@
-// molt forward: token ids in, logits or hidden states out, both as safetensors files: the parity
+// mixtune forward: token ids in, logits or hidden states out, both as safetensors files: the parity
 // tool. Legend: T tokens, S sequences, C outputs of the head, D width.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -8,7 +8,7 @@
 #include "tensor/tensor_file.h"
 #include "train/predictor.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct ForwardArguments {
@@ -120,7 +120,7 @@ int run(const ForwardArguments& arguments) {
     // A pass of its own: under a head, the last block computes the rows that the head reads.
     std::vector<Tensor> hidden;
     LayerStack* stack = model.sites().stack;
-    MOLT_CHECK(stack != nullptr, "the model has no stack");
+    MIXTUNE_CHECK(stack != nullptr, "the model has no stack");
     stack->hidden_states = arguments.hidden_states ? &hidden : nullptr;
     ForwardContext context = fresh();
     const Tensor last = model.last_hidden_state(batch, context);  // [T, D]
@@ -155,9 +155,9 @@ CommandRun declare_forward(CLI::App& app) {
 void register_forward(Registry<CommandEntry>& registry) {
   registry.add({"forward",
                 "Logits or hidden states of token ids, from file to file",
-                {"molt forward --model MODEL --adapter runs/q/adapter --input ids.safetensors "
+                {"mixtune forward --model MODEL --adapter runs/q/adapter --input ids.safetensors "
                  "--output logits.safetensors"},
                 declare_forward});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,4 +1,4 @@
-// molt generate: texts behind prompts. One prompt is written to the terminal as it grows; JSON
+// mixtune generate: texts behind prompts. One prompt is written to the terminal as it grows; JSON
 // lines, or the prompts of a run's task, go to JSON lines, batch by batch, and an interrupted job
 // goes on where it was.
 #include "models/generate.h"
@@ -28,7 +28,7 @@
 #include "models/packed_weights.h"
 #include "train/predictor.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -207,7 +207,7 @@ std::string settings_text(const GenerateArguments& arguments, const WritingSetti
                           const std::vector<TypedPrompt>& prompts, uint64_t weights) {
   RandomKey key = 0;
   for (const TypedPrompt& prompt : prompts) key = derive(key, prompt.text);
-  return fmt::format("# molt generate {}{}{}, weights {:016x}, {} prompts {:016x}\n{}",
+  return fmt::format("# mixtune generate {}{}{}, weights {:016x}, {} prompts {:016x}\n{}",
                      arguments.source, arguments.adapter ? " --adapter " : "",
                      arguments.adapter.value_or(""), weights, prompts.size(), key,
                      to_yaml(settings));
@@ -245,9 +245,9 @@ void settle_cache(const Session& session, WritingSettings& settings,
 TaskPrompts prompts_of(const GenerateArguments& arguments) {
   const bool is_typed = arguments.prompt || arguments.input;
   if (arguments.prompt && arguments.input)
-    throw UserError("molt generate", "has --prompt and --input", "Give one of them.");
+    throw UserError("mixtune generate", "has --prompt and --input", "Give one of them.");
   if (is_typed && arguments.split)
-    throw UserError("molt generate", "has --split and prompts of its own",
+    throw UserError("mixtune generate", "has --split and prompts of its own",
                     "Leave --split out, or the prompts, which are then those of the run's task.");
   if (arguments.input)
     return {.task = nullptr, .source = *arguments.input, .prompts = read_prompts(*arguments.input)};
@@ -311,7 +311,7 @@ int run(const GenerateArguments& arguments) {
                                   static_cast<double>(written.tokens) / seconds));
   if (asked.task) {
     write_plain_texts(arguments.output);
-    progress.on_message(fmt::format("to score them: molt score {} --references {} --outputs {}",
+    progress.on_message(fmt::format("to score them: mixtune score {} --references {} --outputs {}",
                                     asked.task->name(), asked.source,
                                     plain_texts_path(arguments.output).string()));
   }
@@ -340,13 +340,14 @@ CommandRun declare_generate(CLI::App& app) {
 }  // namespace
 
 void register_generate(Registry<CommandEntry>& registry) {
-  registry.add({"generate",
-                "Writes texts behind prompts",
-                {"molt generate models/tiny-gpt2 --prompt 'Once upon a time'",
-                 "molt generate runs/e2e-molex+lora-0 --output texts.jsonl --beams 10 "
-                 "--no-repeat-ngram 4",
-                 "molt generate runs/e2e-molex+lora-0 --input prompts.jsonl --output texts.jsonl"},
-                declare_generate});
+  registry.add(
+      {"generate",
+       "Writes texts behind prompts",
+       {"mixtune generate models/tiny-gpt2 --prompt 'Once upon a time'",
+        "mixtune generate runs/e2e-molex+lora-0 --output texts.jsonl --beams 10 "
+        "--no-repeat-ngram 4",
+        "mixtune generate runs/e2e-molex+lora-0 --input prompts.jsonl --output texts.jsonl"},
+       declare_generate});
 }
 
-}  // namespace molt
+}  // namespace mixtune

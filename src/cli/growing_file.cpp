@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
@@ -89,4 +89,4 @@ void GrowingFile::finish() {
   if (error) throw UserError(mark_.string(), "cannot be removed", "Remove it by hand.");
 }
 
-}  // namespace molt
+}  // namespace mixtune

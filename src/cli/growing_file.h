@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // FILE.unfinished
 std::filesystem::path unfinished_mark(const std::filesystem::path& file);
@@ -36,4 +36,4 @@ class GrowingFile {
   int file_ = -1;
 };
 
-}  // namespace molt
+}  // namespace mixtune

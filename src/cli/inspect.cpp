@@ -1,4 +1,5 @@
-// molt inspect: what a path is and what is in it: a run, an adapter, a model or a file of tensors.
+// mixtune inspect: what a path is and what is in it: a run, an adapter, a model or a file of
+// tensors.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -16,7 +17,7 @@
 #include "train/predictor.h"
 #include "train/run_folder.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -165,7 +166,7 @@ void print_run(const fs::path& path) {
   if (const auto result = read_result(path))
     fmt::print("{}", result_table({*result}));
   else
-    fmt::print("Not finished. Go on with: molt resume {}\n", path.string());
+    fmt::print("Not finished. Go on with: mixtune resume {}\n", path.string());
   std::error_code error;
   if (fs::is_directory(path / "adapter", error)) {
     fmt::print("\n");
@@ -215,8 +216,8 @@ CommandRun declare_inspect(CLI::App& app) {
 void register_inspect(Registry<CommandEntry>& registry) {
   registry.add({"inspect",
                 "Says what is in a run, an adapter, a model or a file of tensors",
-                {"molt inspect runs/qnli-molex+lora-0", "molt inspect model.safetensors"},
+                {"mixtune inspect runs/qnli-molex+lora-0", "mixtune inspect model.safetensors"},
                 declare_inspect});
 }
 
-}  // namespace molt
+}  // namespace mixtune

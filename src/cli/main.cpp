@@ -1,5 +1,5 @@
 #include "cli/program.h"
 
 int main(int argc, char** argv) {
-  return molt::run_program({argv + 1, argv + argc});
+  return mixtune::run_program({argv + 1, argv + argc});
 }

@@ -7,7 +7,7 @@
 #include "cli/growing_file.h"
 #include "files/json_lines.h"
 
-namespace molt {
+namespace mixtune {
 
 namespace fs = std::filesystem;
 
@@ -36,4 +36,4 @@ void write_plain_texts(const fs::path& lines) {
   write_file_atomically(plain_texts_path(lines), out);
 }
 
-}  // namespace molt
+}  // namespace mixtune

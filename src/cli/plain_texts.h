@@ -1,10 +1,10 @@
-// The texts of a job alone, each on a line, beside its JSON lines: what `molt score` takes.
+// The texts of a job alone, each on a line, beside its JSON lines: what `mixtune score` takes.
 #pragma once
 
 #include <filesystem>
 #include <string>
 
-namespace molt {
+namespace mixtune {
 
 // "texts.jsonl" to "texts.txt".
 std::filesystem::path plain_texts_path(const std::filesystem::path& lines);
@@ -15,4 +15,4 @@ void check_plain_texts(const std::filesystem::path& lines);
 // From the "text" of each line; a line break in it becomes a space.
 void write_plain_texts(const std::filesystem::path& lines);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,4 +1,5 @@
-// molt predict: JSON lines with the task's text fields in, JSON lines with labels and scores out.
+// mixtune predict: JSON lines with the task's text fields in, JSON lines with labels and scores
+// out.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -14,7 +15,7 @@
 #include "train/evaluate.h"
 #include "train/predictor.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct PredictArguments {
@@ -124,12 +125,12 @@ CommandRun declare_predict(CLI::App& app) {
 }  // namespace
 
 void register_predict(Registry<CommandEntry>& registry) {
-  registry.add(
-      {"predict",
-       "Predicts labels for JSON lines of text",
-       {"molt predict runs/qnli-molex+lora-0 --input pairs.jsonl",
-        "echo '{\"question\": \"Who?\", \"sentence\": \"She did.\"}' | molt predict RUN --input -"},
-       declare_predict});
+  registry.add({"predict",
+                "Predicts labels for JSON lines of text",
+                {"mixtune predict runs/qnli-molex+lora-0 --input pairs.jsonl",
+                 "echo '{\"question\": \"Who?\", \"sentence\": \"She did.\"}' | mixtune predict "
+                 "RUN --input -"},
+                declare_predict});
 }
 
-}  // namespace molt
+}  // namespace mixtune

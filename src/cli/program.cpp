@@ -13,18 +13,18 @@
 #include "base/error.h"
 #include "cli/command.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 void print_overview() {
   fmt::print(
-      "molt fine-tunes pre-trained language models with mixtures of experts.\n\n"
-      "Usage: molt COMMAND ...\n\nCommands:\n");
+      "mixtune fine-tunes pre-trained language models with mixtures of experts.\n\n"
+      "Usage: mixtune COMMAND ...\n\nCommands:\n");
   for (const CommandEntry& command : commands().entries())
     fmt::print("  {:<10} {}\n", command.name, command.summary);
   fmt::print(
-      "\nmolt COMMAND --help explains a command; molt --version prints the version.\n"
-      "For example: molt train lora rte model.path=MODEL task.data=DATA\n");
+      "\nmixtune COMMAND --help explains a command; mixtune --version prints the version.\n"
+      "For example: mixtune train lora rte model.path=MODEL task.data=DATA\n");
 }
 
 std::string examples_of(const CommandEntry& command) {
@@ -43,7 +43,7 @@ std::vector<std::string> flags_of(const CLI::App& app) {
 }
 
 [[noreturn]] void refuse_extras(const CLI::App& app, const CommandEntry& command) {
-  const std::string where = "molt " + command.name;
+  const std::string where = "mixtune " + command.name;
   const std::string extra = app.remaining().empty() ? "" : app.remaining().front();
   if (extra.starts_with("-")) {
     const std::string flag = extra.substr(0, extra.find('='));
@@ -53,7 +53,7 @@ std::vector<std::string> flags_of(const CLI::App& app) {
 }
 
 int run_command(const CommandEntry& command, const std::vector<std::string>& arguments) {
-  CLI::App app(command.summary, "molt " + command.name);
+  CLI::App app(command.summary, "mixtune " + command.name);
   app.get_formatter()->column_width(34);
   app.footer(examples_of(command));
   const CommandRun run = command.declare(app);
@@ -85,10 +85,10 @@ int dispatch(const std::vector<std::string>& arguments) {
     return kUserMistake;
   }
   if (first == "help")
-    return run_command(commands().get(arguments[1], "molt", "command"), {"--help"});
+    return run_command(commands().get(arguments[1], "mixtune", "command"), {"--help"});
   if (first.starts_with("-"))
-    throw UserError("molt", "unknown flag " + first, suggestion(first, {"--help", "--version"}));
-  return run_command(commands().get(first, "molt", "command"),
+    throw UserError("mixtune", "unknown flag " + first, suggestion(first, {"--help", "--version"}));
+  return run_command(commands().get(first, "mixtune", "command"),
                      {arguments.begin() + 1, arguments.end()});
 }
 
@@ -101,14 +101,14 @@ std::string first_line(std::string text) {
 }
 
 int our_bug(const std::string& message) {
-  say("molt: this is a bug of molt, not a mistake of yours: " + message);
+  say("mixtune: this is a bug of mixtune, not a mistake of yours: " + message);
   return kBug;
 }
 
 }  // namespace
 
 std::string version() {
-  return std::string("molt ") + MOLT_VERSION;
+  return std::string("mixtune ") + MIXTUNE_VERSION;
 }
 
 int run_program(const std::vector<std::string>& arguments) {
@@ -119,23 +119,23 @@ int run_program(const std::vector<std::string>& arguments) {
     say(error.what());
     code = kUserMistake;
   } catch (const std::bad_alloc&) {
-    say("molt: out of memory. Lower train.batch_size or train.batch_tokens and raise "
+    say("mixtune: out of memory. Lower train.batch_size or train.batch_tokens and raise "
         "train.accumulate, "
         "or lower task.max_length.");
   } catch (const c10::OutOfMemoryError& error) {
-    say("molt: the device is out of memory (" + first_line(error.what_without_backtrace()) +
+    say("mixtune: the device is out of memory (" + first_line(error.what_without_backtrace()) +
         "). Lower train.batch_size or train.batch_tokens and raise train.accumulate.");
   } catch (const c10::Error& error) {
     code = our_bug(first_line(error.what_without_backtrace()));
   } catch (const std::filesystem::filesystem_error& error) {
-    say(std::string("molt: ") + error.what() + ". Check that the folder exists and is yours.");
+    say(std::string("mixtune: ") + error.what() + ". Check that the folder exists and is yours.");
     code = kUserMistake;
   } catch (const std::exception& error) {
     code = our_bug(first_line(error.what()));
   }
-  // A reader that is gone (molt ... | head) must not look like success.
+  // A reader that is gone (mixtune ... | head) must not look like success.
   if (std::fflush(stdout) != 0 && code == kDone) code = kUserMistake;
   return code;
 }
 
-}  // namespace molt
+}  // namespace mixtune

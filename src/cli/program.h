@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // `arguments` without the program's name. Never throws: a failure is one line on stderr.
 int run_program(const std::vector<std::string>& arguments);
 
-// "molt 0.1.0"
+// "mixtune 0.1.0"
 std::string version();
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -54,8 +54,8 @@ std::vector<fs::path> recipe_folders() {
   std::vector<fs::path> candidates = {"recipes"};
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) candidates.push_back(program.parent_path().parent_path() / "share/molt/recipes");
-  candidates.emplace_back(fs::path(MOLT_SOURCE_DIR) / "recipes");
+  if (!error) candidates.push_back(program.parent_path().parent_path() / "share/mixtune/recipes");
+  candidates.emplace_back(fs::path(MIXTUNE_SOURCE_DIR) / "recipes");
   std::vector<fs::path> out;
   for (const fs::path& folder : candidates) {
     const bool is_known = std::any_of(out.begin(), out.end(), [&](const fs::path& other) {
@@ -74,7 +74,7 @@ fs::path find_recipe(const std::string& name) {
         return path;
   if (name.ends_with(".yaml") || name.starts_with("/"))
     throw UserError(name, "there is no such file",
-                    "Check the path; molt train --help explains names.");
+                    "Check the path; mixtune train --help explains names.");
   throw UserError("recipe '" + name + "'", "there is no such file or recipe",
                   suggestion(name, known_recipes()));
 }
@@ -97,4 +97,4 @@ RunRequest read_request(const std::vector<std::string>& arguments) {
   return request;
 }
 
-}  // namespace molt
+}  // namespace mixtune

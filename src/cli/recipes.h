@@ -8,7 +8,7 @@
 #include "base/config.h"
 #include "train/run_config.h"
 
-namespace molt {
+namespace mixtune {
 
 // Where names are looked up, nearest first: ./recipes, the recipes of an installed tree beside the
 // program, those of the source tree. Only folders that exist.
@@ -27,4 +27,4 @@ struct RunRequest {
 // that is not there is looked for beside the recipe folders, where shipped models are.
 RunRequest read_request(const std::vector<std::string>& arguments);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "train/predictor.h"
 #include "train/run_folder.h"
 
-namespace molt {
+namespace mixtune {
 
 namespace fs = std::filesystem;
 
@@ -17,8 +17,8 @@ RunResult finished_result(const fs::path& run) {
   if (auto result = read_result(run)) return *result;
   if (is_run_folder(run))
     throw UserError(run.string(), "has no result.json: the run is not finished",
-                    "Finish it with: molt resume " + run.string());
-  throw UserError(run.string(), "is not a run folder", "Name a folder that molt train wrote.");
+                    "Finish it with: mixtune resume " + run.string());
+  throw UserError(run.string(), "is not a run folder", "Name a folder that mixtune train wrote.");
 }
 
 std::vector<fs::path> find_runs(const std::vector<std::string>& folders) {
@@ -37,7 +37,7 @@ std::vector<fs::path> find_runs(const std::vector<std::string>& folders) {
         below.push_back(entry.path());
     if (below.empty())
       throw UserError(folder, "is no run and holds no finished run",
-                      "Name folders that molt train wrote.");
+                      "Name folders that mixtune train wrote.");
     std::sort(below.begin(), below.end());
     out.insert(out.end(), below.begin(), below.end());
   }
@@ -80,4 +80,4 @@ std::string result_table(const std::vector<RunResult>& runs) {
   return table.text();
 }
 
-}  // namespace molt
+}  // namespace mixtune

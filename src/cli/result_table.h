@@ -7,7 +7,7 @@
 
 #include "train/trainer.h"
 
-namespace molt {
+namespace mixtune {
 
 // The folders themselves or, where one is no run, the finished runs directly below it, sorted.
 // UserError where there are none.
@@ -20,4 +20,4 @@ RunResult finished_result(const std::filesystem::path& run);
 // but something to compare with: it has metrics alone.
 std::string result_table(const std::vector<RunResult>& runs);
 
-}  // namespace molt
+}  // namespace mixtune

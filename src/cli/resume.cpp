@@ -1,4 +1,4 @@
-// molt resume: goes on from the last complete checkpoint as if the run had never stopped.
+// mixtune resume: goes on from the last complete checkpoint as if the run had never stopped.
 #include <CLI/CLI.hpp>
 
 #include "cli/command.h"
@@ -8,7 +8,7 @@
 #include "cli/stop_signal.h"
 #include "train/trainer.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct ResumeArguments {
@@ -37,8 +37,8 @@ CommandRun declare_resume(CLI::App& app) {
 void register_resume(Registry<CommandEntry>& registry) {
   registry.add({"resume",
                 "Goes on with a run from its last complete checkpoint, exactly",
-                {"molt resume runs/rte-lora-0"},
+                {"mixtune resume runs/rte-lora-0"},
                 declare_resume});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -12,7 +12,7 @@
 #include "cli/console.h"
 #include "tensor/tensor_file.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // "  62 ██": five shades; a block that was never chosen is a dot, one chosen now and then shows
@@ -157,4 +157,4 @@ std::string routing_chart(const RoutingCounts& counts) {
   return counts.experts.empty() ? out : out + "\n" + expert_chart(counts.experts);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 struct ExpertCounts {
   std::string site;                                // module path
@@ -31,4 +31,4 @@ std::optional<RoutingCounts> read_routing(const std::filesystem::path& run);
 // expert.
 std::string routing_chart(const RoutingCounts& counts);
 
-}  // namespace molt
+}  // namespace mixtune

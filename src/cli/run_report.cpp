@@ -5,12 +5,12 @@
 #include "cli/command.h"
 #include "cli/result_table.h"
 
-namespace molt {
+namespace mixtune {
 
 int report_run(const RunResult& result) {
   const std::string folder = result.folder.string();
   if (result.interrupted) {
-    fmt::print("Interrupted after step {}; everything is saved. Go on with: molt resume {}\n",
+    fmt::print("Interrupted after step {}; everything is saved. Go on with: mixtune resume {}\n",
                result.steps, folder);
     return kInterrupted;
   }
@@ -23,4 +23,4 @@ int report_run(const RunResult& result) {
   return kDone;
 }
 
-}  // namespace molt
+}  // namespace mixtune

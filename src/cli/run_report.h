@@ -3,9 +3,9 @@
 
 #include "train/trainer.h"
 
-namespace molt {
+namespace mixtune {
 
 // The result table, or how to go on; the exit code.
 int report_run(const RunResult& result);
 
-}  // namespace molt
+}  // namespace mixtune

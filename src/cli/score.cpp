@@ -1,4 +1,5 @@
-// molt score: the metrics of a task over outputs that lie in a file, whoever made them. No model.
+// mixtune score: the metrics of a task over outputs that lie in a file, whoever made them. No
+// model.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -12,7 +13,7 @@
 #include "tasks/e2e_read.h"
 #include "tasks/e2e_score.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct ScoreArguments {
@@ -68,7 +69,7 @@ void write_segments(const std::filesystem::path& path, const std::vector<const E
 
 int run(const ScoreArguments& arguments) {
   if (arguments.task != "e2e")
-    throw UserError("molt score", "cannot score the task '" + arguments.task + "'",
+    throw UserError("mixtune score", "cannot score the task '" + arguments.task + "'",
                     suggestion(arguments.task, {"e2e"}));
   const std::vector<E2eGroup> references = read_e2e_references(arguments.references);
   const E2eOutputs outputs = read_e2e_outputs(arguments.outputs);
@@ -109,8 +110,9 @@ CommandRun declare_score(CLI::App& app) {
   app.add_option("--references", arguments->references,
                  "CSV or TSV with mr and ref, meaning||text lines, or texts in groups")
       ->required();
-  app.add_option("--outputs", arguments->outputs,
-                 "One text on each line, JSON lines as molt generate writes, or TSV with meanings")
+  app.add_option(
+         "--outputs", arguments->outputs,
+         "One text on each line, JSON lines as mixtune generate writes, or TSV with meanings")
       ->required();
   app.add_option("--segments", arguments->segments,
                  "Write the scores of each output to this file, as JSON lines");
@@ -123,8 +125,8 @@ CommandRun declare_score(CLI::App& app) {
 void register_score(Registry<CommandEntry>& registry) {
   registry.add({"score",
                 "Metrics of outputs that are already there",
-                {"molt score e2e --references testset_w_refs.csv --outputs outputs.txt --json"},
+                {"mixtune score e2e --references testset_w_refs.csv --outputs outputs.txt --json"},
                 declare_score});
 }
 
-}  // namespace molt
+}  // namespace mixtune

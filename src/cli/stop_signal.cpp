@@ -7,7 +7,7 @@
 
 #include "cli/command.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::atomic<bool> stop_is_asked = false;
@@ -30,7 +30,7 @@ void write_out(const char* text) {
 
 // Only calls that are safe in a signal handler. `timeout` and some schedulers send one request
 // twice, to the program and to its group: what follows within half a second is the same request.
-extern "C" void molt_stop(int) {
+extern "C" void mixtune_stop(int) {
   const int64_t now = now_in_milliseconds();
   int64_t first = 0;
   if (!asked_at.compare_exchange_strong(first, now)) {
@@ -51,7 +51,7 @@ StopSignal::StopSignal(const char* notice) {
   asked_at = 0;
   struct sigaction action;
   std::memset(&action, 0, sizeof action);
-  action.sa_handler = molt_stop;
+  action.sa_handler = mixtune_stop;
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, &before_interrupt);
   sigaction(SIGTERM, &action, &before_terminate);
@@ -66,4 +66,4 @@ const std::atomic<bool>* StopSignal::flag() const {
   return &stop_is_asked;
 }
 
-}  // namespace molt
+}  // namespace mixtune

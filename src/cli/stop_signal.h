@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-namespace molt {
+namespace mixtune {
 
 // While one lives, the signals are caught; afterwards they do what they did before. One at a time:
 // a signal handler can only reach what is global.
@@ -18,4 +18,4 @@ class StopSignal {
   const std::atomic<bool>* flag() const;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,4 +1,4 @@
-// molt tasks: what there is, and the options of one.
+// mixtune tasks: what there is, and the options of one.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -7,14 +7,14 @@
 #include "cli/console.h"
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 void print_tasks() {
   ConsoleTable table({"task", "what it is"});
   table.align_left(1);
   for (const TaskEntry& task : tasks().entries()) table.add({task.name, task.summary});
-  fmt::print("{}\nmolt tasks NAME lists the options of one.\n", table.text());
+  fmt::print("{}\nmixtune tasks NAME lists the options of one.\n", table.text());
 }
 
 CommandRun declare_tasks(CLI::App& app) {
@@ -25,7 +25,7 @@ CommandRun declare_tasks(CLI::App& app) {
       print_tasks();
       return kDone;
     }
-    const TaskEntry& task = tasks().get(*name, "molt tasks", "task");
+    const TaskEntry& task = tasks().get(*name, "mixtune tasks", "task");
     fmt::print("{}\n{}\n\nOptions, below the key task:\n{}", task.name, task.summary,
                describe(*task.config()));
     return kDone;
@@ -37,8 +37,8 @@ CommandRun declare_tasks(CLI::App& app) {
 void register_tasks(Registry<CommandEntry>& registry) {
   registry.add({"tasks",
                 "Lists the tasks, or the options of one",
-                {"molt tasks", "molt tasks classify"},
+                {"mixtune tasks", "mixtune tasks classify"},
                 declare_tasks});
 }
 
-}  // namespace molt
+}  // namespace mixtune

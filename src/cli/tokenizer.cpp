@@ -1,5 +1,5 @@
-// molt tokenizer: text to ids and back, as training and prediction do it; and tokenizers of one's
-// own.
+// mixtune tokenizer: text to ids and back, as training and prediction do it; and tokenizers of
+// one's own.
 #include "text/tokenizer.h"
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 #include "cli/command.h"
 #include "text/train_bpe.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct TokenizerArguments {
@@ -76,7 +76,8 @@ std::vector<int32_t> parse_ids(const std::string& line) {
     const size_t end = std::min(line.find_first_of(" ,\t[]", at), line.size());
     const auto id = parse_integer(std::string_view(line).substr(at, end - at));
     if (!id || *id < 0 || *id > INT32_MAX)
-      throw UserError("molt tokenizer decode", "'" + line.substr(at, end - at) + "' is no token id",
+      throw UserError("mixtune tokenizer decode",
+                      "'" + line.substr(at, end - at) + "' is no token id",
                       "Give whole numbers, separated by spaces.");
     out.push_back(static_cast<int32_t>(*id));
     at = end;
@@ -97,7 +98,7 @@ int decode(const TokenizerArguments& arguments, const Tokenizer& tokenizer) {
 
 int train(const TokenizerArguments& arguments) {
   if (arguments.files.empty() || arguments.output.empty())
-    throw UserError("molt tokenizer train", "needs --input and --output",
+    throw UserError("mixtune tokenizer train", "needs --input and --output",
                     "Name the text files and the folder to write.");
   const auto path = std::filesystem::path(arguments.output) / "tokenizer.json";
   std::error_code error;
@@ -122,10 +123,10 @@ int run(const TokenizerArguments& arguments) {
   if (arguments.action == "train") return train(arguments);
   const bool encodes = arguments.action == "encode";
   if (!encodes && arguments.action != "decode")
-    throw UserError("molt tokenizer", "unknown action '" + arguments.action + "'",
+    throw UserError("mixtune tokenizer", "unknown action '" + arguments.action + "'",
                     suggestion(arguments.action, {"encode", "decode", "train"}));
   if (arguments.path.empty())
-    throw UserError("molt tokenizer " + arguments.action, "needs a tokenizer",
+    throw UserError("mixtune tokenizer " + arguments.action, "needs a tokenizer",
                     "Name a model folder or a tokenizer.json.");
   const Tokenizer tokenizer = Tokenizer::load(arguments.path);
   return encodes ? encode(arguments, tokenizer) : decode(arguments, tokenizer);
@@ -160,12 +161,13 @@ CommandRun declare_tokenizer(CLI::App& app) {
 }  // namespace
 
 void register_tokenizer(Registry<CommandEntry>& registry) {
-  registry.add({"tokenizer",
-                "Text to token ids and back; byte-level BPE for texts of one's own",
-                {"molt tokenizer encode models/roberta-base 'A text.' --tokens",
-                 "molt tokenizer decode models/roberta-base 0 250 2788 4 2",
-                 "molt tokenizer train --input books.txt --vocab-size 8000 --output models/mine"},
-                declare_tokenizer});
+  registry.add(
+      {"tokenizer",
+       "Text to token ids and back; byte-level BPE for texts of one's own",
+       {"mixtune tokenizer encode models/roberta-base 'A text.' --tokens",
+        "mixtune tokenizer decode models/roberta-base 0 250 2788 4 2",
+        "mixtune tokenizer train --input books.txt --vocab-size 8000 --output models/mine"},
+       declare_tokenizer});
 }
 
-}  // namespace molt
+}  // namespace mixtune

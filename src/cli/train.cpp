@@ -1,4 +1,4 @@
-// molt train: recipes in, a run folder out.
+// mixtune train: recipes in, a run folder out.
 #include "train/trainer.h"
 
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 #include "cli/run_report.h"
 #include "cli/stop_signal.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct TrainArguments {
@@ -51,9 +51,9 @@ void register_train(Registry<CommandEntry>& registry) {
   registry.add(
       {"train",
        "Fine-tunes a model: writes a run folder, ends with a result table",
-       {"molt train lora rte model.path=models/roberta-base task.data=data/RTE",
-        "molt train molex qnli model.path=MODEL task.data=DATA train.epochs=5 --output runs/q"},
+       {"mixtune train lora rte model.path=models/roberta-base task.data=data/RTE",
+        "mixtune train molex qnli model.path=MODEL task.data=DATA train.epochs=5 --output runs/q"},
        declare_train});
 }
 
-}  // namespace molt
+}  // namespace mixtune

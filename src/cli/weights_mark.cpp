@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -51,4 +51,4 @@ uint64_t weights_mark(const ModelSettings& model) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

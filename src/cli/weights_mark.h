@@ -6,10 +6,10 @@
 
 #include "train/run_config.h"
 
-namespace molt {
+namespace mixtune {
 
 // Of an adapter, every byte; of a model, whose files are large, their names, sizes and times of
 // change.
 uint64_t weights_mark(const ModelSettings& model);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "tasks/token_text.h"
 #include "train/predictor.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr const char* kPromptObjects = "Write objects such as {\"prompt\": \"Once upon a time\"}.";
@@ -43,7 +43,7 @@ std::vector<TypedPrompt> read_prompts(const std::filesystem::path& file) {
 TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& split) {
   const char* kHow = "Give one of --prompt TEXT and --input FILE.";
   if (!is_run_folder(run))
-    throw UserError("molt generate", "has no prompt, and " + run.string() + " is no run", kHow);
+    throw UserError("mixtune generate", "has no prompt, and " + run.string() + " is no run", kHow);
   RunConfig config = read_run_config(run);
   if (config.task.name.empty()) throw UserError(run.string(), "has no task", kHow);
   // A part of the pairs has a part of the references.
@@ -55,7 +55,7 @@ TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& sp
       split == "dev" ? out.task->evaluation_sets() : out.task->test_sets();
   if (sets.empty())
     throw UserError(
-        "molt generate",
+        "mixtune generate",
         "has no prompt, and the run's task " + config.task.name + " has no " + split +
             " file to take them from",
         std::string(kHow) + " Or name the file: task." + split + " in the run's config.yaml.");
@@ -95,4 +95,4 @@ int64_t encode_prompts(std::vector<TypedPrompt>& prompts, const Tokenizer& token
   return cut;
 }
 
-}  // namespace molt
+}  // namespace mixtune

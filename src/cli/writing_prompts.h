@@ -1,4 +1,5 @@
-// The prompts of `molt generate`: from the command line, JSON lines or a run's task to token ids.
+// The prompts of `mixtune generate`: from the command line, JSON lines or a run's task to token
+// ids.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +9,7 @@
 #include "tasks/task.h"
 #include "text/tokenizer.h"
 
-namespace molt {
+namespace mixtune {
 
 struct TypedPrompt {
   std::string text, place;  // place: "file:line", or the flag
@@ -46,4 +47,4 @@ struct PromptRoom {
 int64_t encode_prompts(std::vector<TypedPrompt>& prompts, const Tokenizer& tokenizer,
                        const PromptRoom& room);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Patience = GenerateOptions::Patience;
@@ -105,4 +105,4 @@ GenerateOptions WritingSettings::options(const std::vector<int32_t>& stops) cons
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

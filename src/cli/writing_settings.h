@@ -1,11 +1,11 @@
-// The options of `molt generate`, declared once: help, range errors and the record beside an
+// The options of `mixtune generate`, declared once: help, range errors and the record beside an
 // unfinished output come from here.
 #pragma once
 
 #include "base/fields.h"
 #include "models/generate.h"
 
-namespace molt {
+namespace mixtune {
 
 struct WritingSettings final : Config {
   int64_t max_new_tokens = 64, min_new_tokens = 0;
@@ -30,4 +30,4 @@ struct WritingSettings final : Config {
   GenerateOptions options(const std::vector<int32_t>& stops) const;
 };
 
-}  // namespace molt
+}  // namespace mixtune

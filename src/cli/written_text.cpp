@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr size_t kBefore = 8;  // tokens of the prompt that are decoded again with each text
@@ -59,4 +59,4 @@ std::string WrittenText::settled(std::span<const int32_t> ids) const {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 
 #include "text/tokenizer.h"
 
-namespace molt {
+namespace mixtune {
 
 class WrittenText {
  public:
@@ -36,4 +36,4 @@ class WrittenText {
   SpecialTokens special_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

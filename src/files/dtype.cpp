@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Entry {
@@ -53,4 +53,4 @@ bool is_packed_dtype(std::string_view name) {
   return std::find(kPacked.begin(), kPacked.end(), name) != kPacked.end();
 }
 
-}  // namespace molt
+}  // namespace mixtune

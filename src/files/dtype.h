@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace molt {
+namespace mixtune {
 
 enum class DType {
   F64,
@@ -35,4 +35,4 @@ std::string_view dtype_name(DType dtype);  // "BF16"
 std::optional<DType> dtype_from_name(std::string_view name);
 bool is_packed_dtype(std::string_view name);
 
-}  // namespace molt
+}  // namespace mixtune

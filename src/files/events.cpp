@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "files/text_lines.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Event {
@@ -83,7 +83,7 @@ EventWriter& EventWriter::operator=(EventWriter&& other) noexcept {
 }
 
 void EventWriter::write(const nlohmann::json& event) {
-  MOLT_CHECK(event.is_object(), "an event is an object");
+  MIXTUNE_CHECK(event.is_object(), "an event is an object");
   // A text that is not UTF-8 (a path, say) must not end a run.
   std::string line = event.dump(-1, ' ', false, Json::error_handler_t::replace);
   line += '\n';
@@ -93,7 +93,7 @@ void EventWriter::write(const nlohmann::json& event) {
     if (count <= 0)
       throw UserError(path_.string(),
                       "cannot be written (" + std::string(std::strerror(errno)) + ")",
-                      "Free space; 'molt resume' goes on from the last checkpoint.");
+                      "Free space; 'mixtune resume' goes on from the last checkpoint.");
     at += static_cast<size_t>(count);
   }
 }
@@ -105,4 +105,4 @@ std::vector<nlohmann::json> read_events(const std::filesystem::path& path) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

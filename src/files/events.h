@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 class EventWriter {
  public:
@@ -35,4 +35,4 @@ class EventWriter {
 // The events of a run that may still be writing: a torn last line is left out.
 std::vector<nlohmann::json> read_events(const std::filesystem::path& path);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace molt {
+namespace mixtune {
 
 inline float float_from_bf16(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
@@ -51,4 +51,4 @@ inline uint16_t f16_from_float(float value) {
   return static_cast<uint16_t>(sign | (kept + (rounds_up ? 1 : 0)));
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "files/text_lines.h"
 
-namespace molt {
+namespace mixtune {
 
 void read_json_lines(const std::filesystem::path& path,
                      const std::function<void(const Json&, int64_t)>& use) {
@@ -28,4 +28,4 @@ void read_json_lines(const std::filesystem::path& path,
   }
 }
 
-}  // namespace molt
+}  // namespace mixtune

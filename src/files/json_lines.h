@@ -7,11 +7,11 @@
 
 #include "base/json.h"
 
-namespace molt {
+namespace mixtune {
 
 // Calls `use` for every object with its line number, from 1. Empty lines are skipped; UserError at
 // "file:line" where a line is no JSON object.
 void read_json_lines(const std::filesystem::path& path,
                      const std::function<void(const Json& object, int64_t line)>& use);
 
-}  // namespace molt
+}  // namespace mixtune

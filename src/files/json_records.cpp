@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "files/json_lines.h"
 
-namespace molt {
+namespace mixtune {
 
 void read_json_records(const std::filesystem::path& path,
                        const std::function<void(const Json&, const RecordPlace&)>& use) {
@@ -47,4 +47,4 @@ std::string text_at(const Json& object, const std::string& key, const std::strin
   return found->get<std::string>();
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 
-namespace molt {
+namespace mixtune {
 
 // Where an object stands, for errors: "file:7", or "file example 7" of a list,
 // counted from 0 as ids are.
@@ -27,4 +27,4 @@ std::string text_at(const Json& object, const std::string& key, const std::strin
 // The keys of an object, for messages.
 std::string key_list(const Json& object);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 
 std::shared_ptr<const Mapping> Mapping::open(const std::filesystem::path& path) {
   const auto fail = [&](const std::string& what) {
@@ -37,4 +37,4 @@ Mapping::~Mapping() {
   if (size_ > 0) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-}  // namespace molt
+}  // namespace mixtune

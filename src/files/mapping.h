@@ -7,7 +7,7 @@
 #include <memory>
 #include <span>
 
-namespace molt {
+namespace mixtune {
 
 class Mapping {
  public:
@@ -26,4 +26,4 @@ class Mapping {
   size_t size_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

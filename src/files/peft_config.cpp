@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Fields that change what an adapter computes and that we do not compute.
@@ -109,7 +109,7 @@ class Reader {
   void check_unsupported() {
     for (const std::string& key : kRefused)
       if (const OrderedJson* found = value(key); found != nullptr && is_set(*found))
-        throw UserError(where_, key + " is set, which molt does not support",
+        throw UserError(where_, key + " is set, which mixtune does not support",
                         "Merge the adapter into its base with PEFT and use the merged model.");
     // These take their start out of the base weights, so the adapter alone does not say what it
     // adds.
@@ -272,4 +272,4 @@ void write_peft_config(const std::filesystem::path& path, const PeftLoraConfig& 
   write_file_atomically(path, print_peft_config(config));
 }
 
-}  // namespace molt
+}  // namespace mixtune

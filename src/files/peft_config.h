@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 struct PeftLoraConfig {
   int64_t r = 8;
@@ -57,4 +57,4 @@ PeftLoraConfig parse_peft_config(std::string_view json, const std::string& where
 std::string print_peft_config(const PeftLoraConfig& config);
 void write_peft_config(const std::filesystem::path& path, const PeftLoraConfig& config);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "files/safetensors_header.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "data is used as it lies in the file");
@@ -72,4 +72,4 @@ std::span<const std::byte> SafetensorsFile::bytes(const TensorInfo& info) const 
   return buffer_.subspan(info.begin, info.end - info.begin);
 }
 
-}  // namespace molt
+}  // namespace mixtune

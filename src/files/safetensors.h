@@ -16,7 +16,7 @@
 #include "files/dtype.h"
 #include "files/mapping.h"
 
-namespace molt {
+namespace mixtune {
 
 struct TensorInfo {
   std::string name;
@@ -67,4 +67,4 @@ struct TensorToWrite {
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWrite> tensors,
                        std::map<std::string, std::string> metadata = {});
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
@@ -223,4 +223,4 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, uint64_t buffe
   return header;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 
 #include "files/safetensors.h"
 
-namespace molt {
+namespace mixtune {
 
 struct SafetensorsHeader {
   std::vector<TensorInfo> tensors;
@@ -19,4 +19,4 @@ struct SafetensorsHeader {
 SafetensorsHeader parse_safetensors_header(std::string_view json, uint64_t buffer_bytes,
                                            const std::string& where);
 
-}  // namespace molt
+}  // namespace mixtune

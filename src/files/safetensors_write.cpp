@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "files/safetensors_header.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr size_t kAlignment = 8;
@@ -40,7 +40,7 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWr
   });
   uint64_t total = 0;
   for (const TensorToWrite& tensor : tensors) {
-    MOLT_CHECK(tensor.name != "__metadata__", "a tensor may not be called __metadata__");
+    MIXTUNE_CHECK(tensor.name != "__metadata__", "a tensor may not be called __metadata__");
     total += tensor.bytes;
   }
   std::string header;
@@ -49,7 +49,7 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWr
     // The reader's own rules: what we write, we can read.
     parse_safetensors_header(header, total, path.string());
   } catch (const std::exception& error) {  // also of nlohmann, on a name that is not UTF-8
-    MOLT_CHECK(false, error.what());
+    MIXTUNE_CHECK(false, error.what());
   }
 
   write_file_atomically(path, [&](const ByteSink& sink) {
@@ -60,4 +60,4 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWr
   });
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct StorageType {
@@ -395,4 +395,4 @@ std::vector<PickledTensor> read_state_dict(std::string_view pickle, const std::s
   return StateDictReader(pickle, where).read();
 }
 
-}  // namespace molt
+}  // namespace mixtune

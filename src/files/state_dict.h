@@ -11,7 +11,7 @@
 
 #include "files/dtype.h"
 
-namespace molt {
+namespace mixtune {
 
 // A tensor of the dictionary: a view of a storage, which the zip holds as data/<key>.
 struct PickledTensor {
@@ -27,4 +27,4 @@ struct PickledTensor {
 // a pickle that is malformed or holds something else than data.
 std::vector<PickledTensor> read_state_dict(std::string_view pickle, const std::string& where);
 
-}  // namespace molt
+}  // namespace mixtune

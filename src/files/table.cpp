@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "files/text_lines.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Row = std::vector<std::string>;
@@ -168,4 +168,4 @@ Table read_csv(const std::filesystem::path& path, const std::vector<std::string>
   return builder.take();
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 struct Table {
   std::vector<std::string> columns;
@@ -35,4 +35,4 @@ Table read_csv(const std::filesystem::path& path, const std::vector<std::string>
 Table read_jsonl(const std::filesystem::path& path, std::vector<std::string> columns = {});
 Table read_json_list(const std::filesystem::path& path, std::vector<std::string> columns = {});
 
-}  // namespace molt
+}  // namespace mixtune

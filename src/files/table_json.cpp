@@ -5,7 +5,7 @@
 #include "files/table.h"
 #include "files/text_lines.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 void add_object(Table& table, const Json& object, int64_t line) {
@@ -69,4 +69,4 @@ Table read_json_list(const std::filesystem::path& path, std::vector<std::string>
   return table;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
@@ -145,4 +145,4 @@ TensorFiles open_adapter(const fs::path& path) {
   return adapter;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -10,7 +10,7 @@
 
 #include "files/safetensors.h"
 
-namespace molt {
+namespace mixtune {
 
 class TensorFiles {
  public:
@@ -41,4 +41,4 @@ TensorFiles open_model(const std::filesystem::path& path);
 // The same for an adapter folder's adapter_model.safetensors.
 TensorFiles open_adapter(const std::filesystem::path& path);
 
-}  // namespace molt
+}  // namespace mixtune

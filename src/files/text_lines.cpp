@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
-namespace molt {
+namespace mixtune {
 
 std::string_view checked_text(std::string_view content, const std::string& source) {
   if (const auto bad = first_invalid_utf8(content)) {
@@ -29,4 +29,4 @@ std::vector<std::string_view> split_lines(std::string_view text) {
   return lines;
 }
 
-}  // namespace molt
+}  // namespace mixtune

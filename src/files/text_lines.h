@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // The text after a byte-order mark. UserError at "source:line" where it is not UTF-8.
 std::string_view checked_text(std::string_view content, const std::string& source);
@@ -14,4 +14,4 @@ std::string_view checked_text(std::string_view content, const std::string& sourc
 // Without their ends; a missing last line end is fine. Views into `text`.
 std::vector<std::string_view> split_lines(std::string_view text);
 
-}  // namespace molt
+}  // namespace mixtune

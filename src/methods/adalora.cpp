@@ -7,7 +7,7 @@
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct AdaLoraConfig final : Config {
@@ -66,4 +66,4 @@ void register_adalora(Registry<MethodEntry>& registry) {
                 [] { return std::make_unique<AdaLoraConfig>(); }, adalora_sentences});
 }
 
-}  // namespace molt
+}  // namespace mixtune

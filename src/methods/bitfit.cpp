@@ -3,7 +3,7 @@
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct BitfitConfig final : Config {
@@ -23,4 +23,4 @@ void register_bitfit(Registry<MethodEntry>& registry) {
                 [] { return std::make_unique<BitfitConfig>(); }, bitfit_sentences});
 }
 
-}  // namespace molt
+}  // namespace mixtune

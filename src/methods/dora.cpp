@@ -6,7 +6,7 @@
 #include "methods/low_rank_config.h"
 #include "methods/method.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::vector<Sentence> dora_sentences(const Config& config, int64_t) {
@@ -23,4 +23,4 @@ void register_dora(Registry<MethodEntry>& registry) {
                 [] { return std::make_unique<LowRankConfig>(); }, dora_sentences});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 // padding, which does not exist here, counts nowhere.
 #include "methods/mixture.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct DynmoleConfig final : ExpertsConfig {
@@ -107,4 +107,4 @@ void register_dynmole(Registry<MethodEntry>& registry) {
                 dynmole_mixture});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct FullConfig final : Config {
@@ -20,4 +20,4 @@ void register_full(Registry<MethodEntry>& registry) {
                 [] { return std::make_unique<FullConfig>(); }, full_sentences});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct HoulsbyConfig final : Config {
@@ -49,4 +49,4 @@ void register_houlsby(Registry<MethodEntry>& registry) {
                 [] { return std::make_unique<HoulsbyConfig>(); }, houlsby_sentences});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 #include "methods/method.h"
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Ia3Config final : Config {
@@ -29,4 +29,4 @@ void register_ia3(Registry<MethodEntry>& registry) {
                 [] { return std::make_unique<Ia3Config>(); }, ia3_sentences});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct NoOptions final : Config {
@@ -110,4 +110,4 @@ const ChoiceTable& site_choices() {
   return choices;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 
 #include "methods/method.h"
 
-namespace molt {
+namespace mixtune {
 
 struct BlendConfig final : Config {
   std::string kind = "fixed";
@@ -30,4 +30,4 @@ struct LayerSiteConfig final : Config {
 // What an expert of a mixture is: linear, feed_forward, layer.
 const ChoiceTable& site_choices();
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "methods/low_rank_config.h"
 #include "methods/method.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct LoraConfig final : LowRankConfig {
@@ -31,4 +31,4 @@ void register_lora(Registry<MethodEntry>& registry) {
                 [] { return std::make_unique<LoraConfig>(); }, lora_sentences});
 }
 
-}  // namespace molt
+}  // namespace mixtune

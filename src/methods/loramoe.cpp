@@ -5,7 +5,7 @@
 // for the linears that read the same x (`dropout_mask: expert` goes back).
 #include "methods/mixture.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct LoramoeConfig final : ExpertsConfig {
@@ -51,4 +51,4 @@ void register_loramoe(Registry<MethodEntry>& registry) {
                 loramoe_mixture});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "base/fields.h"
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 
 struct LowRankConfig : Config {
   int64_t rank = 8;
@@ -58,4 +58,4 @@ struct LowRankConfig : Config {
   }
 };
 
-}  // namespace molt
+}  // namespace mixtune

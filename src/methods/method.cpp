@@ -1,6 +1,6 @@
 #include "methods/method.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class MethodChoices final : public ChoiceTable {
@@ -50,7 +50,7 @@ const ChoiceTable& inner_method_choices() {
 }
 
 std::vector<Sentence> sentences_of(const Choice& method, const StackShape& shape) {
-  MOLT_CHECK(method.config != nullptr, "a method without a config");
+  MIXTUNE_CHECK(method.config != nullptr, "a method without a config");
   return methods().get(method.name, "method.name", "method").sentences(*method.config, shape);
 }
 
@@ -64,4 +64,4 @@ std::unique_ptr<Attachment> attach(const std::vector<Sentence>& sentences, Sites
   return attachment;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "base/registry.h"
 #include "moe/sentence.h"
 
-namespace molt {
+namespace mixtune {
 
 // What a method knows of the model. Most need the number of blocks alone and take that.
 struct StackShape {
@@ -50,4 +50,4 @@ struct AttachOptions {
 std::unique_ptr<Attachment> attach(const std::vector<Sentence>& sentences, Sites& sites,
                                    const AttachOptions& options);
 
-}  // namespace molt
+}  // namespace mixtune

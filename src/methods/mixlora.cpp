@@ -9,7 +9,7 @@
 // the length of its text.
 #include "methods/mixture.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct MixLoraConfig final : Config {
@@ -117,4 +117,4 @@ void register_mixlora(Registry<MethodEntry>& registry) {
                 mixlora_mixture});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -14,7 +14,7 @@
 #include "moe/by_layer.h"
 #include "moe/loss/objective.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // "/router/noise" as "router.noise", "/losses/0/name" as "losses".
@@ -335,4 +335,4 @@ void register_mixture(Registry<MethodEntry>& registry) {
        }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

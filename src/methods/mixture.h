@@ -6,7 +6,7 @@
 #include "methods/layer_site.h"
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 
 struct RouterConfig final : Config {
   std::string init = "uniform";
@@ -94,4 +94,4 @@ Choice part(const Table& table, const std::string& name) {
 void set(Choice& part, const std::string& option, const std::string& value);
 void set(Choice& part, const std::string& option, double value);
 
-}  // namespace molt
+}  // namespace mixtune

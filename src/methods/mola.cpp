@@ -7,7 +7,7 @@
 #include "methods/mixture.h"
 #include "moe/by_layer.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct MolaConfig final : ExpertsConfig {
@@ -64,4 +64,4 @@ void register_mola(Registry<MethodEntry>& registry) {
                 mola_mixture});
 }
 
-}  // namespace molt
+}  // namespace mixtune

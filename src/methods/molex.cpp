@@ -6,7 +6,7 @@
 // goes back (packed batches have no padding to vote). docs/design.md says what else is left open.
 #include "methods/mixture.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct GateConfig final : Config {
@@ -193,4 +193,4 @@ void register_molex(Registry<MethodEntry>& registry) {
                 [] { return std::make_unique<MolexConfig>(); }, molex_sentences, molex_mixture});
 }
 
-}  // namespace molt
+}  // namespace mixtune

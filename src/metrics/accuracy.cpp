@@ -4,7 +4,7 @@
 
 #include "metrics/confusion.h"
 
-namespace molt {
+namespace mixtune {
 
 double accuracy(std::span<const int64_t> labels, std::span<const int64_t> predictions) {
   const Confusion counts = confusion(labels, predictions);
@@ -12,4 +12,4 @@ double accuracy(std::span<const int64_t> labels, std::span<const int64_t> predic
   return static_cast<double>(counts.correct) / static_cast<double>(counts.examples);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
-namespace molt {
+namespace mixtune {
 
 double accuracy(std::span<const int64_t> labels, std::span<const int64_t> predictions);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 
 #include "metrics/ngrams.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 int64_t closest_length(const std::vector<Symbols>& references, int64_t length) {
@@ -85,4 +85,4 @@ double segment_bleu(const BleuCounts& counts, double added) {
   return std::exp(sum / BleuCounts::kLongest) * brevity(counts);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 
 #include "metrics/segment.h"
 
-namespace molt {
+namespace mixtune {
 
 // What BLEU counts in a segment; a system's counts are the sums. Of references of unequal length
 // the closest to the output counts (of two as close, the shorter), empty ones only where all are.
@@ -30,4 +30,4 @@ double bleu(std::span<const WordSegment> segments);
 // small number. `added` is added to each count: 1 gives its sentBLEU. An empty output scores 0.
 double segment_bleu(const BleuCounts& counts, double added = 0);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 
 #include "metrics/white_space.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr size_t kLongestCharacters = 6;
@@ -143,4 +143,4 @@ ChrfScores chrf(std::span<const TextSegment> segments) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 struct TextSegment {
   std::string output;
@@ -19,4 +19,4 @@ struct ChrfScores {
 };
 ChrfScores chrf(std::span<const TextSegment> segments);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 
 #include "metrics/ngrams.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr size_t kCiderLongest = 4;
@@ -95,4 +95,4 @@ std::vector<double> cider(std::span<const WordSegment> segments) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,11 +8,11 @@
 
 #include "metrics/segment.h"
 
-namespace molt {
+namespace mixtune {
 
 // One score for each segment; a system's is their mean. A score depends on all segments: the weight
 // of an n-gram is log(segments / segments whose references have it), so with a single segment all
 // weights and scores are 0.
 std::vector<double> cider(std::span<const WordSegment> segments);
 
-}  // namespace molt
+}  // namespace mixtune

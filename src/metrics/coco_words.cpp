@@ -10,7 +10,7 @@
 
 #include "metrics/white_space.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Replacement = std::pair<std::string_view, std::string_view>;
@@ -287,4 +287,4 @@ Words coco_words(std::string_view text) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

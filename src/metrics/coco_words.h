@@ -9,8 +9,8 @@
 
 #include "metrics/segment.h"
 
-namespace molt {
+namespace mixtune {
 
 Words coco_words(std::string_view text);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,12 +5,12 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 
 Confusion confusion(std::span<const int64_t> labels, std::span<const int64_t> predictions) {
-  MOLT_CHECK(labels.size() == predictions.size(), std::to_string(labels.size()) + " labels, " +
-                                                      std::to_string(predictions.size()) +
-                                                      " predictions");
+  MIXTUNE_CHECK(labels.size() == predictions.size(), std::to_string(labels.size()) + " labels, " +
+                                                         std::to_string(predictions.size()) +
+                                                         " predictions");
   Confusion out;
   std::map<int64_t, ClassCount> counts;
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -28,4 +28,4 @@ Confusion confusion(std::span<const int64_t> labels, std::span<const int64_t> pr
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // One class: how often it is the label (`labelled`), the prediction (`predicted`), and both
 // (`hits`).
@@ -23,4 +23,4 @@ struct Confusion {
 // BugError where the lengths differ.
 Confusion confusion(std::span<const int64_t> labels, std::span<const int64_t> predictions);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "metrics/confusion.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 double share(int64_t part, int64_t whole) {
@@ -45,4 +45,4 @@ AveragedF1 averaged_f1(std::span<const int64_t> labels, std::span<const int64_t>
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

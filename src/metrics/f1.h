@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-namespace molt {
+namespace mixtune {
 
 struct ClassScores {
   double precision = 0, recall = 0, f1 = 0;
@@ -25,4 +25,4 @@ struct AveragedF1 {
 
 AveragedF1 averaged_f1(std::span<const int64_t> labels, std::span<const int64_t> predictions);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 
 #include "metrics/confusion.h"
 
-namespace molt {
+namespace mixtune {
 
 // Gorodkin 2004: with n examples, c of them right, t_k labels and p_k predictions of class k,
 //   R_K = (c n - sum_k t_k p_k) / sqrt((n^2 - sum_k t_k^2) (n^2 - sum_k p_k^2)).
@@ -26,4 +26,4 @@ double matthews(std::span<const int64_t> labels, std::span<const int64_t> predic
          std::sqrt(static_cast<double>(label_spread) * static_cast<double>(prediction_spread));
 }
 
-}  // namespace molt
+}  // namespace mixtune

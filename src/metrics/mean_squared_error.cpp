@@ -5,12 +5,12 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 
 double mean_squared_error(std::span<const double> scores, std::span<const double> predictions) {
-  MOLT_CHECK(scores.size() == predictions.size(), std::to_string(scores.size()) + " scores, " +
-                                                      std::to_string(predictions.size()) +
-                                                      " predictions");
+  MIXTUNE_CHECK(scores.size() == predictions.size(), std::to_string(scores.size()) + " scores, " +
+                                                         std::to_string(predictions.size()) +
+                                                         " predictions");
   if (scores.empty()) return std::numeric_limits<double>::quiet_NaN();
   double sum = 0;
   for (size_t i = 0; i < scores.size(); ++i)
@@ -18,4 +18,4 @@ double mean_squared_error(std::span<const double> scores, std::span<const double
   return sum / static_cast<double>(scores.size());
 }
 
-}  // namespace molt
+}  // namespace mixtune

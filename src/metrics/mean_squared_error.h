@@ -4,8 +4,8 @@
 
 #include <span>
 
-namespace molt {
+namespace mixtune {
 
 double mean_squared_error(std::span<const double> scores, std::span<const double> predictions);
 
-}  // namespace molt
+}  // namespace mixtune

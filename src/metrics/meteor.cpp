@@ -8,7 +8,7 @@
 #include "metrics/ngrams.h"
 #include "metrics/porter_stem.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr double kAlpha = 0.9, kBeta = 3, kGamma = 0.5;
@@ -98,4 +98,4 @@ double meteor(const WordSegment& segment) {
   return best;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,10 +4,10 @@
 
 #include "metrics/segment.h"
 
-namespace molt {
+namespace mixtune {
 
 // The best score over the references; words in lower case. A system's score is the mean over
 // segments. 0 where nothing matches.
 double meteor(const WordSegment& segment);
 
-}  // namespace molt
+}  // namespace mixtune

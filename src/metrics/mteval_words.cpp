@@ -4,7 +4,7 @@
 
 #include "metrics/white_space.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool is_decimal(char c) {
@@ -89,4 +89,4 @@ Words mteval_words(std::string_view text) {
   return split_at_spaces(line);
 }
 
-}  // namespace molt
+}  // namespace mixtune

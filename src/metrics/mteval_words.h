@@ -7,8 +7,8 @@
 
 #include "metrics/segment.h"
 
-namespace molt {
+namespace mixtune {
 
 Words mteval_words(std::string_view text);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 
 void count_ngrams(const Symbols& sentence, size_t longest, NgramCounts& counts) {
   const Ngram whole = sentence;
@@ -50,4 +50,4 @@ LargestCounts largest_counts(const std::vector<Symbols>& references, size_t long
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

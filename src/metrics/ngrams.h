@@ -9,7 +9,7 @@
 
 #include "metrics/segment.h"
 
-namespace molt {
+namespace mixtune {
 
 using Symbols = std::u32string;
 using Ngram = std::u32string_view;  // into Symbols that must outlive it
@@ -43,4 +43,4 @@ struct LargestCount {
 using LargestCounts = std::unordered_map<Ngram, LargestCount>;
 LargestCounts largest_counts(const std::vector<Symbols>& references, size_t longest);
 
-}  // namespace molt
+}  // namespace mixtune

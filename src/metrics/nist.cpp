@@ -6,7 +6,7 @@
 
 #include "metrics/ngrams.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr size_t kNistLongest = 5;
@@ -89,4 +89,4 @@ double segment_nist(const WordSegment& segment) {
   return nist_of({&segment, 1}, ZeroIs::a_word);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 
 #include "metrics/segment.h"
 
-namespace molt {
+namespace mixtune {
 
 // Of a whole system, as the mteval-v13a of e2e-metrics gives it: the length penalty compares with
 // all words of the references, divided by the mean number of references (empty ones do not count)
@@ -17,4 +17,4 @@ double nist(std::span<const WordSegment> segments);
 // Of one segment, as e2e-metrics reports it: information from the references of that segment alone.
 double segment_nist(const WordSegment& segment);
 
-}  // namespace molt
+}  // namespace mixtune

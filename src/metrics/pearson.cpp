@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool is_constant(std::span<const double> values) {
@@ -29,8 +29,8 @@ std::vector<double> centred(std::span<const double> values) {
 }  // namespace
 
 double pearson(std::span<const double> x, std::span<const double> y) {
-  MOLT_CHECK(x.size() == y.size(),
-             std::to_string(x.size()) + " and " + std::to_string(y.size()) + " values");
+  MIXTUNE_CHECK(x.size() == y.size(),
+                std::to_string(x.size()) + " and " + std::to_string(y.size()) + " values");
   if (x.size() < 2 || is_constant(x) || is_constant(y))
     return std::numeric_limits<double>::quiet_NaN();
   const std::vector<double> dx = centred(x), dy = centred(y);
@@ -44,4 +44,4 @@ double pearson(std::span<const double> x, std::span<const double> y) {
   return std::isnan(r) ? r : std::clamp(r, -1.0, 1.0);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,8 +5,8 @@
 
 #include <span>
 
-namespace molt {
+namespace mixtune {
 
 double pearson(std::span<const double> x, std::span<const double> y);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -10,7 +10,7 @@
 
 #include "metrics/white_space.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Text = std::string_view;
@@ -206,4 +206,4 @@ std::string porter_stem(std::string_view word) {
   return step_5(step_4(step_3(step_2(step_1c(step_1b(step_1a(word)))))));
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace molt {
+namespace mixtune {
 
 // `word` in lower case. Characters that are not ASCII count as consonants.
 std::string porter_stem(std::string_view word);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "metrics/ngrams.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 size_t longest_common_subsequence(const Symbols& a, const Symbols& b) {
@@ -37,4 +37,4 @@ double rouge_l(const WordSegment& segment) {
   return (1 + kBeta2) * precision * recall / (recall + kBeta2 * precision);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,9 +5,9 @@
 
 #include "metrics/segment.h"
 
-namespace molt {
+namespace mixtune {
 
 // 0 where the output or all references are empty. A system's score is the mean over segments.
 double rouge_l(const WordSegment& segment);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 using Words = std::vector<std::string>;
 
@@ -14,4 +14,4 @@ struct WordSegment {
   std::vector<Words> references;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "metrics/pearson.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool has_nan(std::span<const double> values) {
@@ -18,7 +18,7 @@ bool has_nan(std::span<const double> values) {
 }  // namespace
 
 std::vector<double> average_ranks(std::span<const double> values) {
-  MOLT_CHECK(!has_nan(values), "a nan has no rank");
+  MIXTUNE_CHECK(!has_nan(values), "a nan has no rank");
   std::vector<size_t> order(values.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
@@ -38,4 +38,4 @@ double spearman(std::span<const double> x, std::span<const double> y) {
   return pearson(average_ranks(x), average_ranks(y));
 }
 
-}  // namespace molt
+}  // namespace mixtune

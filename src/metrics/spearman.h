@@ -5,11 +5,11 @@
 #include <span>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 double spearman(std::span<const double> x, std::span<const double> y);
 
 // Ranks from 1; equal values share the mean of the ranks they take up. No nan among the values.
 std::vector<double> average_ranks(std::span<const double> values);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Decoded {
@@ -54,4 +54,4 @@ std::vector<std::string> split_at_spaces(std::string_view text) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

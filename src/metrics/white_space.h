@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // Code points of valid UTF-8.
 std::u32string code_points(std::string_view text);
@@ -17,4 +17,4 @@ bool is_space(char32_t c);
 // Between runs of white space; never empty ones.
 std::vector<std::string> split_at_spaces(std::string_view text);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 
 #include "models/generate.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Beam {
@@ -181,4 +181,4 @@ std::vector<std::vector<Generated>> beam_search(GrowingTexts& texts,
   return BeamSearch(texts, options).run(prompts);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 // Legend: T tokens, S sequences, D hidden size, F intermediate size, C labels; read: the rows that
 // the head reads.
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 LinearGroup bert_attention(const ModelConfig& c, const std::string& layer, int64_t number,
@@ -184,7 +184,7 @@ Tensor BertModel::pooled(const Tensor& last_hidden_state, const Rows& rows) {
 }
 
 Tensor BertModel::logits(const PackedBatch& batch, ForwardContext& context) {
-  MOLT_CHECK(classifier_.has_value(), "logits of a base model");
+  MIXTUNE_CHECK(classifier_.has_value(), "logits of a base model");
   const SelectedRows first = first_rows(batch.rows);
   const Tensor z = stack_.forward(embed(batch, context), batch.rows, context, &first);  // [S, D]
   return head(z, first.rows, context);
@@ -205,4 +205,4 @@ std::unique_ptr<Model> make_bert(const ModelConfig& config, HeadKind head, int64
   return std::make_unique<BertModel>(config, head, labels, options);
 }
 
-}  // namespace molt
+}  // namespace mixtune

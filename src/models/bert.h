@@ -6,7 +6,7 @@
 #include "models/model.h"
 #include "nn/attention.h"
 
-namespace molt {
+namespace mixtune {
 
 class BertBlock final : public Block {
  public:
@@ -59,4 +59,4 @@ class BertModel final : public Model {
 std::unique_ptr<Model> make_bert(const ModelConfig& config, HeadKind head, int64_t labels,
                                  const at::TensorOptions& options);
 
-}  // namespace molt
+}  // namespace mixtune

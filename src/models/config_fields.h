@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "models/model_config.h"
 
-namespace molt {
+namespace mixtune {
 
 class ConfigFields {
  public:
@@ -80,7 +80,7 @@ bool is_decoder_type(const std::string& model_type);
 const std::vector<std::string>& decoder_types();
 void read_decoder(const ConfigFields& fields, ModelConfig& config);
 
-// UserError unless `key` names an activation that molt has.
+// UserError unless `key` names an activation that mixtune has.
 void check_activation(const ConfigFields& fields, const char* key, const std::string& activation);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,7 +1,7 @@
 // Legend: T tokens, S sequences, D hidden size, V vocabulary, C labels.
 #include "models/decoder.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 int64_t outputs_of(const ModelConfig& config, HeadKind head, int64_t labels) {
@@ -31,9 +31,10 @@ DecoderModel::DecoderModel(const ModelConfig& config, HeadKind head, int64_t lab
       words_(at::empty({config.vocab_size, config.hidden_size}, options)),
       head_(head),
       outputs_(outputs_of(config, head, labels)) {
-  MOLT_CHECK(config.decoder.has_value(), "a decoder without its settings");
-  MOLT_CHECK(head == HeadKind::none || head == HeadKind::language || head == HeadKind::last_token,
-             "a head of encoders");
+  MIXTUNE_CHECK(config.decoder.has_value(), "a decoder without its settings");
+  MIXTUNE_CHECK(
+      head == HeadKind::none || head == HeadKind::language || head == HeadKind::last_token,
+      "a head of encoders");
   const bool has_own_head = head == HeadKind::last_token || !config.decoder->tied;
   if (head != HeadKind::none && has_own_head)
     classifier_.emplace(LinearGroup(
@@ -73,7 +74,7 @@ int64_t DecoderModel::max_length() const {
 }
 
 LanguageHead DecoderModel::language_head() const {
-  MOLT_CHECK(head_ == HeadKind::language, "the language head of another model");
+  MIXTUNE_CHECK(head_ == HeadKind::language, "the language head of another model");
   return {classifier_ ? classifier_->weight : words_, decoder().logits_cap};
 }
 
@@ -102,7 +103,7 @@ Rows DecoderModel::rows_of(const PackedBatch& batch) const {
 }
 
 Tensor DecoderModel::logits(const PackedBatch& batch, ForwardContext& context) {
-  MOLT_CHECK(head_ != HeadKind::none, "logits of a base model");
+  MIXTUNE_CHECK(head_ != HeadKind::none, "logits of a base model");
   if (head_ == HeadKind::language)
     return through_head(head_input(batch, context, nullptr));  // [T, V]
   const SelectedRows last = last_rows(batch, config_.pad_token_id);
@@ -110,7 +111,7 @@ Tensor DecoderModel::logits(const PackedBatch& batch, ForwardContext& context) {
 }
 
 Tensor DecoderModel::next_logits(const PackedBatch& batch, ForwardContext& context) {
-  MOLT_CHECK(head_ == HeadKind::language, "the next token of a model without a language head");
+  MIXTUNE_CHECK(head_ == HeadKind::language, "the next token of a model without a language head");
   std::optional<SelectedRows> read;  // of sequences of one token: all of them
   if (batch.rows.tokens() > batch.rows.sequences()) {
     std::vector<int64_t> last;
@@ -128,4 +129,4 @@ Tensor DecoderModel::last_hidden_state(const PackedBatch& batch, ForwardContext&
   return z;
 }
 
-}  // namespace molt
+}  // namespace mixtune

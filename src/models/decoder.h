@@ -5,7 +5,7 @@
 #include "models/model.h"
 #include "nn/decode_state.h"
 
-namespace molt {
+namespace mixtune {
 
 class DecoderModel : public Model {
  public:
@@ -61,4 +61,4 @@ std::unique_ptr<Model> make_gpt2(const ModelConfig& config, HeadKind head, int64
 std::unique_ptr<Model> make_llama(const ModelConfig& config, HeadKind head, int64_t labels,
                                   const at::TensorOptions& options);
 
-}  // namespace molt
+}  // namespace mixtune

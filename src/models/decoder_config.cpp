@@ -4,7 +4,7 @@
 
 #include "models/config_fields.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // What no field of config.json says, and the defaults of those that may be left out.
@@ -213,4 +213,4 @@ void read_decoder(const ConfigFields& fields, ModelConfig& config) {
     if (config.model_type == family.model_type) read_family(fields, family, config);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "nn/feed_forward.h"
 
-namespace molt {
+namespace mixtune {
 
 inline bool draws(const LinearGroup& group) {
   return group.adapter && group.adapter->is_random();
@@ -20,4 +20,4 @@ bool end_draws(const End& end) {
   return end.dropout() > 0 || (end.adapter && end.adapter->is_random());
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // The row of a text as a span that may be written to.
@@ -113,9 +113,10 @@ std::vector<std::vector<Generated>> generate(Model& model,
                                              const std::vector<std::vector<int32_t>>& prompts,
                                              const GenerateOptions& options,
                                              ForwardContext& context) {
-  MOLT_CHECK(options.beams >= 1 && options.max_new_tokens >= 1, "options of generation");
-  MOLT_CHECK(!options.sampling || (options.beams == 1 && options.streams.size() == prompts.size()),
-             "sampling draws one text for each prompt, from its stream");
+  MIXTUNE_CHECK(options.beams >= 1 && options.max_new_tokens >= 1, "options of generation");
+  MIXTUNE_CHECK(
+      !options.sampling || (options.beams == 1 && options.streams.size() == prompts.size()),
+      "sampling draws one text for each prompt, from its stream");
   DecoderModel& decoder = decoder_of(model);
   int64_t longest = 0;
   for (const auto& ids : prompts) longest = std::max(longest, static_cast<int64_t>(ids.size()));
@@ -130,4 +131,4 @@ std::vector<std::vector<Generated>> generate(Model& model,
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "models/growing_texts.h"
 #include "models/token_rules.h"
 
-namespace molt {
+namespace mixtune {
 
 struct GenerateOptions {
   int64_t max_new_tokens = 64;
@@ -54,4 +54,4 @@ std::vector<std::vector<Generated>> beam_search(GrowingTexts& texts,
                                                 const std::vector<std::vector<int32_t>>& prompts,
                                                 const GenerateOptions& options);
 
-}  // namespace molt
+}  // namespace mixtune

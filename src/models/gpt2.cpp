@@ -4,7 +4,7 @@
 #include "models/draws.h"
 #include "models/linears.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // The three members stand in one module of the file: targets may name a role, or c_attn for all.
@@ -154,4 +154,4 @@ std::unique_ptr<Model> make_gpt2(const ModelConfig& config, HeadKind head, int64
   return std::make_unique<Gpt2Model>(config, head, labels, options);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "models/growing_texts.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool keys_stand(const DecoderConfig& model, int64_t longest) {
@@ -41,7 +41,7 @@ GrowingTexts::GrowingTexts(DecoderModel& model, ForwardContext& context, Decodin
       is_cached_(decoding != Decoding::recompute && keys_stand(*model.config().decoder, longest)),
       state_(decoding == Decoding::averaged) {
   check_decoding(model, decoding, longest);
-  MOLT_CHECK(context.phase == Phase::evaluate && context.decode == nullptr, "a used context");
+  MIXTUNE_CHECK(context.phase == Phase::evaluate && context.decode == nullptr, "a used context");
   if (is_cached_) context_.decode = &state_;
 }
 
@@ -50,17 +50,17 @@ GrowingTexts::~GrowingTexts() {
 }
 
 Tensor GrowingTexts::start(const std::vector<std::vector<int32_t>>& prompts) {
-  MOLT_CHECK(texts_.empty(), "started twice");
+  MIXTUNE_CHECK(texts_.empty(), "started twice");
   for (const auto& ids : prompts) texts_.push_back({ids, static_cast<int64_t>(ids.size())});
   std::vector<int64_t>& numbers = context_.numbers;
   if (numbers.empty())
     for (int64_t s = 0; s < size(); ++s) numbers.push_back(s);
-  MOLT_CHECK(static_cast<int64_t>(numbers.size()) == size(), "a number for each text");
+  MIXTUNE_CHECK(static_cast<int64_t>(numbers.size()) == size(), "a number for each text");
   return run(0);
 }
 
 Tensor GrowingTexts::step(const std::vector<int64_t>& parents, const std::vector<int32_t>& tokens) {
-  MOLT_CHECK(parents.size() == tokens.size() && !parents.empty(), "a token for each text");
+  MIXTUNE_CHECK(parents.size() == tokens.size() && !parents.empty(), "a token for each text");
   std::vector<Text> grown;
   for (size_t i = 0; i < parents.size(); ++i) {
     grown.push_back(texts_.at(parents[i]));
@@ -99,4 +99,4 @@ Tensor GrowingTexts::run(int64_t last_tokens) {
   return model_.next_logits(batch, context_).to(at::kCPU, at::kFloat).contiguous();  // [S, V]
 }
 
-}  // namespace molt
+}  // namespace mixtune

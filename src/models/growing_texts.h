@@ -5,7 +5,7 @@
 
 #include "models/decoder.h"
 
-namespace molt {
+namespace mixtune {
 
 // `recompute` runs every text from its start at each step: what decoding must equal. It is taken
 // anyway where keys of old tokens change with the length (rotary positions of kind dynamic).
@@ -48,4 +48,4 @@ class GrowingTexts {
   std::vector<Text> texts_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 
 #include "models/model.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // GPT-2 (Radford et al. 2019, section 2.3): the sums of 2 L sublayers keep the variance of one.
@@ -16,7 +16,7 @@ bool is_scaled(const WeightSlot& slot, const ModelConfig& config) {
 void initialise_decoder(Model& model, RandomKey seed) {
   const at::NoGradGuard no_grad;
   const ModelConfig& config = model.config();
-  MOLT_CHECK(config.decoder.has_value(), "an encoder from scratch");
+  MIXTUNE_CHECK(config.decoder.has_value(), "an encoder from scratch");
   for (const WeightSlot& slot : model.sites().weights) {
     const Tensor view = slot.view();
     if (slot.kind == WeightKind::bias || slot.name.ends_with(".bias")) {
@@ -39,4 +39,4 @@ LanguageHead Model::language_head() const {
   bug(__FILE__, __LINE__, "is_language_model()", config().model_type);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 
 #include "nn/linear_group.h"
 
-namespace molt {
+namespace mixtune {
 
 // Members of the group that computes query, key and value.
 inline constexpr MemberRange kQuery{0, 1}, kKeyValue{1, 3};
@@ -14,4 +14,4 @@ inline LinearGroup single(Role role, std::string name, int64_t in, int64_t out, 
   return LinearGroup({{role, std::move(name), 0, out}}, in, number, options);
 }
 
-}  // namespace molt
+}  // namespace mixtune

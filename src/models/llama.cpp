@@ -7,7 +7,7 @@
 #include "models/linears.h"
 #include "nn/rms_norm.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 LinearGroup attention_group(const ModelConfig& c, const std::string& layer, int64_t number,
@@ -187,4 +187,4 @@ std::unique_ptr<Model> make_llama(const ModelConfig& config, HeadKind head, int6
   return std::make_unique<LlamaModel>(config, head, labels, options);
 }
 
-}  // namespace molt
+}  // namespace mixtune

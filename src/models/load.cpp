@@ -7,7 +7,7 @@
 #include "models/decoder.h"
 #include "tensor/tensor_file.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Old files say gamma and beta.
@@ -150,4 +150,4 @@ LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& o
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "nn/language_loss.h"
 #include "nn/sites.h"
 
-namespace molt {
+namespace mixtune {
 
 // The head on top of the stack. `none`: a base model. Of encoders, on the first token: `pooled`,
 // BERT's pooler (dense, tanh) and a classifier; `dense`, RoBERTa's dense, tanh, out_proj. Of
@@ -75,4 +75,4 @@ void initialise_decoder(Model& model, RandomKey seed);
 std::unique_ptr<Model> make_model(const ModelConfig& config, HeadKind head, int64_t labels,
                                   const at::TensorOptions& options);
 
-}  // namespace molt
+}  // namespace mixtune

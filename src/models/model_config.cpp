@@ -6,7 +6,7 @@
 #include "models/config_fields.h"
 #include "nn/feed_forward.h"
 
-namespace molt {
+namespace mixtune {
 
 const std::vector<std::string>& supported_model_types() {
   static const std::vector<std::string> types = [] {
@@ -91,4 +91,4 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   return config;
 }
 
-}  // namespace molt
+}  // namespace mixtune

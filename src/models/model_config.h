@@ -9,7 +9,7 @@
 
 #include "nn/rotary.h"
 
-namespace molt {
+namespace mixtune {
 
 // What tells one decoder from another; blocks read these and never the model type.
 struct DecoderConfig {
@@ -55,4 +55,4 @@ void set_dropout(ModelConfig& config, double probability);
 
 const std::vector<std::string>& supported_model_types();
 
-}  // namespace molt
+}  // namespace mixtune

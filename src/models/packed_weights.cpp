@@ -1,6 +1,6 @@
 #include "models/packed_weights.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::vector<LinearGroup*> groups_of(DecoderModel& model) {
@@ -34,4 +34,4 @@ void PackedWeights::drop() {
   model_.packed_words.reset();
 }
 
-}  // namespace molt
+}  // namespace mixtune

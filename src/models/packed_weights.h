@@ -4,7 +4,7 @@
 
 #include "models/decoder.h"
 
-namespace molt {
+namespace mixtune {
 
 class PackedWeights {
  public:
@@ -20,4 +20,4 @@ class PackedWeights {
   DecoderModel& model_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "tensor/tensor_file.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // How transformers begins the names of a model type's classes.
@@ -16,7 +16,7 @@ std::string class_prefix(const std::string& model_type) {
       {"llama", "Llama"}, {"mistral", "Mistral"}, {"qwen2", "Qwen2"},
       {"qwen3", "Qwen3"}, {"gemma", "Gemma"},     {"gemma2", "Gemma2"}};
   const auto found = names.find(model_type);
-  MOLT_CHECK(found != names.end(), "no class for " + model_type);
+  MIXTUNE_CHECK(found != names.end(), "no class for " + model_type);
   return found->second;
 }
 
@@ -45,7 +45,7 @@ std::string architecture(Model& model) {
 std::string type_name(at::ScalarType dtype) {
   if (dtype == at::kBFloat16) return "bfloat16";
   if (dtype == at::kHalf) return "float16";
-  MOLT_CHECK(dtype == at::kFloat, std::string("weights of type ") + toString(dtype));
+  MIXTUNE_CHECK(dtype == at::kFloat, std::string("weights of type ") + toString(dtype));
   return "float32";
 }
 
@@ -103,4 +103,4 @@ void save_model(Model& model, const std::filesystem::path& folder, const SaveOpt
   write_file_atomically(folder / "config.json", config);
 }
 
-}  // namespace molt
+}  // namespace mixtune

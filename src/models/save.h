@@ -4,7 +4,7 @@
 
 #include "models/model.h"
 
-namespace molt {
+namespace mixtune {
 
 struct SaveOptions {
   at::ScalarType dtype = at::kFloat;  // of every weight in the file
@@ -22,4 +22,4 @@ struct SaveOptions {
 // transformers has no class for the head, or a weight does not fit into the type.
 void save_model(Model& model, const std::filesystem::path& folder, const SaveOptions& options);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <set>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // The ids that would complete a run of n that stands in the text already.
@@ -111,4 +111,4 @@ void apply_filters(std::span<float> logits, const SamplingFilters& filters) {
   if (filters.typical_p < 1) keep_typical(logits, filters.typical_p);
 }
 
-}  // namespace molt
+}  // namespace mixtune

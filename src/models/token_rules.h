@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // The score of a token that may not come.
 inline constexpr float kNever = -std::numeric_limits<float>::infinity();
@@ -43,4 +43,4 @@ struct SamplingFilters {
 // logits [V], in place; what is left out becomes kNever.
 void apply_filters(std::span<float> logits, const SamplingFilters& filters);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "moe/attachment.h"
 
-namespace molt {
+namespace mixtune {
 
 void Attachment::train(Tensor* tensor, const std::string& name, const std::string& group,
                        bool decays) {
@@ -40,4 +40,4 @@ std::vector<std::pair<std::string, Tensor>> Attachment::state() const {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

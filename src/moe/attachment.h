@@ -5,7 +5,7 @@
 #include "nn/sites.h"
 #include "nn/trainables.h"
 
-namespace molt {
+namespace mixtune {
 
 // Settings of a learning-rate group that differ from those of the run.
 struct GroupSettings {
@@ -72,4 +72,4 @@ struct Attachment {
   std::vector<std::pair<std::string, Tensor>> state() const;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/scalars.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr int64_t kBlocks = 4, kMost = 4096;
@@ -86,4 +86,4 @@ std::vector<int64_t> by_layer(const std::string& text, int64_t layers, const std
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

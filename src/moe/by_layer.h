@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // MoLA (arXiv 2402.08562): the layers in four blocks of equal length, experts for each:
 // triangle 8 6 4 2, inverted_triangle 2 4 6 8, hourglass 8 2 2 8, rectangle 5 5 5 5.
@@ -22,4 +22,4 @@ std::optional<std::string> numbers_expected(const std::string& text);
 // length.
 std::vector<int64_t> by_layer(const std::string& text, int64_t layers, const std::string& where);
 
-}  // namespace molt
+}  // namespace mixtune

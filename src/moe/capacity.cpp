@@ -1,9 +1,9 @@
 #include "moe/capacity.h"
 
-namespace molt {
+namespace mixtune {
 
 Tensor within_capacity(const Tensor& mask, const Rows& rows, int64_t capacity) {
-  MOLT_CHECK(mask.size(0) == rows.tokens(), shape_text(mask));
+  MIXTUNE_CHECK(mask.size(0) == rows.tokens(), shape_text(mask));
   const at::NoGradGuard no_grad;
   std::vector<Tensor> kept;
   for (int64_t s = 0; s < rows.sequences(); ++s) {
@@ -13,4 +13,4 @@ Tensor within_capacity(const Tensor& mask, const Rows& rows, int64_t capacity) {
   return kept.empty() ? mask : at::cat(kept, 0);  // [T, E]
 }
 
-}  // namespace molt
+}  // namespace mixtune

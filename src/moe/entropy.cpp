@@ -4,7 +4,7 @@
 
 #include "base/scalars.h"
 
-namespace molt {
+namespace mixtune {
 
 double Entropy::largest(int64_t experts) const {
   const auto n = static_cast<double>(experts);
@@ -37,8 +37,8 @@ void Entropy::check(const std::string& where) const {
 Entropy::Kind entropy_kind(const std::string& name) {
   if (name == "tsallis") return Entropy::Kind::tsallis;
   if (name == "renyi") return Entropy::Kind::renyi;
-  MOLT_CHECK(name == "shannon", "entropy " + name);
+  MIXTUNE_CHECK(name == "shannon", "entropy " + name);
   return Entropy::Kind::shannon;
 }
 
-}  // namespace molt
+}  // namespace mixtune

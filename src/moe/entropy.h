@@ -3,7 +3,7 @@
 
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 // Of probabilities p with eps added to each (not normalised again, as in the released DynMoLE):
 // tsallis: (1 - sum p^q) / (q - 1), for q = 1 the Shannon entropy; renyi: ln(sum p^q + 1e-10) / (1
@@ -27,4 +27,4 @@ struct Entropy {
 
 Entropy::Kind entropy_kind(const std::string& name);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 [[noreturn]] void refuse(const std::string& site) {
@@ -51,4 +51,4 @@ void merge_adapters(Sites& sites) {
     if (group->adapter) merge_group(*group);
 }
 
-}  // namespace molt
+}  // namespace mixtune

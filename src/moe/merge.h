@@ -3,7 +3,7 @@
 
 #include "nn/sites.h"
 
-namespace molt {
+namespace mixtune {
 
 // Folds the adapter of every linear into its weight and bias and empties the slots. UserError where
 // what is attached depends on the input (experts, mixed layers), so that no weight says the same.
@@ -12,4 +12,4 @@ void merge_adapters(Sites& sites);
 // The first place at which merge_adapters would refuse; nothing where all of it can be folded in.
 std::optional<std::string> first_unmergeable(const Sites& sites);
 
-}  // namespace molt
+}  // namespace mixtune

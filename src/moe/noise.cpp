@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr int64_t kBlock = 8;    // draws of 16 bits in a Philox block
@@ -75,4 +75,4 @@ Tensor noisy(const Tensor& scores, double deviation, const DropoutMask& draw) {
   return scores + normal * deviation;
 }
 
-}  // namespace molt
+}  // namespace mixtune

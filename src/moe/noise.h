@@ -5,7 +5,7 @@
 
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 
 // x times factors drawn from U(1 - jitter, 1 + jitter), new ones for every element, token and step
 // (Switch Transformer). `draw` says for which rows, as for a dropout; its probability is not read.
@@ -21,4 +21,4 @@ struct RouterNoise {
   bool is_on() const { return jitter > 0 || deviation > 0; }
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "base/fields.h"
 #include "base/registry.h"
 
-namespace molt {
+namespace mixtune {
 
 template <class Entry>
 class PartChoices final : public ChoiceTable {
@@ -26,4 +26,4 @@ class PartChoices final : public ChoiceTable {
   std::string where_, kind_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

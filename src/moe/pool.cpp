@@ -4,7 +4,7 @@
 
 #include "nn/decode_state.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // How many tokens at the start of each sequence vote for it.
@@ -23,7 +23,7 @@ SelectedRows starts_of(const Rows& rows, const std::vector<int64_t>& lengths) {
   out.rows.offsets.push_back(0);
   std::vector<int64_t> index;
   for (int64_t s = 0; s < rows.sequences(); ++s) {
-    MOLT_CHECK(lengths[s] > 0 && lengths[s] <= rows.length(s), std::to_string(lengths[s]));
+    MIXTUNE_CHECK(lengths[s] > 0 && lengths[s] <= rows.length(s), std::to_string(lengths[s]));
     for (int64_t n = 0; n < lengths[s]; ++n) index.push_back(rows.offsets[s] + n);
     out.rows.offsets.push_back(static_cast<int64_t>(index.size()));
   }
@@ -47,7 +47,7 @@ const std::string& unit_name(Pool::Unit unit) {
 Pool::Unit unit_named(const std::string& name) {
   const auto& names = unit_names();
   const auto found = std::find(names.begin(), names.end(), name);
-  MOLT_CHECK(found != names.end(), "unit " + name);
+  MIXTUNE_CHECK(found != names.end(), "unit " + name);
   return static_cast<Pool::Unit>(found - names.begin());
 }
 
@@ -77,7 +77,7 @@ Tensor Voters::to_rows(const Tensor& of_units, const Rows& out) const {
 
 Tensor pooled(const Tensor& x, const Pool& pool, const Call& call, const std::string& router) {
   if (pool.unit == Pool::Unit::token) return x;
-  MOLT_CHECK(x.size(0) == call.rows.tokens(), shape_text(x));
+  MIXTUNE_CHECK(x.size(0) == call.rows.tokens(), shape_text(x));
   const Voters voters(pool, call.rows);
   const auto of_rows = [&](const Tensor& units) {           // [U, C] to [T, C]
     if (units.size(0) == call.rows.tokens()) return units;  // a step: one token of each text
@@ -86,10 +86,10 @@ Tensor pooled(const Tensor& x, const Pool& pool, const Call& call, const std::st
   const auto means = [&] { return voters.means(voters.of(x)); };  // [U, C]
   if (!call.context.writes()) return of_rows(means());
   const DecodeState* state = call.context.decode;
-  MOLT_CHECK(state == nullptr || !state->averages(), "a pooled router beside an averaged cache");
+  MIXTUNE_CHECK(state == nullptr || !state->averages(), "a pooled router beside an averaged cache");
   return of_rows(call.context.pooled(router, call.path, call.rows, [&] {
     return means().expand({call.rows.sequences(), x.size(1)});
   }));
 }
 
-}  // namespace molt
+}  // namespace mixtune

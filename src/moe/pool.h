@@ -4,7 +4,7 @@
 
 #include "nn/context.h"
 
-namespace molt {
+namespace mixtune {
 
 // The unit that decides together: each token for itself; all tokens of a sequence for it
 // (`sequence`); its prompt's tokens for the whole of it, so that no token sees a later one
@@ -32,7 +32,7 @@ std::string warning_of_later_tokens(const Pool& pool, const std::string& method)
 class Voters {
  public:
   Voters(const Pool& pool, const Rows& rows) : pool_(pool), all_(rows) {
-    MOLT_CHECK(pool.unit != Pool::Unit::token, "tokens do not vote");
+    MIXTUNE_CHECK(pool.unit != Pool::Unit::token, "tokens do not vote");
   }
 
   // Their rows of an activation: [T, C] to [V, C].
@@ -67,4 +67,4 @@ class Voters {
 // one path has the keys and values of several, it has no place (check_decoding).
 Tensor pooled(const Tensor& x, const Pool& pool, const Call& call, const std::string& router);
 
-}  // namespace molt
+}  // namespace mixtune

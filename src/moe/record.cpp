@@ -1,6 +1,6 @@
 #include "moe/record.h"
 
-namespace molt {
+namespace mixtune {
 
 void record_routing(const std::string& site, const Routed& routed, RoutingRecord& record) {
   const at::NoGradGuard no_grad;
@@ -15,4 +15,4 @@ void record_routing(const std::string& site, const Routed& routed, RoutingRecord
   if (routed.everything.defined()) r.everything += routed.everything.sum().item<int64_t>();
 }
 
-}  // namespace molt
+}  // namespace mixtune

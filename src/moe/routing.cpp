@@ -4,7 +4,7 @@
 
 #include "base/scalars.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 void check_threshold(const Broadcast& broadcast, int64_t experts, const std::string& where) {
@@ -74,7 +74,7 @@ Routed route_scores(const Tensor& scores, const Routing& routing) {
 
 Routed route_call(const Tensor& scores, int64_t experts, const Routing& routing, const Call& call,
                   const std::string& site) {
-  MOLT_CHECK(scores.size(1) % experts == 0, shape_text(scores));
+  MIXTUNE_CHECK(scores.size(1) % experts == 0, shape_text(scores));
   const auto by_router = [&](const Tensor& x) { return x.reshape({-1, experts}); };  // [T M, E]
   if (routing.pool.of == Pool::Of::scores)
     return route_scores(by_router(pooled(scores, routing.pool, call, site)), routing);
@@ -84,4 +84,4 @@ Routed route_call(const Tensor& scores, int64_t experts, const Routing& routing,
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

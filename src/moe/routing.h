@@ -8,7 +8,7 @@
 #include "moe/select/select.h"
 #include "moe/squash/squashing.h"
 
-namespace molt {
+namespace mixtune {
 
 // Where the entropy of a token's probabilities is above the threshold, it uses every expert
 // (DynMoLE, arXiv 2504.00661). A threshold of 1 or more switches it off, but for entropies that are
@@ -61,4 +61,4 @@ Routed route_scores(const Tensor& scores, const Routing& routing);
 Routed route_call(const Tensor& scores, int64_t experts, const Routing& routing, const Call& call,
                   const std::string& site);
 
-}  // namespace molt
+}  // namespace mixtune

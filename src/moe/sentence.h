@@ -5,7 +5,7 @@
 #include "moe/attachment.h"
 #include "moe/routing.h"
 
-namespace molt {
+namespace mixtune {
 
 // Which sites. `targets` of linears: roles ("query"), module paths or their ends ("output.dense"),
 // or regular expressions on the whole path; `layers`: block numbers, all by default.
@@ -62,4 +62,4 @@ struct Bank {
   virtual void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const = 0;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include <regex>
 #include <set>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool is_expression(const std::string& pattern) {
@@ -170,4 +170,4 @@ void check_choice(const SiteChoice& choice, const Sites& sites, const std::strin
                     "Name at least one target and one layer.");
 }
 
-}  // namespace molt
+}  // namespace mixtune

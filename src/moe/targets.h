@@ -3,7 +3,7 @@
 
 #include "moe/sentence.h"
 
-namespace molt {
+namespace mixtune {
 
 // A target is a role, "all-linear", "attention" or "feed-forward" (the linears of that part of a
 // block), or a pattern of module paths.
@@ -35,4 +35,4 @@ void check_layer_choice(const SiteChoice& choice, const Sites& sites, const std:
 // selected at all.
 void check_choice(const SiteChoice& choice, const Sites& sites, const std::string& method);
 
-}  // namespace molt
+}  // namespace mixtune

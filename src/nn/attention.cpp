@@ -18,7 +18,7 @@ extern "C" __attribute__((weak)) void sgemm_(const char* trans_a, const char* tr
                                              const int* ldb, const float* beta, float* c,
                                              const int* ldc);
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // A matrix in row-major order inside a larger one: `stride` elements from row to row.
@@ -54,7 +54,7 @@ void multiply(Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, int64_t 
 }
 
 // Softmax of a row in place; returns its log-sum-exp.
-MOLT_CLONES float softmax_row(float* row, int64_t count) {
+MIXTUNE_CLONES float softmax_row(float* row, int64_t count) {
   float largest = -std::numeric_limits<float>::infinity();
 #pragma omp simd reduction(max : largest)
   for (int64_t j = 0; j < count; ++j) largest = row[j] > largest ? row[j] : largest;
@@ -71,7 +71,7 @@ MOLT_CLONES float softmax_row(float* row, int64_t count) {
 }
 
 // The same probabilities again, from the scores and the log-sum-exp.
-MOLT_CLONES void probabilities_row(float* row, int64_t count, float log_sum) {
+MIXTUNE_CLONES void probabilities_row(float* row, int64_t count, float log_sum) {
 #pragma omp simd
   for (int64_t j = 0; j < count; ++j) {
     const float x = row[j] - log_sum;
@@ -79,15 +79,15 @@ MOLT_CLONES void probabilities_row(float* row, int64_t count, float log_sum) {
   }
 }
 
-MOLT_CLONES void scale_row(float* row, const float* factors, int64_t count) {
+MIXTUNE_CLONES void scale_row(float* row, const float* factors, int64_t count) {
 #pragma omp simd
   for (int64_t j = 0; j < count; ++j) row[j] *= factors[j];
 }
 
 // gradient: of the dropped probabilities, becomes that of the scores (times `scale`); probability
 // becomes the dropped one, which the gradient of the values needs.
-MOLT_CLONES void softmax_backward_row(float* gradient, float* probability, const float* factors,
-                                      int64_t count, float scale) {
+MIXTUNE_CLONES void softmax_backward_row(float* gradient, float* probability, const float* factors,
+                                         int64_t count, float scale) {
   float dot = 0;
 #pragma omp simd reduction(+ : dot)
   for (int64_t j = 0; j < count; ++j) {
@@ -317,11 +317,11 @@ Tensor composed_attention(const Tensor& query, const Tensor& key_value, const Ge
 Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
                         const Rows& rows, AttentionShape shape, const DropoutMask& mask) {
   const int64_t width = (query.defined() ? 0 : shape.query_columns()) + 2 * shape.key_columns();
-  MOLT_CHECK(key_value.size(0) == rows.tokens(), shape_text(key_value));
-  MOLT_CHECK(key_value.size(1) == width, shape_text(key_value));
-  MOLT_CHECK(shape.heads % shape.groups() == 0, "heads of unequal groups");
-  MOLT_CHECK(query_rows.sequences() == rows.sequences(), "query rows of other sequences");
-  MOLT_CHECK(!query.defined() || query.size(0) == query_rows.tokens(), shape_text(query));
+  MIXTUNE_CHECK(key_value.size(0) == rows.tokens(), shape_text(key_value));
+  MIXTUNE_CHECK(key_value.size(1) == width, shape_text(key_value));
+  MIXTUNE_CHECK(shape.heads % shape.groups() == 0, "heads of unequal groups");
+  MIXTUNE_CHECK(query_rows.sequences() == rows.sequences(), "query rows of other sequences");
+  MIXTUNE_CHECK(!query.defined() || query.size(0) == query_rows.tokens(), shape_text(query));
   if (key_value.is_cuda()) return padded_attention(query, key_value, query_rows, rows, shape, mask);
   auto geometry =
       std::make_shared<Geometry>(Geometry{query_rows.offsets, rows.offsets, {}, shape, mask});
@@ -336,4 +336,4 @@ Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows
   return composed_attention(query, key_value, *geometry);
 }
 
-}  // namespace molt
+}  // namespace mixtune

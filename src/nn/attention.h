@@ -7,7 +7,7 @@
 
 #include "nn/context.h"
 
-namespace molt {
+namespace mixtune {
 
 struct AttentionShape {
   int64_t heads;
@@ -37,4 +37,4 @@ Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows
 Tensor padded_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
                         const Rows& rows, const AttentionShape& shape, const DropoutMask& mask);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "nn/context.h"
 
-namespace molt {
+namespace mixtune {
 
 int64_t MeasureTable::add_site(int64_t columns) {
   columns_.push_back(columns);
@@ -13,14 +13,14 @@ void MeasureTable::clear() {
 }
 
 void MeasureTable::add(int64_t site, const Tensor& sums) {
-  MOLT_CHECK(sums.dim() == 1 && sums.size(0) == columns_.at(site), shape_text(sums));
+  MIXTUNE_CHECK(sums.dim() == 1 && sums.size(0) == columns_.at(site), shape_text(sums));
   Tensor& total = sums_[site];
   total = total.defined() ? total + sums : sums;
 }
 
 Tensor MeasureTable::sums(int64_t site, Reducer& reducer) const {
   Tensor total = sums_.at(site);
-  MOLT_CHECK(total.defined(), "site " + std::to_string(site) + " was not measured");
+  MIXTUNE_CHECK(total.defined(), "site " + std::to_string(site) + " was not measured");
   if (reducer.size() == 1) return total;
   // The other processes' sums enter as constants: their gradients are theirs to compute.
   Tensor everyone = total.detach().clone();
@@ -64,9 +64,9 @@ Tensor ForwardContext::pooled(const std::string& router, const CallPath& path, c
     if (of_text[text].defined()) standing.push_back(of_text[text]);
   }
   if (standing.size() == texts.size()) return at::cat(standing, 0);
-  MOLT_CHECK(standing.empty(), "what was pooled stands for some of the texts alone");
+  MIXTUNE_CHECK(standing.empty(), "what was pooled stands for some of the texts alone");
   const Tensor made = make();
-  MOLT_CHECK(made.size(0) == rows.sequences(), shape_text(made));
+  MIXTUNE_CHECK(made.size(0) == rows.sequences(), shape_text(made));
   for (size_t s = 0; s < texts.size(); ++s)
     of_text[texts[s]] = made.narrow(0, static_cast<int64_t>(s), 1);
   return made;
@@ -100,4 +100,4 @@ DropoutMask ForwardContext::mask(double probability, std::string_view site, cons
   return {probability, key, static_cast<uint32_t>(step), rows.example, rows.token};
 }
 
-}  // namespace molt
+}  // namespace mixtune

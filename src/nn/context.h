@@ -6,7 +6,7 @@
 #include "tensor/packed_batch.h"
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class Phase { train, evaluate };
 enum class Use {
@@ -125,4 +125,4 @@ struct Call {
   const SelectedRows* read = nullptr;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "tensor/clones.h"
 #include "tensor/exp.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // One head of one text: `row` floats from token to token.
@@ -46,8 +46,8 @@ __attribute__((always_inline)) inline float exponentials(float* scores, int64_t 
 }
 
 // One query against tokens begin to end of a text: out [d]. `scores` holds end + kLanes floats.
-MOLT_CLONES void attend_one(const float* query, const Head& head, int64_t begin, int64_t end,
-                            float scale, float* scores, float* out) {
+MIXTUNE_CLONES void attend_one(const float* query, const Head& head, int64_t begin, int64_t end,
+                               float scale, float* scores, float* out) {
   const int64_t d = head.width;
   for (int64_t j = begin; j < end; ++j) {
     const float* key = head.keys + j * head.row;
@@ -68,8 +68,8 @@ MOLT_CLONES void attend_one(const float* query, const Head& head, int64_t begin,
 
 // The same where d is a multiple of kLanes: 8 products at a time, so that their sums over the
 // lanes are taken together, and four sums of values, so that none waits for the one before.
-MOLT_CLONES void attend_in_lanes(const float* query, const Head& head, int64_t begin, int64_t end,
-                                 float scale, float* scores, float* out) {
+MIXTUNE_CLONES void attend_in_lanes(const float* query, const Head& head, int64_t begin,
+                                    int64_t end, float scale, float* scores, float* out) {
   const int64_t d = head.width, row = head.row;
   for (int64_t j = begin; j < end; j += kLanes) {
     Lanes sums[kLanes];
@@ -180,7 +180,7 @@ void DecodeState::append(const CallPath& path, const Tensor& x, std::pair<int64_
   const int64_t width = columns.second - columns.first;
   for (int64_t s = 0; s < rows.sequences(); ++s) {
     const int64_t number = numbers[s], count = rows.length(s);
-    MOLT_CHECK(number >= 0, "text " + std::to_string(number));
+    MIXTUNE_CHECK(number >= 0, "text " + std::to_string(number));
     if (number >= static_cast<int64_t>(texts.size())) texts.resize(static_cast<size_t>(number) + 1);
     Text& text = texts[number];
     const int64_t capacity = text.buffer.defined() ? text.buffer.size(0) : 0;
@@ -232,7 +232,7 @@ void DecodeState::average(const CallPath& own, const std::vector<CallPath>& othe
   for (size_t s = 0; s < others.size(); ++s) {
     const auto text = static_cast<int64_t>(s);
     const Tensor mine = of(own, text), other = of(others[s], text);
-    MOLT_CHECK(mine.defined(), "text " + std::to_string(text) + " has not run");
+    MIXTUNE_CHECK(mine.defined(), "text " + std::to_string(text) + " has not run");
     if (other.defined())
       mine.mul_(a).add_(other, o);
     else
@@ -246,7 +246,7 @@ Tensor attend(const Tensor& query, const Tensor& key_value, const Rows& query_ro
   DecodeState* state = call.context.decode;
   if (state == nullptr)
     return packed_attention(query, key_value, query_rows, call.rows, shape, mask);
-  MOLT_CHECK(shape.causal && !mask.active(), "decoding needs a causal model and no dropout");
+  MIXTUNE_CHECK(shape.causal && !mask.active(), "decoding needs a causal model and no dropout");
   const std::vector<int64_t> texts = call.rows.example_of_sequence();
   bool starts = true;
   for (const int64_t text : texts) starts = starts && !state->of(call.path, text).defined();
@@ -263,4 +263,4 @@ Tensor attend(const Tensor& query, const Tensor& key_value, const Rows& query_ro
                           whole_rows(standing, call.rows), shape, mask);
 }
 
-}  // namespace molt
+}  // namespace mixtune

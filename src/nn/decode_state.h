@@ -6,7 +6,7 @@
 
 #include "nn/attention.h"
 
-namespace molt {
+namespace mixtune {
 
 // In a decoding context `Rows::example` is the number of the text, from 0.
 class DecodeState {
@@ -44,4 +44,4 @@ class DecodeState {
 Tensor attend(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
               const Call& call, const AttentionShape& shape, const DropoutMask& mask);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "nn/feed_forward.h"
 
-namespace molt {
+namespace mixtune {
 
 const std::vector<std::string>& activation_names() {
   static const std::vector<std::string> names = {
@@ -54,4 +54,4 @@ Tensor FeedForward::forward(const Tensor& x, const Call& call) {
   return adapter ? adapter->forward(*this, x, call) : base(x, call);
 }
 
-}  // namespace molt
+}  // namespace mixtune

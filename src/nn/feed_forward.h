@@ -3,7 +3,7 @@
 
 #include "nn/linear_group.h"
 
-namespace molt {
+namespace mixtune {
 
 class FeedForward;
 
@@ -43,4 +43,4 @@ Tensor activate_gradient(const Tensor& x, const Tensor& dy, const std::string& a
 Tensor swiglu(const Tensor& y);
 Tensor swiglu_gradient(const Tensor& y, const Tensor& dh);
 
-}  // namespace molt
+}  // namespace mixtune

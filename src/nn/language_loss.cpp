@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Logits of a chunk, [c, V]. `squashed` is tanh(product / cap) where there is a cap: what its
@@ -74,9 +74,9 @@ class LanguageLoss : public torch::autograd::Function<LanguageLoss> {
 };
 
 void check_shapes(const Tensor& z, const LanguageHead& head, const Tensor& targets) {
-  MOLT_CHECK(z.dim() == 2 && head.weight.dim() == 2 && z.size(1) == head.weight.size(1),
-             shape_text(z) + " into a head of " + shape_text(head.weight));
-  MOLT_CHECK(targets.dim() == 1 && targets.size(0) == z.size(0), shape_text(targets));
+  MIXTUNE_CHECK(z.dim() == 2 && head.weight.dim() == 2 && z.size(1) == head.weight.size(1),
+                shape_text(z) + " into a head of " + shape_text(head.weight));
+  MIXTUNE_CHECK(targets.dim() == 1 && targets.size(0) == z.size(0), shape_text(targets));
 }
 
 }  // namespace
@@ -121,4 +121,4 @@ Tensor candidate_logits(const Tensor& z, const LanguageHead& head, const Tensor&
   return chunk_logits(z, some).logits;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 // logits = cap * tanh((z weight^T) / cap), or z weight^T where cap is 0.
 struct LanguageHead {
@@ -38,4 +38,4 @@ Tensor candidate_logits(const Tensor& z, const LanguageHead& head, const Tensor&
 // Rows of a chunk for a vocabulary.
 int64_t language_chunk(int64_t vocabulary);
 
-}  // namespace molt
+}  // namespace mixtune

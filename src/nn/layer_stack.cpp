@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 
 std::vector<Tensor> LayerStack::run(std::span<const CallPath> paths, const Tensor& z,
                                     const Rows& rows, ForwardContext& context,
@@ -39,4 +39,4 @@ bool LayerStack::is_random() const {
                      [](const auto& block) { return block->is_random(); });
 }
 
-}  // namespace molt
+}  // namespace mixtune

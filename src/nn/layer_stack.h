@@ -6,7 +6,7 @@
 
 #include "nn/context.h"
 
-namespace molt {
+namespace mixtune {
 
 class Block {
  public:
@@ -57,4 +57,4 @@ class LayerStack {
                          const SelectedRows* read);
 };
 
-}  // namespace molt
+}  // namespace mixtune

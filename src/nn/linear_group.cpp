@@ -1,6 +1,6 @@
 #include "nn/linear_group.h"
 
-namespace molt {
+namespace mixtune {
 
 const std::vector<std::string>& role_names() {
   static const std::vector<std::string> names = {
@@ -20,7 +20,7 @@ std::optional<Tensor> GroupAdapter::merged_bias(const LinearGroup& group, size_t
 LinearGroup::LinearGroup(std::vector<Member> members, int64_t in, int64_t block,
                          const at::TensorOptions& options, bool biased)
     : members_(std::move(members)), block_(block) {
-  MOLT_CHECK(!members_.empty(), "a group without members");
+  MIXTUNE_CHECK(!members_.empty(), "a group without members");
   weight = at::empty({members_.back().end, in}, options);
   if (biased) bias = at::empty({members_.back().end}, options);
 }
@@ -52,8 +52,8 @@ Tensor LinearGroup::forward(const Tensor& x, const Call& call) const {
 }
 
 Tensor LinearGroup::forward(const Tensor& x, const Call& call, MemberRange range) const {
-  MOLT_CHECK(x.dim() == 2 && x.size(1) == in(), shape_text(x) + " into " + site());
+  MIXTUNE_CHECK(x.dim() == 2 && x.size(1) == in(), shape_text(x) + " into " + site());
   return adapter ? adapter->forward(*this, x, call, range) : base(x, range);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "nn/context.h"
 #include "tensor/packed_weight.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class Role {
   query,
@@ -93,4 +93,4 @@ class LinearGroup {
   int64_t block_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "nn/norm.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using torch::autograd::Function;
@@ -57,7 +57,7 @@ DropoutMask SublayerEnd::mask(const Call& call) const {
 }
 
 Tensor SublayerEnd::add(const Tensor& x, const Tensor& residual, const Call& call) const {
-  const Tensor dropped = molt::dropout(x, mask(call));
+  const Tensor dropped = mixtune::dropout(x, mask(call));
   return residual + (adapter ? adapter->forward(dropped, call) : dropped);
 }
 
@@ -68,9 +68,9 @@ ResidualNorm::ResidualNorm(LayerNorm norm, Sublayer sublayer, int64_t block, dou
 Tensor ResidualNorm::forward(const Tensor& x, const Tensor& residual, const Call& call) const {
   if (!adapter)
     return DropoutAddNorm::apply(x, residual, norm.weight, norm.bias, norm.epsilon, mask(call));
-  const Tensor adapted = adapter->forward(molt::dropout(x, mask(call)), call);  // [T, D]
+  const Tensor adapted = adapter->forward(mixtune::dropout(x, mask(call)), call);  // [T, D]
   return DropoutAddNorm::apply(adapted, residual, norm.weight, norm.bias, norm.epsilon,
                                DropoutMask{});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 
 #include "nn/context.h"
 
-namespace molt {
+namespace mixtune {
 
 struct LayerNorm {
   LayerNorm(std::string name, int64_t width, double epsilon, const at::TensorOptions& options);
@@ -67,4 +67,4 @@ class ResidualNorm : public SublayerEnd {
   LayerNorm norm;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 
 #include "nn/attention.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Where the rows of ragged sequences stand in a padded block.
@@ -96,4 +96,4 @@ Tensor padded_attention(const Tensor& query, const Tensor& key_value, const Rows
       .index_select(0, queries.place);  // [Tq, H * d]
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,12 +5,12 @@
 
 #include "tensor/clones.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
-MOLT_CLONES float forward_row(float* __restrict out, const float* __restrict x,
-                              const float* __restrict weight, float offset, float epsilon,
-                              int64_t count) {
+MIXTUNE_CLONES float forward_row(float* __restrict out, const float* __restrict x,
+                                 const float* __restrict weight, float offset, float epsilon,
+                                 int64_t count) {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t j = 0; j < count; ++j) sum += x[j] * x[j];
@@ -21,9 +21,9 @@ MOLT_CLONES float forward_row(float* __restrict out, const float* __restrict x,
 }
 
 // dx = r (g w - x r^2 mean(g w x)).
-MOLT_CLONES void backward_row(float* __restrict dx, const float* __restrict dy,
-                              const float* __restrict x, const float* __restrict weight,
-                              float offset, float inverse, int64_t count) {
+MIXTUNE_CLONES void backward_row(float* __restrict dx, const float* __restrict dy,
+                                 const float* __restrict x, const float* __restrict weight,
+                                 float offset, float inverse, int64_t count) {
   float dot = 0;
 #pragma omp simd reduction(+ : dot)
   for (int64_t j = 0; j < count; ++j) dot += dy[j] * (offset + weight[j]) * x[j];
@@ -91,4 +91,4 @@ Tensor RmsNorm::forward(const Tensor& x) const {
   return (rows * inverse * (weight + offset)).view(x.sizes());
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 struct RmsNorm {
   // offset: 1 where files hold the difference from one (Gemma).
@@ -18,4 +18,4 @@ struct RmsNorm {
   double epsilon, offset;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,15 +6,15 @@
 
 #include "tensor/clones.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr double kTurn = 2 * std::numbers::pi;
 
 // direction: 1, or -1 to turn back.
-MOLT_CLONES void turn(float* __restrict out, const float* __restrict x,
-                      const float* __restrict cosine, const float* __restrict sine, int64_t half,
-                      float direction) {
+MIXTUNE_CLONES void turn(float* __restrict out, const float* __restrict x,
+                         const float* __restrict cosine, const float* __restrict sine, int64_t half,
+                         float direction) {
 #pragma omp simd
   for (int64_t j = 0; j < half; ++j) {
     const float c = cosine[j], s = direction * sine[j];
@@ -151,7 +151,7 @@ const Rotary::Table& Rotary::table(int64_t length) {
 }
 
 Tensor Rotary::forward(const Tensor& x, int64_t heads, const Rows& rows, const Rows& whole) {
-  MOLT_CHECK(x.size(0) == rows.tokens() && rows.sequences() == whole.sequences(), shape_text(x));
+  MIXTUNE_CHECK(x.size(0) == rows.tokens() && rows.sequences() == whole.sequences(), shape_text(x));
   int64_t longest = 1;
   for (int64_t s = 0; s < whole.sequences(); ++s) longest = std::max(longest, whole.length(s));
   Tensor cosine, sine;  // [T, d / 2]
@@ -178,4 +178,4 @@ Tensor Rotary::forward(const Tensor& x, int64_t heads, const Rows& rows, const R
   return composed(x, cosine.to(x.device()), sine.to(x.device()), heads);
 }
 
-}  // namespace molt
+}  // namespace mixtune

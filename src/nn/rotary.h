@@ -5,7 +5,7 @@
 
 #include "tensor/packed_batch.h"
 
-namespace molt {
+namespace mixtune {
 
 // As `rope_parameters` (or rope_theta and rope_scaling) in config.json.
 struct RotarySettings {
@@ -46,4 +46,4 @@ class Rotary {
   std::map<int64_t, Table> tables_;  // by the length that matters; grown as needed
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "nn/linear_group.h"
 #include "nn/norm.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class WeightKind { matrix, bias, norm, embedding };
 enum class WeightPart { backbone, pooler, head };
@@ -39,4 +39,4 @@ struct Sites {
   double initializer_range = 0.02;  // of new linear weights: N(0, this)
 };
 
-}  // namespace molt
+}  // namespace mixtune

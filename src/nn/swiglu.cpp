@@ -3,18 +3,18 @@
 #include "tensor/clones.h"
 #include "tensor/exp.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
-MOLT_CLONES void forward_row(float* __restrict out, const float* __restrict gate,
-                             const float* __restrict up, int64_t count) {
+MIXTUNE_CLONES void forward_row(float* __restrict out, const float* __restrict gate,
+                                const float* __restrict up, int64_t count) {
 #pragma omp simd
   for (int64_t j = 0; j < count; ++j) out[j] = gate[j] * sigmoid_of(gate[j]) * up[j];
 }
 
-MOLT_CLONES void backward_row(float* __restrict d_gate, float* __restrict d_up,
-                              const float* __restrict dy, const float* __restrict gate,
-                              const float* __restrict up, int64_t count) {
+MIXTUNE_CLONES void backward_row(float* __restrict d_gate, float* __restrict d_up,
+                                 const float* __restrict dy, const float* __restrict gate,
+                                 const float* __restrict up, int64_t count) {
 #pragma omp simd
   for (int64_t j = 0; j < count; ++j) {
     const float s = sigmoid_of(gate[j]), silu = gate[j] * s;
@@ -53,7 +53,7 @@ class Swiglu : public torch::autograd::Function<Swiglu> {
 }  // namespace
 
 Tensor swiglu(const Tensor& y) {
-  MOLT_CHECK(y.dim() == 2 && y.size(1) % 2 == 0, shape_text(y));
+  MIXTUNE_CHECK(y.dim() == 2 && y.size(1) % 2 == 0, shape_text(y));
   if (has_kernel(y)) return Swiglu::apply(y.contiguous());
   const int64_t width = y.size(1) / 2;
   return at::silu(y.narrow(1, 0, width)) * y.narrow(1, width, width);
@@ -78,4 +78,4 @@ Tensor swiglu_gradient(const Tensor& y, const Tensor& dh) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 
 int64_t Segment::count() const {
   int64_t product = 1;
@@ -16,14 +16,14 @@ Tensor Segment::view_of(const Tensor& flat) const {
 }
 
 void Trainables::add(Tensor* tensor, std::vector<Segment> segments) {
-  MOLT_CHECK(!values.defined(), "a leaf after build()");
-  MOLT_CHECK(!contains(tensor), "a leaf twice: " + segments.front().name);
+  MIXTUNE_CHECK(!values.defined(), "a leaf after build()");
+  MIXTUNE_CHECK(!contains(tensor), "a leaf twice: " + segments.front().name);
   int64_t total = 0;
   for (const Segment& segment : segments) total += segment.count();
-  MOLT_CHECK(total == tensor->numel(), segments.front().name + ": " + shape_text(*tensor));
+  MIXTUNE_CHECK(total == tensor->numel(), segments.front().name + ": " + shape_text(*tensor));
   const size_t first = segments_.size();
   for (Segment& segment : segments) {
-    MOLT_CHECK(find(segment.name) == nullptr, "a segment twice: " + segment.name);
+    MIXTUNE_CHECK(find(segment.name) == nullptr, "a segment twice: " + segment.name);
     segments_.push_back(std::move(segment));
   }
   leaves_.push_back({tensor, first, segments_.size()});
@@ -77,4 +77,4 @@ void Trainables::zero_gradients() {
   gradients.zero_();
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,14 +4,14 @@
 
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 struct Segment {
   std::string name;   // where it goes in files: "<module>.lora_A.weight"
   std::string group;  // learning-rate group: "adapter", "head", "base", "gate"
   std::vector<int64_t> shape;
-  bool decays = true;  // whether weight decay applies
-  int64_t offset = 0;  // in elements, set by build()
+  bool decays = true;       // whether weight decay applies
+  int64_t offset = 0;       // in elements, set by build()
   bool transposed = false;  // a matrix whose columns are the rows of the leaf
 
   int64_t count() const;
@@ -49,4 +49,4 @@ class Trainables {
   std::vector<Segment> segments_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

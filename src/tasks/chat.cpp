@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TextPart said(std::string text) {
@@ -123,7 +123,7 @@ const std::vector<std::string>& chat_template_names() {
 const ChatTemplate& chat_template(const std::string& name) {
   const auto found = std::find_if(templates().begin(), templates().end(),
                                   [&](const ChatTemplate& one) { return one.name == name; });
-  MOLT_CHECK(found != templates().end(), name);
+  MIXTUNE_CHECK(found != templates().end(), name);
   return *found;
 }
 
@@ -146,7 +146,7 @@ std::string chat_problem(const std::vector<Turn>& turns, ChatEnd end) {
 }
 
 std::vector<TextPart> render_chat(const ChatTemplate& chat, const std::vector<Turn>& turns) {
-  MOLT_CHECK(!turns.empty(), "a conversation without turns");
+  MIXTUNE_CHECK(!turns.empty(), "a conversation without turns");
   std::vector<TextPart> out;
   for (TextPart& part : chat.render(turns)) {
     const bool joins = !out.empty() && !out.back().ends && !part.begins &&
@@ -161,4 +161,4 @@ std::vector<TextPart> render_chat(const ChatTemplate& chat, const std::vector<Tu
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

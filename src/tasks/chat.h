@@ -7,7 +7,7 @@
 
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class Speaker { system, user, assistant };
 
@@ -35,4 +35,4 @@ std::string chat_problem(const std::vector<Turn>& turns, ChatEnd end);
 // of the answer to come.
 std::vector<TextPart> render_chat(const ChatTemplate& chat, const std::vector<Turn>& turns);
 
-}  // namespace molt
+}  // namespace mixtune

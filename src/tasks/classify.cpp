@@ -16,7 +16,7 @@
 #include "tasks/sample.h"
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -183,4 +183,4 @@ void register_classify(Registry<TaskEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

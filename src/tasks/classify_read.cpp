@@ -8,7 +8,7 @@
 #include "tasks/kinds.h"
 #include "tasks/label_names.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // More different labels than this are scores or free text by mistake, not classes.
@@ -167,4 +167,4 @@ DataSet read_classify(const ClassifyFile& file, const ClassifyColumns& columns, 
   return ClassifyReader(file, columns, kind, labels).read();
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 struct ClassifyColumns {
   std::string text = "text";
@@ -36,4 +36,4 @@ struct ClassifyFile {
 DataSet read_classify(const ClassifyFile& file, const ClassifyColumns& columns, ClassifyLabels kind,
                       std::vector<std::string>& labels);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "tasks/find_file.h"
 #include "tasks/language_task.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -130,7 +130,7 @@ class CommonsenseTask final : public LanguageTask {
       for (; at < sequences.size() && sequences[at].id == example.id; ++at)
         scores.push_back(
             {sequences[at].label, given.likelihoods.at(at).log_probability / sequences[at].length});
-      MOLT_CHECK(!scores.empty(), "a question without answers");
+      MIXTUNE_CHECK(!scores.empty(), "a question without answers");
       const auto best = std::max_element(
           scores.begin(), scores.end(),
           [](const LabelScore& a, const LabelScore& b) { return a.score < b.score; });
@@ -280,4 +280,4 @@ void register_commonsense(Registry<TaskEntry>& registry) {
                   }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "files/json_records.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 int64_t label_id(const std::string& label, const std::vector<std::string>& labels,
@@ -141,4 +141,4 @@ CommonsenseFile read_commonsense(const std::filesystem::path& path, const std::s
   return {std::move(set), *form};
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "tasks/commonsense_spec.h"
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class CommonsenseForm { original, instruction };
 enum class CommonsenseScoring { label, likelihood };
@@ -39,4 +39,4 @@ enum class Gold { required, optional };
 CommonsenseFile read_commonsense(const std::filesystem::path& path, const std::string& name,
                                  const CommonsenseFormat& format, Gold gold);
 
-}  // namespace molt
+}  // namespace mixtune

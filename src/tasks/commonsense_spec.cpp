@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "files/json_records.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // "(A) first (B) second".
@@ -268,4 +268,4 @@ const std::vector<CommonsenseSpec>& commonsense_specs() {
   return specs;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // A question in both wordings.
 struct Question {
@@ -36,4 +36,4 @@ struct CommonsenseSpec {
 
 const std::vector<CommonsenseSpec>& commonsense_specs();
 
-}  // namespace molt
+}  // namespace mixtune

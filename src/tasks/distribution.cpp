@@ -8,14 +8,14 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 
 std::vector<int64_t> label_counts(const DataSet& set, int64_t labels) {
   std::vector<int64_t> counts(static_cast<size_t>(labels));
   for (const Example& example : set.examples) {
     if (example.label < 0) continue;
-    MOLT_CHECK(example.label < labels, "label " + std::to_string(example.label) + " of " +
-                                           std::to_string(labels) + " in " + set.source);
+    MIXTUNE_CHECK(example.label < labels, "label " + std::to_string(example.label) + " of " +
+                                              std::to_string(labels) + " in " + set.source);
     ++counts[static_cast<size_t>(example.label)];
   }
   return counts;
@@ -58,4 +58,4 @@ ScoreSummary summarise_scores(const DataSet& set) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

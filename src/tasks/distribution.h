@@ -7,7 +7,7 @@
 
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 // Examples per label id, [labels]; examples without a label are not counted.
 std::vector<int64_t> label_counts(const DataSet& set, int64_t labels);
@@ -27,4 +27,4 @@ struct ScoreSummary {
 };
 ScoreSummary summarise_scores(const DataSet& set);
 
-}  // namespace molt
+}  // namespace mixtune

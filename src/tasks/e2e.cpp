@@ -7,7 +7,7 @@
 #include "tasks/find_file.h"
 #include "tasks/language_task.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -132,4 +132,4 @@ void register_e2e(Registry<TaskEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

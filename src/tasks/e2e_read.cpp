@@ -14,7 +14,7 @@
 #include "files/table.h"
 #include "files/text_lines.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 enum class Layout { csv, tsv, pairs, json, lines };
@@ -182,7 +182,7 @@ std::vector<E2eGroup> groups_of(const LinesOf& file) {
   return singles;
 }
 
-// As `molt generate` writes them: objects with "text" and, of a task's prompts, "meaning".
+// As `mixtune generate` writes them: objects with "text" and, of a task's prompts, "meaning".
 E2eOutputs outputs_in_json(const std::filesystem::path& path) {
   E2eOutputs out;
   read_json_lines(path, [&](const Json& object, int64_t line) {
@@ -313,4 +313,4 @@ std::vector<const E2eGroup*> align_e2e(const std::vector<E2eGroup>& references,
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // "name[The Eagle], eatType[pub]" as the pairs files write it, "name : The Eagle | Type : pub";
 // anything else stays as it is.
@@ -54,4 +54,4 @@ std::vector<const E2eGroup*> align_e2e(const std::vector<E2eGroup>& references,
                                        const E2eOutputs& outputs,
                                        const std::filesystem::path& outputs_path);
 
-}  // namespace molt
+}  // namespace mixtune

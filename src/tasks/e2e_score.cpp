@@ -12,7 +12,7 @@
 #include "metrics/rouge_l.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // coco_words and mteval_words look after ASCII themselves.
@@ -85,4 +85,4 @@ E2eScores score_e2e(std::span<const TextSegment> segments, E2eDetail detail) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "metrics/chrf.h"
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 struct E2eScores {
   // bleu, nist, rouge_l, cider, meteor, chrf, in this order. chrf from 0 to 100, the others as
@@ -25,4 +25,4 @@ enum class E2eDetail { system, segments };
 // chrf do not have it.
 E2eScores score_e2e(std::span<const TextSegment> segments, E2eDetail detail);
 
-}  // namespace molt
+}  // namespace mixtune

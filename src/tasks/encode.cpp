@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-namespace molt {
+namespace mixtune {
 
 EncodeOptions encode_options(const TaskConfig& config) {
   return {.max_length = config.max_length,
@@ -54,4 +54,4 @@ LengthSummary summarise_lengths(const std::vector<EncodedExample>& examples) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "tasks/task.h"
 #include "text/tokenizer.h"
 
-namespace molt {
+namespace mixtune {
 
 struct EncodeOptions {
   // Special tokens count; the caller lowers it to what the model can take.
@@ -30,4 +30,4 @@ struct LengthSummary {
 };
 LengthSummary summarise_lengths(const std::vector<EncodedExample>& examples);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 struct TokenSpan {
   int64_t begin, end;
@@ -44,4 +44,4 @@ struct EncodedExamples {
   std::vector<std::string> notes = {};  // what was cut or left out: for the preflight
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
@@ -64,4 +64,4 @@ fs::path required_file(const fs::path& folder, const std::vector<std::string>& n
       "Set task.data to the folder with that file, or name the file with " + option + ".");
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // The folder in `data`, or its subfolder `name` where that is the one that exists: data may be the
 // folder of one task or of all of GLUE. UserError where data is not given or is no folder.
@@ -27,4 +27,4 @@ std::filesystem::path required_file(const std::filesystem::path& folder,
                                     const std::vector<std::string>& names,
                                     const std::string& option);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -17,7 +17,7 @@
 #include "tasks/glue_spec.h"
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 double glue_metric(const std::string& name, const Labelled& of) {
@@ -25,7 +25,7 @@ double glue_metric(const std::string& name, const Labelled& of) {
   if (name == "f1") return class_scores(of.labels, of.predicted_labels, 1).f1;
   if (name == "matthews") return matthews(of.labels, of.predicted_labels);
   if (name == "pearson") return pearson(of.scores, of.predicted_scores);
-  MOLT_CHECK(name == "spearman", "metric " + name);
+  MIXTUNE_CHECK(name == "spearman", "metric " + name);
   return spearman(of.scores, of.predicted_scores);
 }
 
@@ -74,8 +74,8 @@ class GlueTask final : public Task {
                                     [&](const GlueSet& test) { return test.name == set.name; });
     if (found == spec_.test.end()) return std::nullopt;
     const size_t given = is_regression() ? predictions.scores.size() : predictions.labels.size();
-    MOLT_CHECK(given == set.examples.size(),
-               fmt::format("{} predictions for {} examples", given, set.examples.size()));
+    MIXTUNE_CHECK(given == set.examples.size(),
+                  fmt::format("{} predictions for {} examples", given, set.examples.size()));
     Submission out{.file = found->submission, .text = "index\tprediction\n"};
     for (size_t i = 0; i < set.examples.size(); ++i)
       out.text += fmt::format(
@@ -145,4 +145,4 @@ void register_glue(Registry<TaskEntry>& registry) {
                   }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

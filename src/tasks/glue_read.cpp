@@ -9,7 +9,7 @@
 #include "base/scalars.h"
 #include "base/utf8.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Cells = std::vector<std::string_view>;
@@ -197,4 +197,4 @@ DataSet read_glue(const GlueSpec& spec, const std::filesystem::path& path, const
   return GlueReader(spec, path, labels).read(name);
 }
 
-}  // namespace molt
+}  // namespace mixtune

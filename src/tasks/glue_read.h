@@ -8,7 +8,7 @@
 #include "tasks/glue_spec.h"
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 // `known` files need a label in every row; `optional`: test files, which may have no label column,
 // or -1 in it. UserError with file and line for anything else.
@@ -17,4 +17,4 @@ enum class LabelsAre { known, optional };
 DataSet read_glue(const GlueSpec& spec, const std::filesystem::path& path, const std::string& name,
                   LabelsAre labels);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "tasks/glue_spec.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 GlueSet train_set(std::vector<std::string> files = {"train.tsv"}) {
@@ -139,4 +139,4 @@ const std::vector<GlueSpec>& glue_specs() {
   return specs;
 }
 
-}  // namespace molt
+}  // namespace mixtune

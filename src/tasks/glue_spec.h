@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // One data set of a task. `files`: its names in the releases that exist, the first one found is
 // read.
@@ -42,4 +42,4 @@ struct GlueSpec {
 
 const std::vector<GlueSpec>& glue_specs();
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "tasks/instruct_read.h"
 #include "tasks/language_task.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct InstructConfig final : LanguageTaskConfig {
@@ -115,4 +115,4 @@ void register_instruct(Registry<TaskEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

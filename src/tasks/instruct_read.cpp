@@ -5,7 +5,7 @@
 #include "files/json_records.h"
 #include "tasks/kinds.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr const char* kExpected =
@@ -135,7 +135,7 @@ std::optional<InstructFields> instruct_fields(const std::string& name) {
   if (name == "auto") return std::nullopt;
   const auto& names = instruct_field_names();
   const auto found = std::find(names.begin() + 1, names.end(), name);
-  MOLT_CHECK(found != names.end(), name);
+  MIXTUNE_CHECK(found != names.end(), name);
   return static_cast<InstructFields>(found - names.begin() - 1);
 }
 
@@ -174,4 +174,4 @@ Example instruct_request(const Json& object, const std::string& where,
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

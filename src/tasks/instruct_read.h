@@ -6,7 +6,7 @@
 
 #include "tasks/chat.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class InstructFields { completion, alpaca, chat };
 
@@ -30,4 +30,4 @@ Example instruct_request(const nlohmann::json& object, const std::string& where,
 std::optional<InstructFields> instruct_fields(const std::string& name);  // none for "auto"
 const std::vector<std::string>& instruct_field_names();
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "tasks/label_names.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Localised balancing gives each kind one half of the experts.
@@ -22,7 +22,7 @@ std::string found_text(std::vector<std::string> names) {
 }  // namespace
 
 void number_kinds(const std::vector<std::string>& values, const std::string& field, DataSet& set) {
-  MOLT_CHECK(values.size() == set.examples.size(), "a value for each example");
+  MIXTUNE_CHECK(values.size() == set.examples.size(), "a value for each example");
   std::vector<std::string> names = values;
   std::erase(names, "");
   names = ordered_label_names(std::move(names));
@@ -35,4 +35,4 @@ void number_kinds(const std::vector<std::string>& values, const std::string& fie
       set.examples[i].kind = std::find(names.begin(), names.end(), values[i]) - names.begin();
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,11 +8,11 @@
 
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 // Gives each example of `set` the number of its kind. `values`, one for each example: what stands
 // in the field; empty: of no kind. UserError unless there are two different ones; `field` is its
 // name.
 void number_kinds(const std::vector<std::string>& values, const std::string& field, DataSet& set);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "base/scalars.h"
 
-namespace molt {
+namespace mixtune {
 
 std::vector<std::string> ordered_label_names(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
@@ -19,4 +19,4 @@ std::vector<std::string> ordered_label_names(std::vector<std::string> names) {
   return names;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // Each name once: in numeric order where all are whole numbers ("2" before "10"), else by code
 // point.
 std::vector<std::string> ordered_label_names(std::vector<std::string> names);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "tasks/find_file.h"
 #include "tasks/sample.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 
 void LanguageTaskConfig::completion_fields(FieldVisitor& v) {
@@ -90,4 +90,4 @@ std::pair<DataSet, DataSet> hold_out(const DataSet& all, double share) {
   return parts;
 }
 
-}  // namespace molt
+}  // namespace mixtune

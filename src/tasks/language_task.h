@@ -8,7 +8,7 @@
 
 #include "tasks/token_text.h"
 
-namespace molt {
+namespace mixtune {
 
 struct LanguageTaskConfig : TaskConfig {
   std::string too_long = "cut_prompt", loss = "completion";
@@ -66,4 +66,4 @@ class TaskFiles {
 // would be empty.
 std::pair<DataSet, DataSet> hold_out(const DataSet& all, double share);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "files/text_lines.h"
 #include "tasks/language_task.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -204,4 +204,4 @@ void register_lm(Registry<TaskEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // The `count`-th smallest hash; count is 1 to the number of hashes.
@@ -64,4 +64,4 @@ std::pair<DataSet, DataSet> split_by_text(const DataSet& all, double share) {
   return parts;
 }
 
-}  // namespace molt
+}  // namespace mixtune

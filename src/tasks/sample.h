@@ -8,7 +8,7 @@
 
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 // A hash of bytes that is the same everywhere: FNV-1a and the finaliser of splitmix64.
 uint64_t stable_hash(std::string_view bytes);
@@ -21,4 +21,4 @@ void limit_examples(DataSet& set, int64_t count);
 // together: no text stands in both sets, which can make the second set a little larger than asked.
 std::pair<DataSet, DataSet> split_by_text(const DataSet& all, double share);
 
-}  // namespace molt
+}  // namespace mixtune

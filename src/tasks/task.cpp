@@ -6,7 +6,7 @@
 #include "tasks/encode.h"
 #include "tasks/sample.h"
 
-namespace molt {
+namespace mixtune {
 void TaskConfig::data_fields(FieldVisitor& v) {
   v.field("data", data, "Folder with the task's files (or, for your own data, one file).");
   v.field("max_length", max_length, "Tokens per example; longer ones are truncated.",
@@ -79,8 +79,9 @@ std::optional<Submission> Task::submission(const DataSet&, const Predictions&) {
 
 Labelled labelled(const DataSet& set, const Predictions& predictions, bool is_regression) {
   const size_t given = is_regression ? predictions.scores.size() : predictions.labels.size();
-  MOLT_CHECK(given == set.examples.size(), std::to_string(given) + " predictions for " +
-                                               std::to_string(set.examples.size()) + " examples");
+  MIXTUNE_CHECK(given == set.examples.size(), std::to_string(given) + " predictions for " +
+                                                  std::to_string(set.examples.size()) +
+                                                  " examples");
   Labelled out;
   for (size_t i = 0; i < given; ++i) {
     const Example& example = set.examples[i];
@@ -95,4 +96,4 @@ Labelled labelled(const DataSet& set, const Predictions& predictions, bool is_re
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

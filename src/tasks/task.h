@@ -18,7 +18,7 @@
 #include "base/registry.h"
 #include "tasks/encoded.h"
 
-namespace molt {
+namespace mixtune {
 
 class Tokenizer;
 
@@ -209,4 +209,4 @@ struct Labelled {
 };
 Labelled labelled(const DataSet& set, const Predictions& predictions, bool is_regression);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr Tokenizer::Options kNoSpecial{.add_special = false};
@@ -102,7 +102,7 @@ const std::vector<std::string>& too_long_names() {
 TooLong too_long(const std::string& name) {
   const auto& names = too_long_names();
   const auto found = std::find(names.begin(), names.end(), name);
-  MOLT_CHECK(found != names.end(), name);
+  MIXTUNE_CHECK(found != names.end(), name);
   return static_cast<TooLong>(found - names.begin());
 }
 
@@ -181,4 +181,4 @@ EncodedExamples encode_parts_set(const Tokenizer& tokenizer, const DataSet& set,
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -10,7 +10,7 @@
 #include "tasks/task.h"
 #include "text/tokenizer.h"
 
-namespace molt {
+namespace mixtune {
 
 // What the tokenizer puts before a text: the begin-of-text token of LLaMA; nothing for GPT-2.
 std::vector<int32_t> begin_tokens(const Tokenizer& tokenizer);
@@ -55,4 +55,4 @@ EncodedExamples encode_parts_set(const Tokenizer& tokenizer, const DataSet& set,
 // Where to look for an example: "file:line" where the line is known, else "file example N".
 std::string example_place(const DataSet& set, size_t index);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace molt {
+namespace mixtune {
 
 // e^x for x <= 0, to 2 units in the last place: 2^k times a polynomial on [-ln 2 / 2, ln 2 / 2].
 __attribute__((always_inline)) inline float exp_of(float x) {
@@ -30,4 +30,4 @@ __attribute__((always_inline)) inline float sigmoid_of(float x) {
   return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
-}  // namespace molt
+}  // namespace mixtune

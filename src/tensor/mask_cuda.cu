@@ -2,7 +2,7 @@
 // (mask_kernel.inc says which column takes which bits).
 #include "tensor/mask_cuda.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr int kLanes = 8, kGroup = 64, kThreads = 256;
@@ -43,4 +43,4 @@ int fill_mask_on_device(const DeviceMask& mask) {
   return static_cast<int>(cudaGetLastError());
 }
 
-}  // namespace molt
+}  // namespace mixtune

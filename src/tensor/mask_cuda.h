@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace molt {
+namespace mixtune {
 
 struct DeviceMask {
   float* factors;                  // [rows, columns] of the device
@@ -19,4 +19,4 @@ struct DeviceMask {
 // the launch, 0 where there was none.
 int fill_mask_on_device(const DeviceMask& mask);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "tensor/packed_batch.h"
 
-namespace molt {
+namespace mixtune {
 
 std::vector<int64_t> Rows::example_of_sequence() const {
   const Tensor on_host = example.to(at::kCPU);
@@ -20,7 +20,7 @@ SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequ
   SelectedRows out;
   out.rows.offsets.push_back(0);
   for (const int64_t s : sequences) {
-    MOLT_CHECK(s >= 0 && s < rows.sequences(), "sequence " + std::to_string(s));
+    MIXTUNE_CHECK(s >= 0 && s < rows.sequences(), "sequence " + std::to_string(s));
     out.rows.offsets.push_back(out.rows.offsets.back() + rows.length(s));
     if (!rows.prompt.empty()) out.rows.prompt.push_back(rows.prompt[s]);
     if (!rows.kind.empty()) out.rows.kind.push_back(rows.kind[s]);
@@ -36,7 +36,8 @@ SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequ
 }
 
 SelectedRows select_rows(const Rows& rows, const std::vector<int64_t>& chosen) {
-  MOLT_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(), "one row of each sequence");
+  MIXTUNE_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(),
+                "one row of each sequence");
   SelectedRows out;
   for (int64_t s = 0; s <= rows.sequences(); ++s) out.rows.offsets.push_back(s);
   out.rows.kind = rows.kind;
@@ -55,12 +56,12 @@ PackedBatch pack(const std::vector<SequenceView>& sequences, const at::Device& d
   batch.rows.offsets.push_back(0);
   bool typed = false, prompted = false, has_kinds = false;
   for (const SequenceView& sequence : sequences) {
-    MOLT_CHECK(sequence.length > 0, "an empty sequence");
+    MIXTUNE_CHECK(sequence.length > 0, "an empty sequence");
     batch.rows.offsets.push_back(batch.rows.offsets.back() + sequence.length);
     typed = typed || sequence.type_ids != nullptr;
     prompted = prompted || sequence.prompt > 0;
     has_kinds = has_kinds || sequence.kind >= 0;
-    MOLT_CHECK(sequence.prompt >= 0 && sequence.prompt <= sequence.length, "a prompt's length");
+    MIXTUNE_CHECK(sequence.prompt >= 0 && sequence.prompt <= sequence.length, "a prompt's length");
   }
   if (prompted)
     for (const SequenceView& sequence : sequences) batch.rows.prompt.push_back(sequence.prompt);
@@ -86,4 +87,4 @@ PackedBatch pack(const std::vector<SequenceView>& sequences, const at::Device& d
   return batch;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 // Goes wherever activations go: for each row of an activation, whose it is.
 struct Rows {
@@ -60,4 +60,4 @@ struct SequenceView {
 // Packs sequences (each at least one token) into tensors on `device`.
 PackedBatch pack(const std::vector<SequenceView>& sequences, const at::Device& device);
 
-}  // namespace molt
+}  // namespace mixtune

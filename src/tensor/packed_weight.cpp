@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr int64_t kPanel = 32, kHalf = kPanel / 2;
@@ -138,7 +138,7 @@ bool PackedWeight::takes(const Tensor& weight) {
 }
 
 PackedWeight::PackedWeight(const Tensor& weight) : outputs_(weight.size(0)) {
-  MOLT_CHECK(takes(weight), shape_text(weight));
+  MIXTUNE_CHECK(takes(weight), shape_text(weight));
   const at::NoGradGuard no_grad;
   const int64_t width = weight.size(1), count = (outputs_ + kPanel - 1) / kPanel;
   const Tensor narrow = weight.to(at::kBFloat16);
@@ -151,7 +151,7 @@ PackedWeight::PackedWeight(const Tensor& weight) : outputs_(weight.size(0)) {
 }
 
 Tensor PackedWeight::multiply(const Tensor& x, const Tensor& bias) const {
-  MOLT_CHECK(x.dim() == 2 && x.size(1) == panels_.size(1) && x.stride(1) == 1, shape_text(x));
+  MIXTUNE_CHECK(x.dim() == 2 && x.size(1) == panels_.size(1) && x.stride(1) == 1, shape_text(x));
   const Tensor y = at::empty({x.size(0), outputs_}, x.options());
   const Product product{.x = x.const_data_ptr<float>(),
                         .x_row = x.stride(0),
@@ -168,4 +168,4 @@ Tensor PackedWeight::multiply(const Tensor& x, const Tensor& bias) const {
   return y;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 class PackedWeight {
  public:
@@ -30,4 +30,4 @@ class PackedWeight {
   int64_t outputs_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,9 +1,9 @@
 #include "tensor/pick_rows.h"
 
-namespace molt {
+namespace mixtune {
 
 SelectedRows pick_rows(const Rows& rows, const std::vector<std::vector<int64_t>>& chosen) {
-  MOLT_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(), "rows of each sequence");
+  MIXTUNE_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(), "rows of each sequence");
   SelectedRows out;
   out.rows.offsets.push_back(0);
   std::vector<int64_t> index;
@@ -17,4 +17,4 @@ SelectedRows pick_rows(const Rows& rows, const std::vector<std::vector<int64_t>>
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

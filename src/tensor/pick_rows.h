@@ -3,10 +3,10 @@
 
 #include "tensor/packed_batch.h"
 
-namespace molt {
+namespace mixtune {
 
 // Some rows of each sequence, maybe none: chosen[s] holds numbers among all rows, rising. Prompts
 // are left behind: they are counted in rows of whole sequences.
 SelectedRows pick_rows(const Rows& rows, const std::vector<std::vector<int64_t>>& chosen);
 
-}  // namespace molt
+}  // namespace mixtune

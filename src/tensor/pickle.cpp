@@ -3,7 +3,7 @@
 #include "files/state_dict.h"
 #include "tensor/tensor_file.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using caffe2::serialize::PyTorchStreamReader;
@@ -71,4 +71,4 @@ NamedTensors read_pickled_tensors(const std::filesystem::path& file) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

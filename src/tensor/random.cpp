@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #endif
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr int kLanes = 8;
@@ -99,8 +99,8 @@ bool has_kernel(const Tensor& x) {
 
 template <class RowKernel>
 void for_rows(const Tensor& x, const DropoutMask& mask, const RowKernel& kernel) {
-  MOLT_CHECK(mask.example.numel() == x.size(0) && mask.token.numel() == x.size(0),
-             "mask rows " + shape_text(mask.example) + " for " + shape_text(x));
+  MIXTUNE_CHECK(mask.example.numel() == x.size(0) && mask.token.numel() == x.size(0),
+                "mask rows " + shape_text(mask.example) + " for " + shape_text(x));
   const int64_t* example = mask.example.data_ptr<int64_t>();
   const int64_t* token = mask.token.data_ptr<int64_t>();
   const uint32_t threshold = mask.threshold();
@@ -173,7 +173,7 @@ double uniform_draw(RandomKey key, uint64_t counter) {
 }
 
 uint64_t integer_draw(RandomKey key, uint64_t counter, uint64_t bound) {
-  MOLT_CHECK(bound > 0, "bound 0");
+  MIXTUNE_CHECK(bound > 0, "bound 0");
   // Multiply-shift: the bias is below bound / 2^64.
   return static_cast<uint64_t>((static_cast<unsigned __int128>(bits(key, counter)) * bound) >> 64);
 }
@@ -232,20 +232,20 @@ void use_mask_kernels(const std::string& name) {
   auto& all = available();
   const auto found =
       std::find_if(all.begin(), all.end(), [&](const auto& k) { return k.name == name; });
-  MOLT_CHECK(found != all.end(), "no mask kernels named " + name);
+  MIXTUNE_CHECK(found != all.end(), "no mask kernels named " + name);
   std::rotate(all.begin(), found, found + 1);
 }
 
 Tensor mask_factors(const DropoutMask& mask, int64_t columns) {
   const int64_t rows = mask.token.size(0);
   const auto options = at::TensorOptions().dtype(at::kFloat);
-#ifdef MOLT_CUDA_KERNELS
+#ifdef MIXTUNE_CUDA_KERNELS
   if (mask.token.is_cuda()) {
     const Tensor out = at::empty({rows, columns}, options.device(mask.token.device()));
     const int code = fill_mask_on_device({out.data_ptr<float>(), mask.token.data_ptr<int64_t>(),
                                           mask.example.data_ptr<int64_t>(), rows, columns, mask.key,
                                           mask.step, mask.threshold(), mask.scale()});
-    MOLT_CHECK(code == 0, "the mask kernel: CUDA error " + std::to_string(code));
+    MIXTUNE_CHECK(code == 0, "the mask kernel: CUDA error " + std::to_string(code));
     return out;
   }
 #endif
@@ -292,4 +292,4 @@ Tensor dropout(const Tensor& x, const DropoutMask& mask) {
   return mask.active() ? Dropout::apply(x, mask) : x;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 using RandomKey = uint64_t;
 
@@ -65,4 +65,4 @@ void mask_row(float* factors, int64_t count, RandomKey key, uint32_t token, uint
 std::vector<std::string> mask_kernel_names();
 void use_mask_kernels(const std::string& name);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -20,7 +20,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 
 using at::Tensor;
 using torch::autograd::AutogradContext;
@@ -36,4 +36,4 @@ inline std::string shape_text(const Tensor& tensor) {
   return out + "]";
 }
 
-}  // namespace molt
+}  // namespace mixtune

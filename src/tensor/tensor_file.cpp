@@ -5,7 +5,7 @@
 #include "files/safetensors.h"
 #include "files/tensor_files.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct TypePair {
@@ -100,4 +100,4 @@ const Tensor* find_tensor(const NamedTensors& tensors, const std::string& name) 
   return nullptr;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "files/dtype.h"
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
@@ -37,4 +37,4 @@ void write_tensors(const std::filesystem::path& file, const NamedTensors& tensor
 
 const Tensor* find_tensor(const NamedTensors& tensors, const std::string& name);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool ends_with_word(std::string_view text) {
@@ -160,4 +160,4 @@ int32_t AddedTokens::find(const std::string& content) const {
   return place == ids_.end() ? -1 : place->second;
 }
 
-}  // namespace molt
+}  // namespace mixtune

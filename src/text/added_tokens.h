@@ -12,7 +12,7 @@
 #include "text/normalizer.h"
 #include "text/vocabulary.h"
 
-namespace molt {
+namespace mixtune {
 
 struct AddedToken {
   int32_t id = 0;
@@ -72,4 +72,4 @@ class AddedTokens {
   AddedTokenFinder in_original_, in_normalized_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

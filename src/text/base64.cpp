@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr std::string_view kDigits =
@@ -40,4 +40,4 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

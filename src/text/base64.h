@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace molt {
+namespace mixtune {
 
 // Nothing where the text is not base64, padding included.
 std::optional<std::string> from_base64(std::string_view text);
 
-}  // namespace molt
+}  // namespace mixtune

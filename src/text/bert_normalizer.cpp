@@ -8,7 +8,7 @@
 #include "text/unicode.h"
 #include "text/unicode_forms.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Character {
@@ -120,4 +120,4 @@ std::unique_ptr<const Normalizer> read_bert_normalizer(const JsonField& field) {
   return std::make_unique<BertNormalizer>(field);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "text/pre_tokenizer.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 enum class Kind : uint8_t { kWord, kSpace, kPunctuation };
@@ -56,4 +56,4 @@ std::unique_ptr<const PreTokenizer> read_bert_pre_tokenizer() {
   return std::make_unique<BertPreTokenizer>();
 }
 
-}  // namespace molt
+}  // namespace mixtune

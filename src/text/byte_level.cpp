@@ -5,7 +5,7 @@
 
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr bool is_its_own_letter(uint32_t byte) {
@@ -44,4 +44,4 @@ std::optional<std::string> bytes_of_letters(std::string_view word) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

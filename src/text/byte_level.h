@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
-namespace molt {
+namespace mixtune {
 
 uint32_t byte_letter(uint8_t byte);
 // The bytes of a word in letters; nothing where a character is not a letter of the alphabet.
 std::optional<std::string> bytes_of_letters(std::string_view word);
 
-}  // namespace molt
+}  // namespace mixtune

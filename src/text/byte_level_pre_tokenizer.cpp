@@ -2,7 +2,7 @@
 #include "text/gpt2_pattern.h"
 #include "text/pre_tokenizer.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class ByteLevelPreTokenizer : public PreTokenizer {
@@ -47,4 +47,4 @@ std::unique_ptr<const PreTokenizer> read_byte_level_pre_tokenizer(const JsonFiel
   return std::make_unique<ByteLevelPreTokenizer>(field);
 }
 
-}  // namespace molt
+}  // namespace mixtune

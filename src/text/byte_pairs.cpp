@@ -8,7 +8,7 @@
 #include "text/pair_merger.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class BytePairs : public TokenizerModel {
@@ -89,4 +89,4 @@ std::unique_ptr<const TokenizerModel> read_byte_pairs(const JsonField& field,
   return std::make_unique<BytePairs>(field, vocabulary);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 
 #include "text/vocabulary.h"
 
-namespace molt {
+namespace mixtune {
 
 class BytePieces {
  public:
@@ -29,4 +29,4 @@ class BytePieces {
   std::array<int32_t, 256> ids_{};
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "text/byte_trie.h"
 
-namespace molt {
+namespace mixtune {
 
 ByteTrie::ByteTrie(std::vector<Word> words) : nodes_(1), labels_(1) {
   std::sort(words.begin(), words.end(),
@@ -27,4 +27,4 @@ ByteTrie::ByteTrie(std::vector<Word> words) : nodes_(1), labels_(1) {
   }
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 class ByteTrie {
  public:
@@ -46,4 +46,4 @@ class ByteTrie {
   std::vector<uint8_t> labels_;  // of the nodes: the byte that leads there
 };
 
-}  // namespace molt
+}  // namespace mixtune

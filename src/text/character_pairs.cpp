@@ -7,7 +7,7 @@
 #include "text/pair_merger.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class CharacterPairs : public TokenizerModel {
@@ -81,4 +81,4 @@ std::unique_ptr<const TokenizerModel> read_character_pairs(const JsonField& fiel
   return std::make_unique<CharacterPairs>(field, vocabulary);
 }
 
-}  // namespace molt
+}  // namespace mixtune

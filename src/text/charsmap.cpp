@@ -5,7 +5,7 @@
 
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // A unit of the array: bits 0 to 7 the byte that leads to it, 8 whether a text ends at it, 9
@@ -90,4 +90,4 @@ std::optional<std::string_view> Charsmap::find(std::string_view text) const {
   return std::nullopt;
 }
 
-}  // namespace molt
+}  // namespace mixtune

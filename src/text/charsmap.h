@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 class Charsmap {
  public:
@@ -26,4 +26,4 @@ class Charsmap {
   std::string texts_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "text/regex.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::string joined(const std::vector<std::string>& tokens, std::string_view between) {
@@ -167,4 +167,4 @@ std::string Decoder::decode(std::vector<std::string> tokens) const {
   return joined(tokens, joins_with_spaces_ ? " " : "");
 }
 
-}  // namespace molt
+}  // namespace mixtune

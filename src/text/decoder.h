@@ -8,7 +8,7 @@
 
 #include "text/json_field.h"
 
-namespace molt {
+namespace mixtune {
 
 class Decoder {
  public:
@@ -24,4 +24,4 @@ class Decoder {
   std::vector<Step> steps_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

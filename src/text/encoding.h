@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 struct Span {
   uint32_t begin = 0;
@@ -22,4 +22,4 @@ struct Encoding {
   bool truncated = false;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "text/regex.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Class = PatternClass;
@@ -87,4 +87,4 @@ void split_by_gpt2_pattern(std::string_view text, Span part, std::vector<Span>& 
   }
 }
 
-}  // namespace molt
+}  // namespace mixtune

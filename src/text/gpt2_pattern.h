@@ -7,7 +7,7 @@
 
 #include "text/encoding.h"
 
-namespace molt {
+namespace mixtune {
 
 inline constexpr std::string_view kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
@@ -15,4 +15,4 @@ inline constexpr std::string_view kGpt2Pattern =
 // Appends the matches in `text` from byte `begin` to byte `end`; together they cover all of it.
 void split_by_gpt2_pattern(std::string_view text, Span part, std::vector<Span>& out);
 
-}  // namespace molt
+}  // namespace mixtune

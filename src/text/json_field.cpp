@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::string description(const Json& value) {
@@ -91,4 +91,4 @@ void JsonField::refuse(const std::string& component, const std::string& supporte
        "Use a model whose tokenizer is supported; docs/tokenizers.md lists the components.");
 }
 
-}  // namespace molt
+}  // namespace mixtune

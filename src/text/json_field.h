@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 
-namespace molt {
+namespace mixtune {
 
 class JsonField {
  public:
@@ -42,4 +42,4 @@ class JsonField {
   std::string file_, path_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

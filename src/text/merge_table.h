@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 struct Merge {
   int32_t rank;  // lower merges first; -1: these two do not merge
@@ -47,4 +47,4 @@ class MergeTable {
   std::vector<Slot> slots_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 
 #include "text/json_field.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class PrependScheme { kAlways, kFirst, kNever };
 
@@ -18,4 +18,4 @@ struct Metaspace {
 
 Metaspace read_metaspace(const JsonField& field);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 #include "text/pre_tokenizer.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 PrependScheme read_scheme(const JsonField& field) {
@@ -90,4 +90,4 @@ std::unique_ptr<const PreTokenizer> read_metaspace_pre_tokenizer(const JsonField
   return std::make_unique<MetaspacePreTokenizer>(read_metaspace(field));
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "text/json_field.h"
 #include "text/vocabulary.h"
 
-namespace molt {
+namespace mixtune {
 
 struct Piece {
   int32_t id;
@@ -33,4 +33,4 @@ std::unique_ptr<const TokenizerModel> read_character_pairs(const JsonField& fiel
 std::unique_ptr<const TokenizerModel> read_unigram(const JsonField& field,
                                                    const Vocabulary& vocabulary);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "text/tiktoken.h"
 #include "text/vocabulary.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // {"32000": {"content": "<pad>", ...}} and {"<pad>": 32000} as added_tokens of a tokenizer.json.
@@ -102,4 +102,4 @@ void read_model_file(const std::filesystem::path& file, const JsonField& config,
   out.roles.try_emplace(TokenRole::kEos, "<|end_of_text|>");
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 
 void NormalizedText::assign(std::string_view original, uint32_t begin) {
   text.assign(original);
@@ -67,4 +67,4 @@ void apply_changes(const std::vector<CharacterChange>& changes, NormalizedText& 
   rewriter.finish();
 }
 
-}  // namespace molt
+}  // namespace mixtune

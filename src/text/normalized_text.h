@@ -8,7 +8,7 @@
 
 #include "text/encoding.h"
 
-namespace molt {
+namespace mixtune {
 
 struct NormalizedText {
   std::string text;
@@ -43,4 +43,4 @@ class TextRewriter {
 using CharacterChange = std::pair<uint32_t, int>;
 void apply_changes(const std::vector<CharacterChange>& changes, NormalizedText& text);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "text/unicode.h"
 #include "text/unicode_forms.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Normalizers = std::vector<std::unique_ptr<const Normalizer>>;
@@ -178,4 +178,4 @@ std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field) {
       "Precompiled or BertNormalizer");
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "text/json_field.h"
 #include "text/normalized_text.h"
 
-namespace molt {
+namespace mixtune {
 
 class Normalizer {
  public:
@@ -19,4 +19,4 @@ std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field);
 std::unique_ptr<const Normalizer> read_bert_normalizer(const JsonField& field);
 std::unique_ptr<const Normalizer> read_precompiled_normalizer(const JsonField& field);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include <array>
 #include <queue>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 void refuse_if_set(const JsonField& field, const std::string& key) {
@@ -132,4 +132,4 @@ int32_t read_unknown_token(const JsonField& model, const Vocabulary& vocabulary)
   return id;
 }
 
-}  // namespace molt
+}  // namespace mixtune

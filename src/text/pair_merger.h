@@ -7,7 +7,7 @@
 #include "text/merge_table.h"
 #include "text/model.h"
 
-namespace molt {
+namespace mixtune {
 
 class PairMerger {
  public:
@@ -29,4 +29,4 @@ class PairMerger {
 // The id of unk_token; -1 where the model has none.
 int32_t read_unknown_token(const JsonField& model, const Vocabulary& vocabulary);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "text/truncation.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr size_t kLongestText = size_t{1}
@@ -304,4 +304,4 @@ void Pipeline::find_roles(const std::map<TokenRole, std::string>& names) {
   }
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -14,7 +14,7 @@
 #include "text/tokenizer.h"
 #include "text/workspace.h"
 
-namespace molt {
+namespace mixtune {
 
 class Pipeline {
  public:
@@ -61,4 +61,4 @@ class Pipeline {
   mutable WorkspacePool workspaces_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

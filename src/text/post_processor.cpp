@@ -5,7 +5,7 @@
 #include "text/unicode.h"
 #include "text/vocabulary.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr int64_t kMostTypes = 1 << 16;
@@ -136,4 +136,4 @@ Span trimmed(Span offsets, TokenSpaces spaces, bool is_first, SpaceTrimming trim
   return offsets;
 }
 
-}  // namespace molt
+}  // namespace mixtune

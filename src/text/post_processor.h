@@ -9,7 +9,7 @@
 #include "text/encoding.h"
 #include "text/json_field.h"
 
-namespace molt {
+namespace mixtune {
 
 struct TemplateItem {
   int sequence = -1;         // 0 or 1: the tokens of that text; -1: the special ones below
@@ -45,4 +45,4 @@ TokenSpaces spaces_of(std::string_view token);
 // `is_first`: the first token of its text.
 Span trimmed(Span offsets, TokenSpaces spaces, bool is_first, SpaceTrimming trimming);
 
-}  // namespace molt
+}  // namespace mixtune

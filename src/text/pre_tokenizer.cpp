@@ -7,7 +7,7 @@
 #include "text/split.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Cuts by what a function finds in each word.
@@ -130,4 +130,4 @@ PreTokenizers read_pre_tokenizers(const JsonField& field) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "text/json_field.h"
 #include "text/normalized_text.h"
 
-namespace molt {
+namespace mixtune {
 
 class PreTokenizer {
  public:
@@ -29,4 +29,4 @@ std::unique_ptr<const PreTokenizer> read_bert_pre_tokenizer();
 std::unique_ptr<const PreTokenizer> read_byte_level_pre_tokenizer(const JsonField& field);
 std::unique_ptr<const PreTokenizer> read_metaspace_pre_tokenizer(const JsonField& field);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "text/normalizer.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class PrecompiledNormalizer : public Normalizer {
@@ -73,4 +73,4 @@ std::unique_ptr<const Normalizer> read_precompiled_normalizer(const JsonField& f
   return std::make_unique<PrecompiledNormalizer>(std::move(charsmap));
 }
 
-}  // namespace molt
+}  // namespace mixtune

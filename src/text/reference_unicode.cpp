@@ -9,7 +9,7 @@
 #include "text/reference_unicode_tables.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool contains(std::span<const CodePointRange> ranges, uint32_t c) {
@@ -85,4 +85,4 @@ bool is_bert_ideograph(uint32_t c) {
           (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0x2F800 && c <= 0x2FA1F));
 }
 
-}  // namespace molt
+}  // namespace mixtune

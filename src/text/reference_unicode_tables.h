@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace molt {
+namespace mixtune {
 
 struct CodePointRange {
   uint32_t first, last;
@@ -90,4 +90,4 @@ inline constexpr CodePointRange kDecompositionToday[] = {
     {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9},
 };
 
-}  // namespace molt
+}  // namespace mixtune

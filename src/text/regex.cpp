@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 const auto* bytes(const char* text) {
@@ -110,4 +110,4 @@ std::vector<Span> Pattern::matches(std::string_view text) const {
   return found;
 }
 
-}  // namespace molt
+}  // namespace mixtune

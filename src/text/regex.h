@@ -12,7 +12,7 @@
 
 struct re_pattern_buffer;
 
-namespace molt {
+namespace mixtune {
 
 class Regex {
  public:
@@ -46,4 +46,4 @@ class Pattern {
   std::unique_ptr<const Regex> regex_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

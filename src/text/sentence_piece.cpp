@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "text/charsmap.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // The fields of a protobuf message, one after the other.
@@ -143,4 +143,4 @@ std::string SentencePieces::decode(const std::vector<int>& ids) const {
   return library_->DecodeIds(ids);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -14,7 +14,7 @@ namespace sentencepiece {
 class SentencePieceProcessor;
 }
 
-namespace molt {
+namespace mixtune {
 
 class SentencePieces : public TokenizerModel {
  public:
@@ -39,4 +39,4 @@ class SentencePieces : public TokenizerModel {
   std::unique_ptr<sentencepiece::SentencePieceProcessor> library_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Part {
@@ -88,4 +88,4 @@ void split(const std::vector<Span>& matches, uint32_t size, SplitBehavior behavi
   }
 }
 
-}  // namespace molt
+}  // namespace mixtune

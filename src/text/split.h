@@ -6,7 +6,7 @@
 #include "text/encoding.h"
 #include "text/json_field.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class SplitBehavior { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
 SplitBehavior read_behavior(const JsonField& field);
@@ -16,4 +16,4 @@ SplitBehavior read_behavior(const JsonField& field);
 void split(const std::vector<Span>& matches, uint32_t size, SplitBehavior behavior, bool invert,
            uint32_t base, std::vector<Span>& out);
 
-}  // namespace molt
+}  // namespace mixtune

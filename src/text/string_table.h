@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 // Mixes eight bytes at a time by multiplication; for tables only, not for secrets.
 inline uint64_t hash_of(std::string_view text) {
@@ -78,4 +78,4 @@ class StringTable {
   std::vector<Slot> slots_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -10,7 +10,7 @@
 #include "text/unicode.h"
 #include "text/vocabulary.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Meta's tokenizer for LLaMA 3 (the tokenizer.json of Meta-Llama-3-8B has the same).
@@ -143,4 +143,4 @@ Json tiktoken_tokenizer(const std::string& content, const std::string& file, Jso
             {"merges", merges_of(ranks)}}}};
 }
 
-}  // namespace molt
+}  // namespace mixtune

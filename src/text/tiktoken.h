@@ -7,10 +7,10 @@
 
 #include "base/json.h"
 
-namespace molt {
+namespace mixtune {
 
 // As a tokenizer.json. `added`: its added_tokens; where empty, <|begin_of_text|> and
 // <|end_of_text|> follow the vocabulary. UserError where the content is malformed.
 Json tiktoken_tokenizer(const std::string& content, const std::string& file, Json added);
 
-}  // namespace molt
+}  // namespace mixtune

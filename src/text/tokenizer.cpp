@@ -3,7 +3,7 @@
 #include "text/pipeline.h"
 #include "text/tokenizer_folder.h"
 
-namespace molt {
+namespace mixtune {
 
 Tokenizer::Tokenizer(std::unique_ptr<const Pipeline> pipeline) : pipeline_(std::move(pipeline)) {}
 Tokenizer::~Tokenizer() = default;
@@ -51,4 +51,4 @@ std::optional<int32_t> Tokenizer::id_of(TokenRole role) const {
   return pipeline_->role(role);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -13,7 +13,7 @@
 
 #include "text/encoding.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class Truncation { kLongestFirst, kOnlyFirst, kOnlySecond };
 enum class OffsetUnit { kNone, kCodePoints, kBytes };
@@ -73,4 +73,4 @@ class Tokenizer {
   std::unique_ptr<const Pipeline> pipeline_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

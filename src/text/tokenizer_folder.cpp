@@ -6,7 +6,7 @@
 #include "text/model_file.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -193,4 +193,4 @@ TokenizerFolder read_tokenizer_folder(const fs::path& path) {
       "Fetch the model's tokenizer files, or name the right folder.");
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -10,7 +10,7 @@
 #include "text/sentence_piece.h"
 #include "text/tokenizer.h"
 
-namespace molt {
+namespace mixtune {
 
 struct TokenizerFolder {
   Json tokenizer;              // as in tokenizer.json
@@ -23,4 +23,4 @@ struct TokenizerFolder {
 
 TokenizerFolder read_tokenizer_folder(const std::filesystem::path& path);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "text/gpt2_pattern.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Pair = std::pair<int32_t, int32_t>;
@@ -209,4 +209,4 @@ TrainedBpe train_bpe(const WordCounts& words, const BpeTraining& training) {
   return Trainer(words, training).train();
 }
 
-}  // namespace molt
+}  // namespace mixtune

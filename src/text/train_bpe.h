@@ -13,7 +13,7 @@
 
 #include "text/string_table.h"
 
-namespace molt {
+namespace mixtune {
 
 struct BpeTraining {
   int64_t vocab_size = 30000;
@@ -49,4 +49,4 @@ TrainedBpe train_bpe(const WordCounts& words, const BpeTraining& training);
 // The tokenizer.json that encodes with it.
 std::string tokenizer_json(const TrainedBpe& trained, const BpeTraining& training);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "text/train_bpe.h"
 
-namespace molt {
+namespace mixtune {
 
 std::string tokenizer_json(const TrainedBpe& trained, const BpeTraining& training) {
   using Ordered = nlohmann::ordered_json;  // vocabularies read best in the order of ids
@@ -55,4 +55,4 @@ std::string tokenizer_json(const TrainedBpe& trained, const BpeTraining& trainin
   return file.dump(1) + '\n';
 }
 
-}  // namespace molt
+}  // namespace mixtune

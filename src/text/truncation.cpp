@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Only the longer text is cut as long as that is enough; else each gets half of the room, and the
@@ -41,4 +41,4 @@ TokenCounts truncated_counts(TokenCounts counts, bool is_pair, int64_t room,
   return counts;
 }
 
-}  // namespace molt
+}  // namespace mixtune

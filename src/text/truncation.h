@@ -6,7 +6,7 @@
 
 #include "text/tokenizer.h"
 
-namespace molt {
+namespace mixtune {
 
 struct TokenCounts {
   int64_t first = 0;
@@ -17,4 +17,4 @@ struct TokenCounts {
 // for it.
 TokenCounts truncated_counts(TokenCounts counts, bool is_pair, int64_t room, Truncation truncation);
 
-}  // namespace molt
+}  // namespace mixtune

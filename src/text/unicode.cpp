@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 utf8proc_category_t category(uint32_t c) {
@@ -165,4 +165,4 @@ Lowered to_lower(uint32_t c) {
   return {static_cast<uint32_t>(utf8proc_tolower(static_cast<int32_t>(c))), 0};
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace molt {
+namespace mixtune {
 
 bool is_ascii(std::string_view text);
 bool is_valid_utf8(std::string_view text);
@@ -53,4 +53,4 @@ struct Lowered {
 };
 Lowered to_lower(uint32_t c);
 
-}  // namespace molt
+}  // namespace mixtune

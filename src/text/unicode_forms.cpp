@@ -7,7 +7,7 @@
 
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 int combining_class(uint32_t c) {
@@ -88,4 +88,4 @@ void compose(std::vector<CharacterChange>& characters) {
   characters = std::move(out);
 }
 
-}  // namespace molt
+}  // namespace mixtune

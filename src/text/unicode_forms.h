@@ -4,7 +4,7 @@
 
 #include "text/normalized_text.h"
 
-namespace molt {
+namespace mixtune {
 
 enum class Decomposition { kCanonical, kCompatible };
 
@@ -15,4 +15,4 @@ void order_marks(std::vector<CharacterChange>& characters);
 // Composes a decomposed and ordered text.
 void compose(std::vector<CharacterChange>& characters);
 
-}  // namespace molt
+}  // namespace mixtune

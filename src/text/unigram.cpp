@@ -11,7 +11,7 @@
 #include "text/model.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr double kUnknownPenalty = 10;
@@ -123,4 +123,4 @@ std::unique_ptr<const TokenizerModel> read_unigram(const JsonField& field,
   return std::make_unique<Unigram>(field, vocabulary);
 }
 
-}  // namespace molt
+}  // namespace mixtune

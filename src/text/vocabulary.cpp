@@ -2,7 +2,7 @@
 
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 
 Vocabulary::Vocabulary(const JsonField& field)
     : table_(field.is_list() ? field.size() : field.object().size()) {
@@ -71,4 +71,4 @@ std::string_view Vocabulary::token(int32_t id) const {
   return has(id) ? tokens_[id] : std::string_view();
 }
 
-}  // namespace molt
+}  // namespace mixtune

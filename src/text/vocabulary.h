@@ -6,7 +6,7 @@
 #include "text/json_field.h"
 #include "text/string_table.h"
 
-namespace molt {
+namespace mixtune {
 
 // Ids above this are taken for damage: no published vocabulary has a quarter of it.
 inline constexpr int64_t kLargestTokenId = (int64_t{1} << 22) - 1;
@@ -35,4 +35,4 @@ class Vocabulary {
   StringTable table_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include "text/model.h"
 #include "text/unicode.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class WordPiece : public TokenizerModel {
@@ -75,4 +75,4 @@ std::unique_ptr<const TokenizerModel> read_word_piece(const JsonField& field,
   return std::make_unique<WordPiece>(field, vocabulary);
 }
 
-}  // namespace molt
+}  // namespace mixtune

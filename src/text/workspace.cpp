@@ -1,6 +1,6 @@
 #include "text/workspace.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr size_t kSlots = size_t{1} << 16;
@@ -64,4 +64,4 @@ void WorkspacePool::give_back(std::unique_ptr<Workspace> workspace) {
   idle_.push_back(std::move(workspace));
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -12,7 +12,7 @@
 #include "text/model.h"
 #include "text/normalized_text.h"
 
-namespace molt {
+namespace mixtune {
 
 // Words with their pieces; forgets everything when it is full.
 class WordCache {
@@ -65,4 +65,4 @@ class WorkspacePool {
   std::vector<std::unique_ptr<Workspace>> idle_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

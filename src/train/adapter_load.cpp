@@ -5,7 +5,7 @@
 
 #include "base/config_json.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // A place that a tensor of a file goes to.
@@ -141,7 +141,7 @@ MethodMatch match_method(const AdapterContents& contents, const Choice& method, 
 AdapterContents adapter_of(Session& session, NamedTensors tensors) {
   AdapterContents out;
   const Json method = method_json(session.config.method);
-  MOLT_CHECK(!method.is_null(), "an adapter without a method");
+  MIXTUNE_CHECK(!method.is_null(), "an adapter without a method");
   out.method = method.dump();
   if (session.task) {
     Json task = to_json(*session.config.task.config);
@@ -173,4 +173,4 @@ std::filesystem::path adapter_folder(const std::filesystem::path& path) {
   return path;
 }
 
-}  // namespace molt
+}  // namespace mixtune

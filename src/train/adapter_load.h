@@ -6,7 +6,7 @@
 #include "adapters/adapter_folder.h"
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 // How the method that an adapter was trained with relates to that of a run.
 struct MethodMatch {
@@ -31,4 +31,4 @@ AdapterContents adapter_of(Session& session, NamedTensors tensors);
 // The folder itself, or, of a run, its adapter/.
 std::filesystem::path adapter_folder(const std::filesystem::path& path);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Bins' worth of examples that are packed together: enough for full bins, few enough to stay a
@@ -101,4 +101,4 @@ std::vector<MicroBatch> cut_by_tokens(const std::vector<int64_t>& order,
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -10,7 +10,7 @@
 
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 
 struct BatchOptions {
   int64_t batch_size = 16;
@@ -44,4 +44,4 @@ class BatchPlan {
 std::vector<MicroBatch> cut_by_tokens(const std::vector<int64_t>& order,
                                       const std::vector<int64_t>& lengths, int64_t budget);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "tensor/tensor_file.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
@@ -70,7 +70,7 @@ Cursor parse_cursor(const fs::path& path) {
   } catch (const Json::exception& error) {
     throw UserError(path.string(),
                     std::string("is not a checkpoint's cursor (") + error.what() + ")",
-                    "Remove this checkpoint; 'molt resume' then takes the one before it.");
+                    "Remove this checkpoint; 'mixtune resume' then takes the one before it.");
   }
   return c;
 }
@@ -218,4 +218,4 @@ void Checkpoints::restore(int64_t step, Attachment& attachment, AdamW& optimizer
   optimizer.set_steps_done(step);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "train/optimizer.h"
 #include "train/progress.h"
 
-namespace molt {
+namespace mixtune {
 
 // What must be equal for a resumed run to be the same run.
 struct Identity {
@@ -60,4 +60,4 @@ class Checkpoints {
   std::filesystem::path folder_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool is_finite(const Tensor& t) {
@@ -56,4 +56,4 @@ std::string first_not_finite(Session& session, const StepBatches& batches, Rando
   return "";
 }
 
-}  // namespace molt
+}  // namespace mixtune

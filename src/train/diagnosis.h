@@ -4,7 +4,7 @@
 #include "train/batches.h"
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 // Runs the micro-batches once more, in order, and names the first router whose scores, or else the
 // first block whose output, is not finite: "the router of model.layers.0.mlp.up_proj"; empty where
@@ -12,4 +12,4 @@ namespace molt {
 std::string first_not_finite(Session& session, const StepBatches& batches, RandomKey seed,
                              int64_t step, Reducer& reducer);
 
-}  // namespace molt
+}  // namespace mixtune

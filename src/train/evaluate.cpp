@@ -8,7 +8,7 @@
 #include "train/batches.h"
 #include "train/loss.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Batches do not matter but for batch votes: there they follow the file, so many at a time as
@@ -67,7 +67,7 @@ Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examp
 }
 
 Predictions predictions_of(const Tensor& logits, bool is_regression) {
-  MOLT_CHECK(logits.dim() == 2 && (!is_regression || logits.size(1) == 1), shape_text(logits));
+  MIXTUNE_CHECK(logits.dim() == 2 && (!is_regression || logits.size(1) == 1), shape_text(logits));
   Predictions out;
   if (is_regression) {
     const Tensor scores = logits.select(1, 0).to(at::kDouble).contiguous();  // [N]
@@ -122,7 +122,7 @@ double task_loss(const Tensor& logits, const std::vector<EncodedExample>& exampl
 }
 
 SetEvaluation evaluate_set(Session& session, const EncodedSet& set, const ForwardOptions& options) {
-  MOLT_CHECK(session.task && set.data, "evaluation without a task");
+  MIXTUNE_CHECK(session.task && set.data, "evaluation without a task");
   SetEvaluation out;
   double auxiliary = 0;
   ForwardOptions with_auxiliary = options;
@@ -137,4 +137,4 @@ SetEvaluation evaluate_set(Session& session, const EncodedSet& set, const Forwar
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 struct ForwardOptions {
   int64_t batch_tokens = 4096;      // an example longer than that is a batch of its own
@@ -43,4 +43,4 @@ struct SetEvaluation {
 SetEvaluation evaluate_set(Session& session, const EncodedSet& set,
                            const ForwardOptions& options = {});
 
-}  // namespace molt
+}  // namespace mixtune

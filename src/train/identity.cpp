@@ -10,7 +10,7 @@
 #include "base/config_json.h"
 #include "base/file.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
@@ -134,8 +134,8 @@ std::vector<std::string> differences(const Identity& saved, const Identity& now)
   else if (saved.tokens != now.tokens)
     out.push_back("the tokens changed: another tokenizer, or others of them are learnt");
   if (saved.model != now.model) out.push_back("the model changed");
-  if (saved.tool != now.tool) out.push_back("molt was " + saved.tool + " and is " + now.tool);
+  if (saved.tool != now.tool) out.push_back("mixtune was " + saved.tool + " and is " + now.tool);
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

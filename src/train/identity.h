@@ -5,7 +5,7 @@
 #include "train/checkpoint.h"
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 Identity identity_of(const Session& session);
 
@@ -15,4 +15,4 @@ std::vector<std::string> differences(const Identity& saved, const Identity& now)
 // "0.1.0".
 std::string tool_version();
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "train/last_good.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Into the copy of the step before, where there is one.
@@ -25,7 +25,7 @@ void LastGood::keep(const Cursor& cursor, const Attachment& attachment, const Ad
 }
 
 Cursor LastGood::put_back(Attachment& attachment, AdamW& optimizer) const {
-  MOLT_CHECK(is_known(), "no state was kept");
+  MIXTUNE_CHECK(is_known(), "no state was kept");
   const at::NoGradGuard no_grad;
   attachment.trainables.values.copy_(values_);
   optimizer.first.copy_(first_);
@@ -36,4 +36,4 @@ Cursor LastGood::put_back(Attachment& attachment, AdamW& optimizer) const {
   return *cursor_;
 }
 
-}  // namespace molt
+}  // namespace mixtune

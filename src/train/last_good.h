@@ -5,7 +5,7 @@
 
 #include "train/checkpoint.h"
 
-namespace molt {
+namespace mixtune {
 
 class LastGood {
  public:
@@ -28,4 +28,4 @@ class LastGood {
   std::vector<Tensor> buffers_;     // the method's own
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 constexpr int64_t kIgnoredTarget = -100;
 
@@ -16,4 +16,4 @@ Tensor cross_entropy_sum(const Tensor& logits, const Tensor& targets, double smo
 // Sum of (prediction - target)^2; both [S].
 Tensor squared_error_sum(const Tensor& predictions, const Tensor& targets);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "train/progress.h"
 #include "train/run_folder.h"
 
-namespace molt {
+namespace mixtune {
 
 class Narrator final : public Progress {
  public:
@@ -41,4 +41,4 @@ class Narrator final : public Progress {
   std::vector<std::string> waiting_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "train/evaluate.h"
 #include "train/loss.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class HeadObjective final : public TaskObjective {
@@ -49,4 +49,4 @@ std::unique_ptr<TaskObjective> make_objective(const ObjectiveOptions& options) {
   return std::make_unique<HeadObjective>(options.goal == Goal::regress);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "models/model.h"
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 // Sequences of a micro-batch, in the order in which they are packed.
 using SequenceRefs = std::vector<const EncodedExample*>;
@@ -43,4 +43,4 @@ struct ObjectiveOptions {
 std::unique_ptr<TaskObjective> make_objective(const ObjectiveOptions& options);
 std::unique_ptr<TaskObjective> make_language_objective(const ObjectiveOptions& options);
 
-}  // namespace molt
+}  // namespace mixtune

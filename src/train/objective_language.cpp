@@ -6,7 +6,7 @@
 #include "train/evaluate.h"
 #include "train/loss.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Columns of a scored sequence's output.
@@ -26,7 +26,7 @@ Supervised supervised_rows(const PackedBatch& batch, const SequenceRefs& sequenc
     std::vector<int64_t> rows;
     for (const TokenSpan& span : sequences[s]->supervised)
       for (int64_t t = span.begin; t < span.end; ++t) {
-        MOLT_CHECK(t > 0 && t < batch.rows.length(static_cast<int64_t>(s)), std::to_string(t));
+        MIXTUNE_CHECK(t > 0 && t < batch.rows.length(static_cast<int64_t>(s)), std::to_string(t));
         rows.push_back(batch.rows.offsets[s] + t - 1);
         targets.push_back(sequences[s]->ids[static_cast<size_t>(t)]);
       }
@@ -124,7 +124,7 @@ class LanguageObjective final : public TaskObjective {
     std::vector<std::vector<int64_t>> last;
     const std::vector<int32_t>& candidates = sequences.front()->candidates;
     for (size_t s = 0; s < sequences.size(); ++s) {
-      MOLT_CHECK(sequences[s]->candidates == candidates, "candidates that differ in one set");
+      MIXTUNE_CHECK(sequences[s]->candidates == candidates, "candidates that differ in one set");
       last.push_back({batch.rows.offsets[s + 1] - 1});
     }
     const Tensor z = read_rows(model, batch, pick_rows(batch.rows, last), context);  // [S, D]
@@ -143,4 +143,4 @@ std::unique_ptr<TaskObjective> make_language_objective(const ObjectiveOptions& o
   return std::make_unique<LanguageObjective>(options.reads_some_rows);
 }
 
-}  // namespace molt
+}  // namespace mixtune

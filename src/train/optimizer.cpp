@@ -6,7 +6,7 @@
 
 #include "tensor/clones.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // What one element needs, in the precision of the buffer.
@@ -34,12 +34,12 @@ template <class Real>
   }
 }
 
-MOLT_CLONES void update_float(float* w, const float* g, float* m, float* v, int64_t count,
-                              const Constants<float>& c) {
+MIXTUNE_CLONES void update_float(float* w, const float* g, float* m, float* v, int64_t count,
+                                 const Constants<float>& c) {
   update(w, g, m, v, count, c);
 }
-MOLT_CLONES void update_double(double* w, const double* g, double* m, double* v, int64_t count,
-                               const Constants<double>& c) {
+MIXTUNE_CLONES void update_double(double* w, const double* g, double* m, double* v, int64_t count,
+                                  const Constants<double>& c) {
   update(w, g, m, v, count, c);
 }
 
@@ -72,7 +72,7 @@ Constants<Real> constants(const AdamWOptions& o, double rate, double decay, int6
           .scale = static_cast<Real>(scale)};
 }
 
-MOLT_CLONES double square_sum(const float* x, int64_t count) {
+MIXTUNE_CLONES double square_sum(const float* x, int64_t count) {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
@@ -148,4 +148,4 @@ double clip_scale(double norm, double limit) {
   return std::min(1.0, limit / (norm + 1e-6));
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 
 #include "nn/trainables.h"
 
-namespace molt {
+namespace mixtune {
 
 // Settings of a learning-rate group; the rate is that of a schedule factor of 1.
 struct GroupOptions {
@@ -52,4 +52,4 @@ double global_norm(const Tensor& flat);
 // min(1, limit / (norm + 1e-6)), as torch's clip_grad_norm_.
 double clip_scale(double norm, double limit);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <fstream>
 
-namespace molt {
+namespace mixtune {
 
 BatchPlan batch_plan(const Session& session) {
   const TrainSettings& train = session.config.train;
@@ -60,4 +60,4 @@ int64_t peak_memory() {
   return 0;
 }
 
-}  // namespace molt
+}  // namespace mixtune

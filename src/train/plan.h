@@ -6,7 +6,7 @@
 #include "train/schedule.h"
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 BatchPlan batch_plan(const Session& session);
 int64_t total_steps(const TrainSettings& train, const BatchPlan& plan);
@@ -18,4 +18,4 @@ AdamWOptions optimizer_options(const TrainSettings& train, const Attachment& att
 // The peak resident size of this process in bytes; 0 where the system does not tell.
 int64_t peak_memory();
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "tasks/language_task.h"
 #include "train/adapter_load.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
@@ -89,7 +89,7 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
     std::error_code error;
     if (!fs::exists(*folder, error))
       throw UserError(options.source.string(), "has no adapter yet: it is not done",
-                      "Finish it with 'molt resume " + options.source.string() + "'.");
+                      "Finish it with 'mixtune resume " + options.source.string() + "'.");
   } else {
     config.model.path = options.source.string();
   }
@@ -119,7 +119,7 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
     config.task = {};
   } else if (config.task.name.empty()) {
     throw UserError(options.source.string(), "does not say which task it is for",
-                    "Name it with --task; 'molt tasks' lists them.");
+                    "Name it with --task; 'mixtune tasks' lists them.");
   } else if (options.data) {
     use_data(*options.data, config);
   }
@@ -129,4 +129,4 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -3,7 +3,7 @@
 
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 struct PredictorOptions {
   std::filesystem::path source = {};                  // a run folder, or a model folder
@@ -12,7 +12,7 @@ struct PredictorOptions {
   std::optional<std::string> data = {};     // replaces the task's data
   std::vector<std::string> overrides = {};  // key=value on the config, last word
   bool evaluation_data = false;             // fill Session::evaluation
-  bool wants_task = true;                   // false: `molt forward`, which takes ids
+  bool wants_task = true;                   // false: `mixtune forward`, which takes ids
   bool writes = false;                      // no task, but a language head and the tokenizer
 };
 
@@ -23,4 +23,4 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
 // A run folder has config.yaml and events.jsonl.
 bool is_run_folder(const std::filesystem::path& folder);
 
-}  // namespace molt
+}  // namespace mixtune

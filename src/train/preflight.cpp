@@ -11,7 +11,7 @@
 #include "train/last_good.h"
 #include "train/plan.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::vector<KindCount> count_kinds(const Attachment& attachment) {
@@ -242,7 +242,7 @@ int64_t model_parameters(Model& model) {
 }
 
 Preflight preflight(Session& session) {
-  MOLT_CHECK(session.task && session.train.data, "a preflight without training data");
+  MIXTUNE_CHECK(session.task && session.train.data, "a preflight without training data");
   Preflight out;
   const ModelConfig& model = session.model->config();
   out.model = session.config.model.path;
@@ -332,4 +332,4 @@ std::string render(const Preflight& p) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

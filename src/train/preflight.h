@@ -1,10 +1,10 @@
-// What would be trained on what, before the first step: `molt check` prints it, training begins
+// What would be trained on what, before the first step: `mixtune check` prints it, training begins
 // with it.
 #pragma once
 
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 struct LabelShare {
   std::string label;
@@ -61,4 +61,4 @@ Preflight preflight(Session& session);
 // As lines for people.
 std::string render(const Preflight& preflight);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -12,7 +12,7 @@
 
 #include "tasks/task.h"
 
-namespace molt {
+namespace mixtune {
 
 using NamedNumbers = std::vector<std::pair<std::string, double>>;
 
@@ -56,4 +56,4 @@ class Progress {
   virtual void on_warning(std::string_view line) {}
 };
 
-}  // namespace molt
+}  // namespace mixtune

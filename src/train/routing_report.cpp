@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace molt {
+namespace mixtune {
 
 std::vector<std::pair<std::string, Tensor>> routing_tensors(const RoutingRecord& record) {
   std::vector<std::pair<std::string, Tensor>> out;
@@ -44,4 +44,4 @@ std::string routing_line(const RoutingRecord& record) {
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

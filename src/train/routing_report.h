@@ -4,7 +4,7 @@
 #include "nn/context.h"
 #include "tensor/tensor_file.h"
 
-namespace molt {
+namespace mixtune {
 
 // As routing.safetensors holds it. Of layer routers: `choices` [P, B], `entropy` and `tokens` [P].
 // Of the router of each linear: `<module>.load` [E], how many tokens used each expert, and
@@ -16,4 +16,4 @@ std::vector<std::pair<std::string, Tensor>> routing_tensors(const RoutingRecord&
 // to all"; empty without.
 std::string routing_line(const RoutingRecord& record);
 
-}  // namespace molt
+}  // namespace mixtune

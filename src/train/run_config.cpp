@@ -7,7 +7,7 @@
 #include "tasks/task.h"
 #include "train/schedule.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class TaskChoices final : public ChoiceTable {
@@ -188,7 +188,7 @@ std::filesystem::path output_folder(const RunConfig& config) {
 Interval parse_interval(const std::string& text) {
   if (text == "epoch") return {.kind = Interval::Kind::epoch};
   if (text == "never") return {.kind = Interval::Kind::never};
-  MOLT_CHECK(is_count(text), "interval '" + text + "'");
+  MIXTUNE_CHECK(is_count(text), "interval '" + text + "'");
   return {.kind = Interval::Kind::steps, .steps = std::stoll(text)};
 }
 
@@ -197,7 +197,7 @@ RunConfig read_run_config(const std::filesystem::path& run) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw UserError(run.string(), "is not a run folder: it has no config.yaml",
-                    "Name the folder that molt train wrote.");
+                    "Name the folder that mixtune train wrote.");
   RunConfig config;
   ConfigLayers layers;
   layers.add_file(path);
@@ -205,4 +205,4 @@ RunConfig read_run_config(const std::filesystem::path& run) {
   return config;
 }
 
-}  // namespace molt
+}  // namespace mixtune

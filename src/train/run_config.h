@@ -5,7 +5,7 @@
 
 #include "base/config.h"
 
-namespace molt {
+namespace mixtune {
 
 struct ModelSettings final : Config {
   std::string path;
@@ -75,4 +75,4 @@ Interval parse_interval(const std::string& text);
 // RUN/config.yaml.
 RunConfig read_run_config(const std::filesystem::path& run);
 
-}  // namespace molt
+}  // namespace mixtune

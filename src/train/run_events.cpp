@@ -4,7 +4,7 @@
 
 #include "train/routing_report.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 Json numbers(const NamedNumbers& values) {
@@ -68,4 +68,4 @@ Json routing_event(const RoutingRecord& record, int64_t step, const char* phase)
   return out;
 }
 
-}  // namespace molt
+}  // namespace mixtune

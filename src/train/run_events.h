@@ -6,7 +6,7 @@
 #include "nn/context.h"
 #include "train/progress.h"
 
-namespace molt {
+namespace mixtune {
 
 Json step_event(const StepReport& report);
 Json evaluation_event(const EvaluationReport& report);
@@ -15,4 +15,4 @@ Json evaluation_event(const EvaluationReport& report);
 // nothing routed.
 Json routing_event(const RoutingRecord& record, int64_t step, const char* phase);
 
-}  // namespace molt
+}  // namespace mixtune

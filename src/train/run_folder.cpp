@@ -13,7 +13,7 @@
 #include "train/identity.h"
 #include "train/routing_report.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
@@ -78,7 +78,7 @@ void check_free(const fs::path& path, bool overwrite) {
   if (!has_something(path)) return;
   if (!overwrite)
     throw UserError(path.string(), "exists already",
-                    "Choose another output, add --overwrite, or go on with 'molt resume " +
+                    "Choose another output, add --overwrite, or go on with 'mixtune resume " +
                         path.string() + "'.");
   if (!fs::is_regular_file(path / kConfig, error))
     throw UserError(path.string(), "is not a run folder, so it is not overwritten",
@@ -145,7 +145,7 @@ void RunFolder::log(std::string_view line) {
 
 void RunFolder::write_environment(const Session& session, const std::string& command) const {
   std::error_code error;
-  const Json out = {{"molt", tool_version()},
+  const Json out = {{"mixtune", tool_version()},
                     {"libtorch", TORCH_VERSION},
                     {"compiler", __VERSION__},
                     {"cpu", cpu_name()},
@@ -201,7 +201,7 @@ std::optional<RunResult> read_result(const fs::path& run) {
     out.stopped_early = json.at("stopped_early").get<bool>();
   } catch (const Json::exception& problem) {
     throw UserError(path.string(), std::string("is not a result (") + problem.what() + ")",
-                    "Remove it; 'molt resume' writes it again.");
+                    "Remove it; 'mixtune resume' writes it again.");
   }
   return out;
 }
@@ -211,4 +211,4 @@ void RunFolder::write_routing(const RoutingRecord& record) const {
   if (!tensors.empty()) write_tensors(path_ / "routing.safetensors", tensors);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -10,7 +10,7 @@
 #include "train/session.h"
 #include "train/trainer.h"
 
-namespace molt {
+namespace mixtune {
 
 class RunFolder {
  public:
@@ -51,4 +51,4 @@ void check_free(const std::filesystem::path& path, bool overwrite);
 // Nothing where the run is not done. UserError where the file is malformed.
 std::optional<RunResult> read_result(const std::filesystem::path& run);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 
 namespace {
 
@@ -64,7 +64,7 @@ const std::vector<std::string>& schedule_names() {
 Schedule::Kind schedule_kind(const std::string& name) {
   const auto& names = schedule_names();
   const auto found = std::find(names.begin(), names.end(), name);
-  MOLT_CHECK(found != names.end(), "schedule " + name);
+  MIXTUNE_CHECK(found != names.end(), "schedule " + name);
   return static_cast<Schedule::Kind>(found - names.begin());
 }
 
@@ -73,4 +73,4 @@ int64_t warmup_steps(double warmup, int64_t total_steps) {
   return static_cast<int64_t>(std::llround(warmup));
 }
 
-}  // namespace molt
+}  // namespace mixtune

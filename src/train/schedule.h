@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 
 struct Schedule {
   enum class Kind {
@@ -34,4 +34,4 @@ Schedule::Kind schedule_kind(const std::string& name);
 // `warmup` below 1 is a share of all steps, rounded up; from 1 on a number of steps.
 int64_t warmup_steps(double warmup, int64_t total_steps);
 
-}  // namespace molt
+}  // namespace mixtune

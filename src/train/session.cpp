@@ -5,11 +5,11 @@
 #include "train/adapter_load.h"
 #include "train/voting_tokens.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 HeadKind head_kind(const std::string& name) {
-  MOLT_CHECK(name == "pooled" || name == "dense", "head " + name);
+  MIXTUNE_CHECK(name == "pooled" || name == "dense", "head " + name);
   return name == "dense" ? HeadKind::dense : HeadKind::pooled;
 }
 
@@ -272,4 +272,4 @@ std::unique_ptr<Session> open_for_training(const RunConfig& config, Progress& pr
   return session;
 }
 
-}  // namespace molt
+}  // namespace mixtune

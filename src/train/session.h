@@ -13,7 +13,7 @@
 #include "train/progress.h"
 #include "train/run_config.h"
 
-namespace molt {
+namespace mixtune {
 
 struct EncodedSet {
   const DataSet* data = nullptr;         // owned by the task
@@ -94,4 +94,4 @@ SequenceRefs sequences_of(const std::vector<EncodedExample>& examples,
 PackedBatch pack_examples(const Session& session, const std::vector<EncodedExample>& examples,
                           const std::vector<int64_t>& indices);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "train/batches.h"
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 struct StepOptions {
   RandomKey seed = 0;
@@ -26,4 +26,4 @@ struct StepLosses {
 StepLosses accumulate_gradients(Session& session, const StepBatches& batches,
                                 const StepOptions& options, Reducer& reducer);
 
-}  // namespace molt
+}  // namespace mixtune

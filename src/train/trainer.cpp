@@ -12,7 +12,7 @@
 #include "train/run_folder.h"
 #include "train/training.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
@@ -81,4 +81,4 @@ RunResult resume(const fs::path& run, const ResumeOptions& options, Progress& pr
   return training.run();
 }
 
-}  // namespace molt
+}  // namespace mixtune

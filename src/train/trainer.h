@@ -5,7 +5,7 @@
 
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 struct RunResult {
   std::filesystem::path folder = {};
@@ -15,7 +15,7 @@ struct RunResult {
   double evaluation_loss = std::numeric_limits<double>::quiet_NaN();
   int64_t trainable_parameters = 0, peak_memory_bytes = 0;
   double tokens_per_second = 0, seconds = 0;
-  bool interrupted = false;    // saved; `molt resume folder` goes on
+  bool interrupted = false;    // saved; `mixtune resume folder` goes on
   bool stopped_early = false;  // early stopping
 };
 
@@ -39,4 +39,4 @@ struct ResumeOptions {
 RunResult resume(const std::filesystem::path& run, const ResumeOptions& options,
                  Progress& progress);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -17,7 +17,7 @@
 #include "train/run_events.h"
 #include "train/step.h"
 
-namespace molt {
+namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
@@ -270,7 +270,7 @@ class TrainingLoop {
     const std::optional<int64_t> from = checkpoints_.last_complete();
     folder_.event({{"event", "not_finite"}, {"step", from.value_or(0)}, {"reached", failed}});
     return fmt::format(
-        " in {}; 'molt resume {} --allow-changed' then goes on from {}.",
+        " in {}; 'mixtune resume {} --allow-changed' then goes on from {}.",
         (folder_.path() / "config.yaml").string(), folder_.path().string(),
         from ? fmt::format("step {}, which is saved", *from) : std::string("the start"));
   }
@@ -285,7 +285,7 @@ class TrainingLoop {
     }
     save();
     folder_.event({{"event", "interrupted"}, {"step", cursor_.step}});
-    narrator_.on_message(fmt::format("interrupted at step {} of {}; resume with: molt resume {}",
+    narrator_.on_message(fmt::format("interrupted at step {} of {}; resume with: mixtune resume {}",
                                      cursor_.step, total_, folder_.path().string()));
     return out;
   }
@@ -365,4 +365,4 @@ RunResult Training::run() {
   return loop_->run();
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "train/run_folder.h"
 #include "train/session.h"
 
-namespace molt {
+namespace mixtune {
 
 class TrainingLoop;
 
@@ -32,4 +32,4 @@ class Training {
   std::unique_ptr<TrainingLoop> loop_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

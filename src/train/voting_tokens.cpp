@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 void begin_at(std::vector<TokenSpan>& spans, int64_t first) {
@@ -52,4 +52,4 @@ void leave_voters_out(EncodedExamples& encoded, int64_t voters) {
   encoded.notes.push_back(note);
 }
 
-}  // namespace molt
+}  // namespace mixtune

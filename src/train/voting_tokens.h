@@ -6,7 +6,7 @@
 #include "methods/method.h"
 #include "tasks/encoded.h"
 
-namespace molt {
+namespace mixtune {
 
 // So many tokens at the start of a text without a prompt vote; 0 where none of them decides.
 int64_t voting_tokens(const std::vector<Sentence>& sentences);
@@ -15,4 +15,4 @@ int64_t voting_tokens(const std::vector<Sentence>& sentences);
 // texts of which nothing is left out of the set, with a note of both. Nothing where `voters` is 0.
 void leave_voters_out(EncodedExamples& encoded, int64_t voters);
 
-}  // namespace molt
+}  // namespace mixtune

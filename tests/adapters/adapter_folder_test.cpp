@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "support/paths.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -130,7 +130,7 @@ TEST(AdapterFolder, GivesOtherMethodsATypeThatPeftRefuses) {
   AdapterContents contents = lora();
   contents.method = R"({"name": "molex", "balance": 0.01})";
   save_adapter(folder.path(), contents);
-  EXPECT_EQ(read_json(folder / "adapter_config.json")["peft_type"], "MOLT");
+  EXPECT_EQ(read_json(folder / "adapter_config.json")["peft_type"], "MIXTUNE");
   EXPECT_NE(find_tensor(read_tensors(folder / "adapter_model.safetensors"), "classifier.weight"),
             nullptr);
   EXPECT_EQ(Json::parse(load_adapter(folder.path()).method)["name"], "molex");
@@ -139,7 +139,7 @@ TEST(AdapterFolder, GivesOtherMethodsATypeThatPeftRefuses) {
 TEST(AdapterFolder, ReadsAFolderOfPeftWithoutOurFile) {
   const TemporaryFolder folder;
   save_adapter(folder.path(), lora());
-  fs::remove(folder / "molt.json");
+  fs::remove(folder / "mixtune.json");
   const Json method = Json::parse(load_adapter(folder.path()).method);
   EXPECT_EQ(method["name"], "lora");
   EXPECT_EQ(method["rank"], 2);
@@ -151,7 +151,7 @@ TEST(AdapterFolder, ReadsAFolderOfPeftWithoutOurFile) {
 TEST(AdapterFolder, SaysWhichSettingsOfPeftItDoesNotKnow) {
   const TemporaryFolder folder;
   save_adapter(folder.path(), lora());
-  fs::remove(folder / "molt.json");
+  fs::remove(folder / "mixtune.json");
   EXPECT_TRUE(load_adapter(folder.path()).warnings.empty());
   Json config = read_json(folder / "adapter_config.json");
   config["new_option"] = 1;
@@ -168,20 +168,37 @@ TEST(AdapterFolder, RefusesToSaveWhatIsNotANumber) {
   EXPECT_THROW(save_adapter(folder.path(), contents), BugError);
 }
 
+TEST(AdapterFolder, RejectsFoldersOfOlderReleasesInOneLine) {
+  for (const bool is_for_peft : {true, false}) {
+    const TemporaryFolder folder;
+    AdapterContents contents = lora();
+    if (!is_for_peft) contents.method = R"({"name": "ia3"})";
+    save_adapter(folder.path(), contents);
+    Json description = read_json(folder / "mixtune.json");
+    description["format_version"] = 1;
+    fs::remove(folder / "mixtune.json");
+    std::ofstream(folder / "former.json") << description;
+    const std::string error = error_of(folder.path());
+    EXPECT_NE(error.find("former.json: format_version is 1; expected 2"), std::string::npos)
+        << error;
+    EXPECT_EQ(error.find('\n'), std::string::npos);
+  }
+}
+
 TEST(AdapterFolder, NamesWhatIsWrong) {
   const TemporaryFolder folder;
   EXPECT_NE(error_of(folder / "nowhere").find("is not an adapter folder"), std::string::npos);
   save_adapter(folder.path(), lora());
   const auto with = [&](const std::string& text) {
-    std::ofstream(folder / "molt.json") << text;
+    std::ofstream(folder / "mixtune.json") << text;
     return error_of(folder.path());
   };
   EXPECT_NE(with("[]").find("is not a JSON object"), std::string::npos);
-  EXPECT_NE(with("{").find("molt.json"), std::string::npos);
+  EXPECT_NE(with("{").find("mixtune.json"), std::string::npos);
   EXPECT_NE(with(R"({"format_version": 99})").find("format_version is 99"), std::string::npos);
-  EXPECT_NE(with(R"({"format_version": 1, "method": 3})").find("method is not"), std::string::npos);
+  EXPECT_NE(with(R"({"format_version": 2, "method": 3})").find("method is not"), std::string::npos);
   EXPECT_NE(
-      with(R"({"format_version": 1, "method": {"name": "lora"}, "head": "auto", "labels": [1]})")
+      with(R"({"format_version": 2, "method": {"name": "lora"}, "head": "auto", "labels": [1]})")
           .find("not a text"),
       std::string::npos);
 }
@@ -236,14 +253,14 @@ TEST(AdapterFolder, DoesNotPassForPeftWhereAnUpdateStandsOnAPartOfAModule) {
   AdapterContents contents = lora();
   contents.splits_modules = true;
   save_adapter(folder.path(), contents);
-  EXPECT_EQ(read_json(folder / "adapter_config.json")["peft_type"], "MOLT");
+  EXPECT_EQ(read_json(folder / "adapter_config.json")["peft_type"], "MIXTUNE");
 }
 
 // What PEFT calls the defaults of a model type stands in the tensors.
 TEST(AdapterFolder, TakesMissingTargetsFromTheTensors) {
   const TemporaryFolder folder;
   save_adapter(folder.path(), lora());
-  fs::remove(folder / "molt.json");
+  fs::remove(folder / "mixtune.json");
   PeftLoraConfig config = read_peft_config(folder / "adapter_config.json");
   config.target_modules.clear();
   write_peft_config(folder / "adapter_config.json", config);
@@ -253,4 +270,4 @@ TEST(AdapterFolder, TakesMissingTargetsFromTheTensors) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

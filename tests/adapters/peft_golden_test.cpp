@@ -11,7 +11,7 @@
 #include "support/golden_tensors.h"
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 constexpr std::string_view kPrefix = "base_model.model.";
@@ -222,7 +222,7 @@ struct Fixture {
 TEST(PeftGolden, EveryCaseOfKind_golden_peft_adapter) {
   at::set_num_threads(1);
   const auto cases = golden_cases("peft_adapter");
-  MOLT_NEEDS_GOLDEN(cases, "peft_adapter");
+  MIXTUNE_NEEDS_GOLDEN(cases, "peft_adapter");
   GoldenTally tally("peft_adapter");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
@@ -247,4 +247,4 @@ TEST(PeftGolden, EveryCaseOfKind_golden_peft_adapter) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -5,7 +5,7 @@
 #include "base/config_json.h"
 #include "base/example_config.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(ToYaml, GivesEachValueItsOrigin) {
@@ -137,4 +137,4 @@ TEST(Describe, WritesATableForTheDocuments) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

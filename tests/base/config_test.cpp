@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(ConfigLayers, ReadsEveryTypeFromYaml) {
@@ -260,4 +260,4 @@ TEST(ConfigLayers, TellWhereEachValueCameFrom) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 
 #include "base/registry.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(UserErrorLine, HasItsThreePartsAndOneFullStop) {
@@ -24,7 +24,7 @@ TEST(Suggestion, NamesTheNearestOrElseEverything) {
 
 TEST(Check, ThrowsABugWithItsValues) {
   try {
-    MOLT_CHECK(1 == 2, "one is 1");
+    MIXTUNE_CHECK(1 == 2, "one is 1");
     FAIL();
   } catch (const BugError& error) {
     EXPECT_NE(std::string(error.what()).find("1 == 2 does not hold: one is 1"), std::string::npos);
@@ -48,4 +48,4 @@ TEST(RegistryOfNames, FindsByNameAndRefusesTwice) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "base/config.h"
 #include "base/error.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 struct BalanceConfig : Config {
   double weight = 0.01;
@@ -143,4 +143,4 @@ const T& chosen(const Choice& choice) {
   return dynamic_cast<const T&>(*choice.config);
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

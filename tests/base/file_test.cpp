@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "support/paths.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(File, IsReplacedWholeOrNotAtAll) {
@@ -61,4 +61,4 @@ TEST(JsonText, MayRefuseRepeatedKeys) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

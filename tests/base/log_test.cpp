@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "support/paths.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(Log, WritesLinesToItsStreamAndItsFile) {
@@ -36,4 +36,4 @@ TEST(Log, AppendsToAFileThatIsThere) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(ParseInteger, TakesWholeNumbersOnly) {
@@ -51,4 +51,4 @@ TEST(PrintText, QuotesOnlyWhatCouldBeReadAsSomethingElse) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

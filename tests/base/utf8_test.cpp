@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(Utf8, AcceptsEveryLength) {
@@ -25,4 +25,4 @@ TEST(Utf8, NamesTheFirstWrongByte) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

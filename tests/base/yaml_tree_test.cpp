@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::string error_of(const std::string& yaml) {
@@ -112,4 +112,4 @@ TEST(TypedValue, IsYamlWhereItCanBeAndTextOtherwise) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

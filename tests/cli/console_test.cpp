@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(Console, CountsHaveThousandsSeparated) {
@@ -50,10 +50,10 @@ TEST(ConsoleTable, LinesColumnsUpByCharactersNotBytes) {
 TEST(ConsoleTable, WithoutAHeaderHasNoRule) {
   ConsoleTable table({});
   table.align_left(1);
-  table.add({"molt", "0.1"});
+  table.add({"mixtune", "0.1"});
   table.add({"libtorch", "2.13"});
-  EXPECT_EQ(table.text(), "molt      0.1\nlibtorch  2.13\n");
+  EXPECT_EQ(table.text(), "mixtune      0.1\nlibtorch  2.13\n");
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "train/predictor.h"
 #include "train/tiny_language.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Ids = std::set<int32_t>;
@@ -74,4 +74,4 @@ TEST(EndIds, ATemplatesEndIsThatOfTheRunOfItsAdapterAndOfTheExport) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

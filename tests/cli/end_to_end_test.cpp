@@ -7,7 +7,7 @@
 #include "tensor/tensor_file.h"
 #include "train/tiny_run.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class EndToEnd : public testing::Test {
@@ -159,7 +159,7 @@ int64_t last_layer(const NamedTensors& tensors) {
   return last;
 }
 
-// `molt forward` on the sequences of a golden case, all in one packed batch.
+// `mixtune forward` on the sequences of a golden case, all in one packed batch.
 TEST(Forward, EqualsTheReferenceOnAPackedBatch) {
   int compared = 0;
   for (const GoldenCase& golden : golden_cases("model")) {
@@ -247,4 +247,4 @@ TEST_F(EndToEnd, WritesTheSubmissionOfABenchmark) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

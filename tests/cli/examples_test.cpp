@@ -5,7 +5,7 @@
 #include "support/paths.h"
 #include "train/tiny_run.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // A command that must succeed, with what it printed.
@@ -68,4 +68,4 @@ TEST(Examples, Pretrain) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

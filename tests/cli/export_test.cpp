@@ -1,4 +1,5 @@
-// molt export: runs of several methods as model folders that say the same as the run, and mistakes.
+// mixtune export: runs of several methods as model folders that say the same as the run, and
+// mistakes.
 #include "base/file.h"
 #include "base/json.h"
 #include "files/safetensors.h"
@@ -6,14 +7,14 @@
 #include "tensor/tensor_file.h"
 #include "train/tiny_language.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 Tensor ids_of(int64_t tokens, int64_t vocabulary) {
   return at::arange(tokens, at::kLong) * 7 % vocabulary;
 }
 
-// What `molt forward` says of a model, with or without an adapter.
+// What `mixtune forward` says of a model, with or without an adapter.
 Tensor forward(const fs::path& folder, const std::string& model, const std::string& adapter,
                int64_t vocabulary) {
   const std::string in = (folder / "ids.safetensors").string();
@@ -137,4 +138,4 @@ TEST(ExportEncoder, AClassifierCarriesItsLabelsAndItsHead) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 struct Some final : Config {
@@ -75,4 +75,4 @@ TEST(FieldFlags, RefuseWhatTheFieldDoes) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -1,10 +1,10 @@
-// molt generate with runs: the run and its adapter beside the model write the same, and which cache
-// stands behind it.
+// mixtune generate with runs: the run and its adapter beside the model write the same, and which
+// cache stands behind it.
 #include "files/json_lines.h"
 #include "run_cli.h"
 #include "train/tiny_language.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 const std::string kPooled = "{name: mixture, pool: {unit: prompt}, targets: [all-linear]}";
@@ -19,7 +19,7 @@ class GenerateOfRun : public testing::TestWithParam<std::string> {
     run(world_.config(name, "instruct",
                       {"method=" + method, "train.epochs=1", "train.learning_rate=0.05"}));
   }
-  // What `molt generate` said, and the one text that it wrote.
+  // What `mixtune generate` said, and the one text that it wrote.
   std::pair<std::string, std::string> written(const std::string& source,
                                               const std::vector<std::string>& more) const {
     const std::string file = path("out.jsonl");
@@ -88,4 +88,4 @@ TEST_P(GenerateOfRun, APooledRouterRefusesTheAveragedCache) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

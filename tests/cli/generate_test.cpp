@@ -1,4 +1,5 @@
-// molt generate on a tiny decoder: text on the terminal, JSON lines, an interrupted job, mistakes.
+// mixtune generate on a tiny decoder: text on the terminal, JSON lines, an interrupted job,
+// mistakes.
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 #include "run_cli.h"
 #include "train/tiny_language.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class GenerateCommand : public testing::TestWithParam<std::string> {
@@ -218,7 +219,7 @@ TEST_P(GenerateCommand, WritesWhatTheTaskOfARunIsScoredBy) {
   };
   const CliResult result = run_cli(command("out.jsonl"));
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_TRUE(says(result.err, "molt score e2e --references " + path("e2e/test.txt")))
+  EXPECT_TRUE(says(result.err, "mixtune score e2e --references " + path("e2e/test.txt")))
       << result.err;
   const std::vector<Json> written = lines("out.jsonl");
   ASSERT_EQ(written.size(), 2u);
@@ -365,4 +366,4 @@ TEST_P(GenerateCommand, MistakesAreOneLine) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(GrowingFile, HoldsItsLinesBeforeItIsFinished) {
@@ -62,4 +62,4 @@ TEST(GrowingFile, SaysWhereItCannotBeWritten) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

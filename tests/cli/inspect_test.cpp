@@ -1,4 +1,4 @@
-// molt inspect of what no run has made: a pickled dictionary of tensors.
+// mixtune inspect of what no run has made: a pickled dictionary of tensors.
 #include <caffe2/serialize/inline_container.h>
 
 #include "base/file.h"
@@ -6,7 +6,7 @@
 #include "support/paths.h"
 #include "support/state_dict_pickle.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(Inspect, ListsTheTensorsOfAPickledModel) {
@@ -35,4 +35,4 @@ TEST(Inspect, ListsTheTensorsOfAPickledModel) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

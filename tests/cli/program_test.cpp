@@ -5,7 +5,7 @@
 #include "run_cli.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(Program, EveryCommandHasHelpWithAnExample) {
@@ -17,7 +17,7 @@ TEST(Program, EveryCommandHasHelpWithAnExample) {
     EXPECT_TRUE(says(help.out, command.summary)) << help.out;
     ASSERT_FALSE(command.examples.empty()) << command.name;
     for (const std::string& example : command.examples) {
-      EXPECT_TRUE(says(example, "molt " + command.name)) << example;
+      EXPECT_TRUE(says(example, "mixtune " + command.name)) << example;
       EXPECT_TRUE(says(help.out, example)) << help.out;
     }
   }
@@ -27,7 +27,7 @@ TEST(Program, TheMethodsPageIsWhatTheProgramPrints) {
   const CliResult page = run_cli({"methods", "--markdown"});
   EXPECT_EQ(page.code, 0);
   EXPECT_EQ(page.out, read_file(source_dir() / "docs/methods.md"))
-      << "build/molt methods --markdown > docs/methods.md";
+      << "build/mixtune methods --markdown > docs/methods.md";
 }
 
 TEST(Program, AMethodIsListedWithTheOptionsOfItsParts) {
@@ -53,13 +53,13 @@ TEST(Program, HelpListsEveryCommand) {
 TEST(Program, WithoutArgumentsSaysHowAndFails) {
   const CliResult result = run_cli({});
   EXPECT_EQ(result.code, 2);
-  EXPECT_TRUE(says(result.out, "Usage: molt COMMAND"));
+  EXPECT_TRUE(says(result.out, "Usage: mixtune COMMAND"));
 }
 
 TEST(Program, PrintsItsVersion) {
   const CliResult result = run_cli({"--version"});
   EXPECT_EQ(result.code, 0);
-  EXPECT_EQ(result.out.rfind("molt 0.", 0), 0u) << result.out;
+  EXPECT_EQ(result.out.rfind("mixtune 0.", 0), 0u) << result.out;
 }
 
 TEST(Program, TheDoctorSaysWhatThereIs) {
@@ -118,4 +118,4 @@ TEST(Program, MissingFilesAreMistakesThatNameThem) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

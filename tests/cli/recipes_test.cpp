@@ -6,7 +6,7 @@
 #include "run_cli.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(Recipes, AreFoundByNameBelowTheRecipeFolder) {
@@ -121,4 +121,4 @@ TEST(Config, UnknownKeysAndWrongValuesAreMistakesOfOneLine) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -7,7 +7,7 @@
 #include "tensor/tensor_file.h"
 #include "train/routing_report.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(RoutingChart, ShowsSharesTheOwnBlockAndTheEntropy) {
@@ -89,4 +89,4 @@ TEST(RoutingChart, RefusesAFileOfAnotherShape) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

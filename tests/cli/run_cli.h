@@ -8,7 +8,7 @@
 
 #include "cli/program.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 struct CliResult {
   int code = 0;
@@ -37,4 +37,4 @@ inline void expect_mistake(const CliResult& result, const std::string& part) {
   EXPECT_EQ(result.err.find('\n') + 1, result.err.size()) << result.err;
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -5,7 +5,7 @@
 #include "run_cli.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class Score : public testing::Test {
@@ -98,7 +98,7 @@ TEST_F(Score, MistakesAreOneLine) {
 
 TEST_F(Score, TakesASystemOfTheChallenge) {
   const fs::path e2e = data_dir() / "e2e";
-  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MOLT_DATA)";
+  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MIXTUNE_DATA)";
   const CliResult result =
       score((e2e / "testset_w_refs.csv").string(), (e2e / "system_outputs/tgen.tsv").string());
   EXPECT_TRUE(says(result.out, "e2e: 630 outputs, 4,693 references\n")) << result.out;
@@ -106,4 +106,4 @@ TEST_F(Score, TakesASystemOfTheChallenge) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

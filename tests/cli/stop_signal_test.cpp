@@ -5,7 +5,7 @@
 #include <csignal>
 #include <thread>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(StopSignal, TheFirstSignalSetsTheFlag) {
@@ -77,4 +77,4 @@ TEST(StopSignalDeathTest, AnotherRequestEndsTheProgramAtOnce) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

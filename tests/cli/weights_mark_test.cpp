@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class WeightsMark : public testing::Test {
@@ -61,4 +61,4 @@ TEST_F(WeightsMark, OfAModelIsSizeAndTimeOfItsWeights) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

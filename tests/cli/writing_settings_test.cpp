@@ -1,4 +1,4 @@
-// Every flag of `molt generate` that has a field reaches what it is for.
+// Every flag of `mixtune generate` that has a field reaches what it is for.
 #include "cli/writing_settings.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include "base/config.h"
 #include "cli/field_flags.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 WritingSettings read(const std::string& flags) {
@@ -97,4 +97,4 @@ TEST(WritingSettings, SayWhenToStopAndWhatToKeep) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

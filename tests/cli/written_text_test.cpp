@@ -5,7 +5,7 @@
 
 #include "support/tiny_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class Written : public testing::Test {
@@ -52,4 +52,4 @@ TEST_F(Written, HoldsBackWhatMayBecomeAStop) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 #include "models/packed_weights.h"
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Texts = std::vector<std::vector<int32_t>>;
@@ -69,7 +69,7 @@ struct Writer {
       all.push_back(static_cast<int64_t>(i));
     }
     auto& decoder = dynamic_cast<DecoderModel&>(*model);
-    const PackedWeights packed(decoder, int64_t{1} << 30);  // as `molt generate` has them
+    const PackedWeights packed(decoder, int64_t{1} << 30);  // as `mixtune generate` has them
     GrowingTexts texts(decoder, c, Decoding::cached, 24);
     std::vector<Tensor> out = {texts.start(prompts)};
     for (int64_t n = 0; n < kSteps; ++n) {
@@ -130,4 +130,4 @@ TEST_P(CachedDecoding, LogitsAreThoseOfTheFullForwardPass) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -9,7 +9,7 @@
 #include "support/tiny_model.h"
 #include "tensor/tensor_file.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 struct Case {
@@ -274,4 +274,4 @@ TEST(ConformanceOfMolex, ABatchVoteMayLookAtNeighboursAndIsOneDecision) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

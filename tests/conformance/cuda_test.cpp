@@ -2,7 +2,7 @@
 // training step, dropout on, are those of the CPU. Skipped with a message where there is no device.
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 PackedBatch on_device(PackedBatch batch, const at::Device& device) {
@@ -84,4 +84,4 @@ TEST(OnCudaMasks, AreThoseOfTheCpuToTheBit) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -6,7 +6,7 @@
 
 #include "support/golden.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // The kinds that a test of this tree checks.
@@ -63,4 +63,4 @@ TEST(GoldenKinds, EveryPendingLineNamesAnIssue_golden_kinds) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -7,7 +7,7 @@
 #include "support/tiny_model.h"
 #include "train/optimizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 ModelConfig config_of(const Json& m) {
@@ -233,7 +233,7 @@ void check_variant(const GoldenCase& one, GoldenTensors& tensors, const std::str
 
 TEST(GoldenLlamaTraining, TrainsAsTheReleasedCode_golden_llama_training) {
   const auto cases = golden_cases("llama_training");
-  MOLT_NEEDS_GOLDEN(cases, "llama_training");
+  MIXTUNE_NEEDS_GOLDEN(cases, "llama_training");
   GoldenTally tally("llama_training");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
@@ -250,4 +250,4 @@ TEST(GoldenLlamaTraining, TrainsAsTheReleasedCode_golden_llama_training) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

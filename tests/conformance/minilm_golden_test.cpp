@@ -6,7 +6,7 @@
 #include "models/model.h"
 #include "support/golden_tensors.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 SequenceData sequence_of(const Json& entry) {
@@ -68,9 +68,9 @@ void check_pair(Model& model, const GoldenCase& golden, GoldenTensors& tensors) 
 TEST(MiniLmGolden, EveryCaseOfKind_golden_minilm) {
   at::set_num_threads(1);  // as the goldens were made
   const auto cases = golden_cases("minilm");
-  MOLT_NEEDS_GOLDEN(cases, "minilm");
+  MIXTUNE_NEEDS_GOLDEN(cases, "minilm");
   if (!fs::exists(minilm_folder() / "model.safetensors"))
-    GTEST_SKIP() << "the MiniLM model is not in " << minilm_folder() << " (set MOLT_MINILM)";
+    GTEST_SKIP() << "the MiniLM model is not in " << minilm_folder() << " (set MIXTUNE_MINILM)";
   const at::NoGradGuard no_grad;
   LoadOptions options;
   options.head = HeadKind::none;
@@ -86,4 +86,4 @@ TEST(MiniLmGolden, EveryCaseOfKind_golden_minilm) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 #include "methods/mixture.h"
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // Options beside the defaults that reach every part of a sentence.
@@ -92,4 +92,4 @@ TEST(ConformanceOfMixtures, TheSentenceThatIsPrintedIsTheMethod) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

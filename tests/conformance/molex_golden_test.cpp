@@ -5,7 +5,7 @@
 
 #include "support/molex_golden.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // Our own vote over real tokens on the recorded probabilities.
@@ -198,4 +198,4 @@ TEST(MolexGolden, EveryCaseOfKind_golden_molex) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "files/raw_file.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 const std::string kThree =
@@ -82,4 +82,4 @@ TEST(EventWriters, MoveTheirFile) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 float half_by_compiler(uint16_t bits) {
@@ -78,4 +78,4 @@ TEST(BFloat16, SurvivesTheWayThereAndBackForAllValues) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

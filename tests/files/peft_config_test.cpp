@@ -4,7 +4,7 @@
 
 #include "files/raw_file.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 PeftLoraConfig parse(const std::string& body) {
@@ -114,7 +114,7 @@ TEST(PeftConfig, RefusesFieldsThatWouldChangeTheResult) {
     const std::string quoted = '"' + std::string(key) + "\": ";
     EXPECT_EQ(error_of_config(quoted + "true"),
               "f: " + std::string(key) +
-                  " is set, which molt does not support. Merge the "
+                  " is set, which mixtune does not support. Merge the "
                   "adapter into its base with PEFT and use "
                   "the merged model.");
     EXPECT_NE(error_of_config(quoted + "[1]"), "no error");
@@ -224,4 +224,4 @@ TEST(PeftConfig, WritesTheStableSetSorted) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

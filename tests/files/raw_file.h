@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 // A safetensors file with this header and this many bytes of data (0, 1, 2, ...).
 inline std::string raw_safetensors(const std::string& header, size_t data_bytes) {
@@ -34,4 +34,4 @@ std::string error_line(const TemporaryFolder& folder, const Action& action) {
   return "no error";
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -6,7 +6,7 @@
 
 #include "files/raw_file.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // Opens a file of these bytes.
@@ -295,4 +295,4 @@ TEST(WriteSafetensors, TakesWrongInputForABug) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

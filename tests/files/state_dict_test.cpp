@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "support/state_dict_pickle.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using std::string_literals::operator""s;
@@ -80,4 +80,4 @@ TEST(StateDict, RefusesWhatIsNoData) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

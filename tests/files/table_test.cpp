@@ -5,7 +5,7 @@
 #include "files/json_lines.h"
 #include "files/raw_file.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
@@ -169,4 +169,4 @@ TEST(RealData, OfGlueAndE2eAndCommonsenseIsReadWhole) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

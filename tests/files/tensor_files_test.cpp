@@ -4,7 +4,7 @@
 
 #include "files/raw_file.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 void write_tensors(const fs::path& path, const std::vector<std::string>& names) {
@@ -132,4 +132,4 @@ TEST(OpenModel, ReadsARealModel) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -3,7 +3,7 @@
 #include "support/golden_tensors.h"
 #include "support/hand_made_linear.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 HandMadeLinear two_linears(const std::string& yaml, int64_t in = 5) {
@@ -70,7 +70,7 @@ TEST(AdaLora, RefusesWhatLeavesNothingToShrink) {
 // ranks cut at every second step, then held.
 TEST(AdaLoraGolden, EveryCaseOfKind_golden_adalora) {
   const std::vector<GoldenCase> cases = golden_cases("adalora");
-  MOLT_NEEDS_GOLDEN(cases, "adalora");
+  MIXTUNE_NEEDS_GOLDEN(cases, "adalora");
   long long values = 0;
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.name);
@@ -111,4 +111,4 @@ TEST(AdaLoraGolden, EveryCaseOfKind_golden_adalora) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -1,7 +1,7 @@
 // BitFit: a bias moves, everything else stays.
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(Bitfit, TrainsEveryBiasOfTheEncoderAndTheHead) {
@@ -33,4 +33,4 @@ TEST(Bitfit, GradientOfTheLastBiasIsTheSumOfThoseOfItsOutputs) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

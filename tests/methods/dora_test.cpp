@@ -3,7 +3,7 @@
 // 17).
 #include "support/hand_made_linear.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 HandMadeLinear dora_by_hand() {
@@ -114,4 +114,4 @@ TEST(Dora, TheNormFromTheFactorsIsAccurate) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -1,7 +1,7 @@
 // DynMoLE by hand (6.4 of its sheet), its limits, and mistakes in its options.
 #include "support/hand_made_linear.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // x = (1, 2), W = 0, three experts of rank 1 with scaling 2, A rows (1, 0), (0, 1), (1, 1), B = 1,
@@ -136,4 +136,4 @@ TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

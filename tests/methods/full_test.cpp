@@ -1,7 +1,7 @@
 // Full fine-tuning: the model's own weights are the trainables.
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(Full, TrainsEveryWeightButThePoolerUnlessAsked) {
@@ -66,4 +66,4 @@ TEST(Full, FusedLinearsHaveSegmentsOfTheirOwn) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

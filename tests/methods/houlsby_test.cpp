@@ -2,7 +2,7 @@
 // follows.
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 struct NormSite {
@@ -87,4 +87,4 @@ TEST(Houlsby, TrainsTheNormsUnlessToldNotTo) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -2,7 +2,7 @@
 // b.
 #include "support/hand_made_linear.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // W = (1 2; 3 4), b = (10, 20), x = (1, 1): W x + b = (13, 27).
@@ -65,4 +65,4 @@ TEST(Ia3, GivesARangeOfMembersItsOwnColumns) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 
 #include "support/hand_made_linear.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 HandMadeLinear lora_by_hand(const std::string& yaml = "rank: 1\nalpha: 2\ntargets: [value]") {
@@ -177,4 +177,4 @@ TEST(Lora, LeavesOutWhatIsExcluded) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

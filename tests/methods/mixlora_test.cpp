@@ -2,7 +2,7 @@
 // arithmetic is tested in tests/moe/feed_forward_experts_test.cpp.
 #include "support/hand_made_feed_forward.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 std::string error_of(const std::string& yaml) {
@@ -113,4 +113,4 @@ TEST(MixLora, RefusesWhatCannotBe) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -1,7 +1,7 @@
 // What the grammar refuses to combine, and what names its parts.
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // The line that a recipe ends in on a model of 2 layers; "no mistake" where it attaches.
@@ -147,4 +147,4 @@ TEST(Mixture, OfLayersAsReleasedIsMolexAsReleased) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -2,7 +2,7 @@
 #include "moe/by_layer.h"
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Numbers = std::vector<int64_t>;
@@ -93,4 +93,4 @@ TEST(Loramoe, TheConstraintReadsTheKindOfEachExample) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 
 #include "support/hand_made_stack.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // Blocks that are constants: position 0 alone is mixed, the gate is forced to block 1.
@@ -208,4 +208,4 @@ TEST(MolexGateGradient, OfAModelEqualsFiniteDifferencesOfTheSurrogate) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

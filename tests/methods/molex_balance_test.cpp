@@ -3,7 +3,7 @@
 // tests/moe/balance_test.cpp too.
 #include "support/hand_made_stack.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 Tensor labels() {
@@ -151,4 +151,4 @@ TEST(MolexBalance, CountsABlockThatChoseItselfAsTheReleasedCodeDoes) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -6,7 +6,7 @@
 #include "support/molex_golden.h"
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Prompts = std::vector<std::vector<int32_t>>;
@@ -349,7 +349,7 @@ long long check_mismatch(const GoldenCase& one) {
 TEST(MolexDecodingGolden, EveryCaseOfKind_golden_molex_decoding) {
   at::set_num_threads(1);
   const auto cases = golden_cases("molex_decoding");
-  MOLT_NEEDS_GOLDEN(cases, "molex_decoding");
+  MIXTUNE_NEEDS_GOLDEN(cases, "molex_decoding");
   GoldenTally tally("molex_decoding");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
@@ -363,4 +363,4 @@ TEST(MolexDecodingGolden, EveryCaseOfKind_golden_molex_decoding) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

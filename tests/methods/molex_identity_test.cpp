@@ -1,7 +1,7 @@
 // MoLEx, identities: group A of the verification tests of its sheet, with their numbers.
 #include "support/hand_made_stack.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 constexpr const char* kLora = "rank: 2, alpha: 4";
@@ -183,4 +183,4 @@ TEST(MolexOfManyBlocks, BlocksBeyondTheLimitAreNotMixedButCanBeChosen) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

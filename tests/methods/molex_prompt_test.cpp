@@ -3,7 +3,7 @@
 // identity, a row of the input is the row's scores, so votes can be written down.
 #include "support/hand_made_stack.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Blocks = std::vector<int64_t>;
@@ -254,4 +254,4 @@ TEST(MolexReleased, RawLearnedWeightsMultiplyAsTheyAre) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -5,7 +5,7 @@
 
 #include "support/hand_made_stack.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // Four identity blocks of width 4 with position 0 mixed: what it chooses on `z`.
@@ -161,4 +161,4 @@ TEST(MolexForced, MayDifferBySequence) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

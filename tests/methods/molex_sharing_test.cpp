@@ -4,7 +4,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // 25. Position 0 borrows block 2. Two untied models compute the same from the same input, the
@@ -141,4 +141,4 @@ TEST(MolexSharing, GateAndAlphaHaveALearningRateGroupOfTheirOwn) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

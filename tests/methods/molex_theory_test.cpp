@@ -3,7 +3,7 @@
 // width, M = 2^T member networks.
 #include "support/hand_made_stack.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class LinearMolex {
@@ -130,4 +130,4 @@ TEST(MolexTheory, OperatorNormIsAtMostTheProductOfTheLargerNorms) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

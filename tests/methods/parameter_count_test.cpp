@@ -3,7 +3,7 @@
 // sheet.
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 ModelConfig roberta(int64_t layers, int64_t width, int64_t heads) {
@@ -228,4 +228,4 @@ TEST(ParameterCounts, OfMolexHaveNoExpertWeights) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

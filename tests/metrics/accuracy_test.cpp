@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Ids = std::vector<int64_t>;
@@ -25,4 +25,4 @@ TEST(Accuracy, RefusesVectorsOfDifferentLength) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

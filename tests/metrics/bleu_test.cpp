@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 double bleu_of(const Words& output, std::vector<Words> references) {
@@ -76,4 +76,4 @@ TEST(Bleu, OfASegmentIsNotSmoothedUnlessAsked) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 double chrf_of(const std::string& output, std::vector<std::string> references) {
@@ -60,4 +60,4 @@ TEST(Chrf, OfEmptyTextsIsZero) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Another segment, so that n-grams of the first have a weight: log 2 for each.
@@ -55,4 +55,4 @@ TEST(Cider, OfEmptyTextsIsZero) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::string joined(std::string_view text) {
@@ -63,4 +63,4 @@ TEST(CocoWords, OfNothingAreNone) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -9,7 +9,7 @@
 #include "metrics/pearson.h"
 #include "metrics/spearman.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Values = std::vector<double>;
@@ -58,4 +58,4 @@ TEST(MeanSquaredError, IsTheMeanOfSquaredDifferences) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Ids = std::vector<int64_t>;
@@ -46,4 +46,4 @@ TEST(F1, AveragesOverNothingAreNan) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

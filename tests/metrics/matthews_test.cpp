@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using Ids = std::vector<int64_t>;
@@ -42,4 +42,4 @@ TEST(Matthews, OfNothingIsNan) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // By hand: one word matches as it is, two by their stems; one run of three: 1 - 0.5 (1/3)^3.
@@ -48,4 +48,4 @@ TEST(Meteor, OfEmptyTextsIsZero) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

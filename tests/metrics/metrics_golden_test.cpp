@@ -18,7 +18,7 @@
 #include "metrics/spearman.h"
 #include "support/golden.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Named = std::map<std::string, double>;
@@ -101,7 +101,7 @@ int64_t check(const Json& content) {
 
 TEST(golden, MetricsEqualScikitLearnAndScipy) {
   const std::vector<GoldenCase> cases = golden_cases("metrics");
-  MOLT_NEEDS_GOLDEN(cases, "metrics");
+  MIXTUNE_NEEDS_GOLDEN(cases, "metrics");
   GoldenTally tally("metrics");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
@@ -113,4 +113,4 @@ TEST(golden, MetricsEqualScikitLearnAndScipy) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

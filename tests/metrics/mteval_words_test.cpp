@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(MtevalWords, PartPunctuationButNotWithinNumbersOrWords) {
@@ -40,4 +40,4 @@ TEST(MtevalWords, OfNothingAreNone) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

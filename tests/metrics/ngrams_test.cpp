@@ -4,7 +4,7 @@
 
 #include "metrics/white_space.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(Ngrams, AreCountedUpToTheLongest) {
@@ -36,4 +36,4 @@ TEST(WhiteSpace, IsThatOfUnicode) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 double nist_of(const Words& output, std::vector<Words> references) {
@@ -63,4 +63,4 @@ TEST(Nist, OfOneWordIsItsInformation) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 void expect_stems(const std::vector<std::pair<std::string, std::string>>& stems) {
@@ -59,4 +59,4 @@ TEST(PorterStem, LeavesShortAndForeignWordsAlone) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

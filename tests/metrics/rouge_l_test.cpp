@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // By hand: the longest common subsequence has 3 words: precision 3/3, recall 3/4.
@@ -35,4 +35,4 @@ TEST(RougeL, OfEmptyTextsIsZero) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "metrics/meteor.h"
 #include "support/golden.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 int64_t compare_segments(const Json& content) {
@@ -29,10 +29,10 @@ int64_t compare_segments(const Json& content) {
 
 TEST(golden, TextMetricsEqualSacrebleuAndNltk) {
   const std::vector<GoldenCase> cases = golden_cases("text_metrics");
-  MOLT_NEEDS_GOLDEN(cases, "text_metrics");
+  MIXTUNE_NEEDS_GOLDEN(cases, "text_metrics");
   GoldenTally tally("text_metrics");
   for (const GoldenCase& one : cases) tally.checked(one, compare_segments(one.json));
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -9,7 +9,7 @@
 #include "models/model_config.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // A LLaMA with one head of 16 columns and 16,384 positions.
@@ -104,4 +104,4 @@ TEST(ModelType, ThatIsNotKnownIsAMistakeThatSaysWhichThereAre) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

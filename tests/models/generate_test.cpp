@@ -10,7 +10,7 @@
 #include "support/golden_tensors.h"
 #include "tensor/random.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Prompts = std::vector<std::vector<int32_t>>;
@@ -284,7 +284,7 @@ void check_texts(const std::vector<Generated>& ours, const Json& theirs, const G
 TEST(GenerateGolden, EveryCaseOfKind_golden_decoding) {
   at::set_num_threads(1);
   const auto cases = golden_cases("decoding");
-  MOLT_NEEDS_GOLDEN(cases, "decoding");
+  MIXTUNE_NEEDS_GOLDEN(cases, "decoding");
   GoldenTally tally("decoding");
   for (const GoldenCase& one : cases) {
     const fs::path folder =
@@ -310,4 +310,4 @@ TEST(GenerateGolden, EveryCaseOfKind_golden_decoding) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

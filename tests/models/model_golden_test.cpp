@@ -6,7 +6,7 @@
 #include "models/model.h"
 #include "support/golden_tensors.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 struct Fixture {
@@ -191,4 +191,4 @@ TEST(ModelGolden, EveryCaseOfKind_golden_model) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -10,7 +10,7 @@
 #include "tensor/random.h"
 #include "tensor/tensor_file.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 struct Case {
@@ -164,4 +164,4 @@ TEST(SaveModel16, RefusesWhatTheTypeCannotHold) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -8,7 +8,7 @@
 
 #include "support/golden_tensors.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Row = std::vector<float>;
@@ -88,7 +88,7 @@ bool may_keep_others(const std::string& name, int64_t row) {
 
 TEST(TokenRulesGolden, EveryCaseOfKind_golden_logits_processors) {
   const auto cases = golden_cases("logits_processors");
-  MOLT_NEEDS_GOLDEN(cases, "logits_processors");
+  MIXTUNE_NEEDS_GOLDEN(cases, "logits_processors");
   GoldenTally tally("logits_processors");
   for (const GoldenCase& one : cases) {
     GoldenTensors tensors(one.folder / "tensors.safetensors");
@@ -124,4 +124,4 @@ TEST(TokenRulesGolden, EveryCaseOfKind_golden_logits_processors) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 Tensor balance_of(const Tensor& probabilities, const std::vector<int64_t>& choice) {
@@ -54,4 +54,4 @@ TEST(BalanceLoss, MeasuredInTwoPartsIsThatOfTheWhole) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

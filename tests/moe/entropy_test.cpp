@@ -3,7 +3,7 @@
 
 #include "support/routers.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Kind = Entropy::Kind;
@@ -140,4 +140,4 @@ TEST(Entropy, IsFiniteWhereAProbabilityUnderflows) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -6,7 +6,7 @@
 #include "support/hand_made_feed_forward.h"
 #include "support/routers.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 const std::string kSite = "mlp.up_proj";
@@ -152,7 +152,7 @@ void check_routing(ExpertFixture& f) {
 
 TEST(GoldenExpertLinear, EqualsTheReleasedCode_golden_lora_expert_linear) {
   const auto cases = golden_cases("lora_expert_linear");
-  MOLT_NEEDS_GOLDEN(cases, "lora_expert_linear");
+  MIXTUNE_NEEDS_GOLDEN(cases, "lora_expert_linear");
   GoldenTally tally("lora_expert_linear");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
@@ -244,7 +244,7 @@ long long expect_alike(const Tensor& ours, const Json& theirs, const Json& toler
 
 TEST(GoldenInitialisation, DrawsWhatTheReleasedCodeDraws_golden_initialisation) {
   const auto cases = golden_cases("initialisation");
-  MOLT_NEEDS_GOLDEN(cases, "initialisation");
+  MIXTUNE_NEEDS_GOLDEN(cases, "initialisation");
   GoldenTally tally("initialisation");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
@@ -262,4 +262,4 @@ TEST(GoldenInitialisation, DrawsWhatTheReleasedCodeDraws_golden_initialisation) 
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -7,7 +7,7 @@
 #include "moe/targets.h"
 #include "support/routers.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 const std::string kRecipe =
@@ -275,4 +275,4 @@ TEST(Experts, CountWhatTheyRoutedForPictures) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

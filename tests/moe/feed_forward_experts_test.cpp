@@ -8,7 +8,7 @@
 #include "moe/noise.h"
 #include "support/hand_made_feed_forward.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Leaves = std::map<std::string, Tensor>;
@@ -240,4 +240,4 @@ TEST(ZLoss, IsTheMeanSquareOfTheLogOfTheSum) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

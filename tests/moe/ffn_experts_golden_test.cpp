@@ -5,7 +5,7 @@
 #include "support/golden_tensors.h"
 #include "support/hand_made_feed_forward.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 struct FeedForwardFixture {
@@ -109,7 +109,7 @@ struct FeedForwardFixture {
 TEST(FfnExpertsGolden, EveryCaseOfKind_golden_ffn_experts) {
   at::set_num_threads(1);
   const auto cases = golden_cases("ffn_experts");
-  MOLT_NEEDS_GOLDEN(cases, "ffn_experts");
+  MIXTUNE_NEEDS_GOLDEN(cases, "ffn_experts");
   GoldenTally tally("ffn_experts");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
@@ -123,4 +123,4 @@ TEST(FfnExpertsGolden, EveryCaseOfKind_golden_ffn_experts) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

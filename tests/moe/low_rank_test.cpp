@@ -4,7 +4,7 @@
 
 #include "support/hand_made_linear.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 HandMadeLinear attention_group(const std::string& yaml, at::TensorOptions options = at::kDouble) {
@@ -169,4 +169,4 @@ TEST(LowRank, DropoutsGradientsUseTheMaskOfTheForwardPass) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -8,7 +8,7 @@
 #include "support/hand_made_feed_forward.h"
 #include "support/routers.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 DropoutMask draws(const Rows& rows, uint32_t step) {
@@ -159,4 +159,4 @@ TEST(Noise, ACapacityOfLinearExpertsLeavesTheBaseInTrainingAlone) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -2,7 +2,7 @@
 // over which sites, layers and tokens.
 #include "support/routers.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 const Routing kDynmole{.select = select_of("prefix"), .broadcast = Broadcast{}};
@@ -143,4 +143,4 @@ TEST(Losses, RefuseNumbersOfExpertsThatMakeNoSense) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -5,7 +5,7 @@
 #include "support/hand_made_feed_forward.h"
 #include "support/routers.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // Two sequences, (1, 2, 6) with a prompt of two tokens and (8, 10) without one.
@@ -207,4 +207,4 @@ TEST(Pool, WarnsWhereLaterTokensDecide) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 #include "support/golden_tensors.h"
 #include "support/routers.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 struct RouterFixture {
@@ -110,7 +110,7 @@ void check_edges(RouterFixture& f) {
 
 TEST(GoldenRouter, DecidesAsTheReleasedCode_golden_router) {
   const auto cases = golden_cases("router");
-  MOLT_NEEDS_GOLDEN(cases, "router");
+  MIXTUNE_NEEDS_GOLDEN(cases, "router");
   GoldenTally tally("router");
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
@@ -126,4 +126,4 @@ TEST(GoldenRouter, DecidesAsTheReleasedCode_golden_router) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -1,7 +1,7 @@
 // Which experts a token uses: the masks of DynMoLE's sheet (6.3), ties, limits, bad settings.
 #include "support/routers.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 Routing dynmole(const std::string& rule, double p = .75, int64_t keep = 2, double threshold = .9) {
@@ -184,4 +184,4 @@ TEST(Routing, SettingsThatCannotBeAreMistakes) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

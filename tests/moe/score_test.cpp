@@ -5,7 +5,7 @@
 
 #include "support/routers.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 constexpr int64_t kWidth = 6, kExperts = 4;
@@ -114,4 +114,4 @@ TEST(CosineScore, OverASequenceDependsOnItsOtherTokensOnly) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

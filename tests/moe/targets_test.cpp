@@ -2,7 +2,7 @@
 
 #include "support/hand_made_linear.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // What lora adapts in a model of two blocks, without the common prefix.
@@ -134,4 +134,4 @@ TEST(Targets, APatternThatMatchesNoAdaptedLinearIsSaid) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

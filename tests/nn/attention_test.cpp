@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 Rows rows_of(const std::vector<int64_t>& lengths) {
@@ -98,4 +98,4 @@ INSTANTIATE_TEST_SUITE_P(All, PackedAttentionKernel,
                                          Case{0, false, 2}));
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(MeasureTable, AddsSumsBySite) {
@@ -121,4 +121,4 @@ TEST(RoutingRecord, CountsChoicesAndAddsEntropy) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

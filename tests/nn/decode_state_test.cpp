@@ -3,7 +3,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 const CallPath kPath = own_path(0), kBorrowed = {.position = 0, .use = Use::borrowed, .block = 1};
@@ -110,4 +110,4 @@ TEST(Attend, IsAttentionOverTheWholeText) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -6,7 +6,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 constexpr int64_t kRows = 11, kWidth = 6, kVocabulary = 13;
@@ -95,4 +95,4 @@ TEST(LanguageChunk, HoldsAChunksLogitsNear32Megabytes) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 
 #include "support/hand_made_stack.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(LayerStack, RunsItsBlocksInOrderAndLeavesHiddenStates) {
@@ -104,4 +104,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

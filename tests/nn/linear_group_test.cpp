@@ -4,7 +4,7 @@
 
 #include "support/hand_made_linear.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 HandMadeLinear three() {
@@ -43,4 +43,4 @@ TEST(Roles, HaveNames) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 ResidualNorm make_end(int64_t width, double dropout, at::TensorOptions options) {
@@ -45,7 +45,7 @@ TEST(ResidualNorm, EqualsItsCompositionGradientsIncluded) {
       ForwardContext context(Phase::train, 7, 0, alone);
       const Call call{rows, {}, context};
       const DropoutMask mask = context.mask(dropout, "norm", {}, "sublayer", rows);
-      const Tensor y = composed ? at::layer_norm(residual + molt::dropout(x, mask), {6},
+      const Tensor y = composed ? at::layer_norm(residual + mixtune::dropout(x, mask), {6},
                                                  end.norm.weight, end.norm.bias, 1e-12)
                                 : end.forward(x, residual, call);
       (y * draw({8, 6}, 1, "weights")).sum().backward();
@@ -81,4 +81,4 @@ TEST(ResidualNorm, AdaptsTheDroppedOutSublayer) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

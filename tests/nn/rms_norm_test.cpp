@@ -4,7 +4,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // x = (3, 4): mean square 12.5.
@@ -46,4 +46,4 @@ TEST(Swiglu, EqualsItsCompositionGradientsIncluded) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // One head of two columns at position p turns by p radians.
@@ -94,4 +94,4 @@ TEST(Rotary, YarnLeadsFromPlainToStretchedFrequenciesAlongItsRamp) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct Two {
@@ -70,4 +70,4 @@ TEST(Trainables, OfNothingIsEmpty) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

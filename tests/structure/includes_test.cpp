@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // "files, text (why)" to {"files", "text"}.
@@ -77,4 +77,4 @@ TEST(Includes, NothingIncludesAllOfTorch) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // The names of types that other files could meet.
@@ -30,8 +30,8 @@ std::vector<std::string> types_in(const std::string& source) {
 
 TEST(Names, OfTypesAreFoundOutsideOfUnnamedNamespaces) {
   const std::string source =
-      "namespace molt {\nclass Declared;\nstruct One {\n  struct Inner {\n};\nenum class Two { a "
-      "};\n"
+      "namespace mixtune {\nclass Declared;\nstruct One {\n  struct Inner {\n};\n"
+      "enum class Two { a };\n"
       "namespace {\nstruct Hidden {\n}  // namespace\nclass Three final : public One {\n";
   EXPECT_EQ(types_in(source), (std::vector<std::string>{"One", "Three"}));
 }
@@ -49,4 +49,4 @@ TEST(Names, OfTypesStandOnce) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -9,7 +9,7 @@
 #include "methods/method.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 std::string readme() {
@@ -36,10 +36,10 @@ TEST(Readme, NamesOnlyPathsThatExist) {
 
 TEST(Readme, NamesOnlyCommandsAndTargetsThatExist) {
   const std::string text = readme();
-  const std::set<std::string> named = matches(text, R"((?:\n|`|build/)molt ([a-z]+)(?![a-z-]))");
+  const std::set<std::string> named = matches(text, R"((?:\n|`|build/)mixtune ([a-z]+)(?![a-z-]))");
   EXPECT_GT(named.size(), 5u);
   for (const std::string& name : named)
-    EXPECT_NE(commands().find(name), nullptr) << "molt " << name;
+    EXPECT_NE(commands().find(name), nullptr) << "mixtune " << name;
   const std::string makefile = read_file(source_dir() / "Makefile");
   for (const std::string& target : matches(text, R"(make ([a-z]+))"))
     EXPECT_NE(makefile.find("\n" + target + ":"), std::string::npos) << "make " << target;
@@ -71,8 +71,8 @@ TEST(Readme, ListsEveryMethod) {
 TEST(Docs, CommandsPageHasEveryCommand) {
   const std::string text = read_file(source_dir() / "docs/commands.md");
   for (const CommandEntry& command : commands().entries())
-    EXPECT_NE(text.find("`molt " + command.name), std::string::npos) << command.name;
+    EXPECT_NE(text.find("`mixtune " + command.name), std::string::npos) << command.name;
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

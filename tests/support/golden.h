@@ -16,7 +16,7 @@
 #include "base/json.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 struct GoldenCase {
   fs::path folder;
@@ -55,7 +55,7 @@ inline std::vector<GoldenCase> golden_cases(const std::string& kind) {
 }
 
 // A user's machine may hold none of a kind.
-#define MOLT_NEEDS_GOLDEN(cases, kind) \
+#define MIXTUNE_NEEDS_GOLDEN(cases, kind) \
   if ((cases).empty()) GTEST_SKIP() << "no golden case of kind " << (kind) << " is here"
 
 // A line of tests/golden_pending.txt: `<kind> <case, model type or *> <issue>`.
@@ -135,4 +135,4 @@ class GoldenTally {
   long long cases_ = 0, values_ = 0, pending_ = 0, skipped_ = 0;
 };
 
-}  // namespace molt::test
+}  // namespace mixtune::test

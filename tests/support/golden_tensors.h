@@ -7,7 +7,7 @@
 #include "tensor/packed_batch.h"
 #include "tensor/tensor_file.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 // The tensors of a case by name; comparisons count their numbers.
 class GoldenTensors {
@@ -72,4 +72,4 @@ inline PackedBatch packed(const std::vector<SequenceData>& sequences) {
   return pack(views, at::kCPU);
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -3,7 +3,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 struct FeedForwardShape {
   int64_t width = 6, inner = 10;
@@ -64,9 +64,9 @@ class HandMadeFeedForward {
   }
   const Segment& find(const std::string& name) const {
     const Segment* found = attachment->trainables.find(name);
-    MOLT_CHECK(found != nullptr, "no " + name);
+    MIXTUNE_CHECK(found != nullptr, "no " + name);
     return *found;
   }
 };
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -3,7 +3,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 inline Tensor matrix(const std::vector<std::vector<double>>& rows,
                      at::TensorOptions options = at::kDouble) {
@@ -80,10 +80,10 @@ class HandMadeLinear {
   }
   const Segment& segment(const std::string& name) const {
     const Segment* found = attachment->trainables.find(name);
-    MOLT_CHECK(found != nullptr, "no " + name);
+    MIXTUNE_CHECK(found != nullptr, "no " + name);
     return *found;
   }
   Reducer alone_;
 };
 
-}  // namespace molt::test
+}  // namespace mixtune::test

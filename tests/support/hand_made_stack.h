@@ -4,7 +4,7 @@
 
 #include "support/tiny_model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 class FunctionBlock final : public Block {
  public:
@@ -77,4 +77,4 @@ inline Tensor votes_for(const std::vector<int64_t>& blocks, int64_t count) {
   return at::one_hot(at::tensor(blocks, at::kLong), count).to(at::kDouble);
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -9,7 +9,7 @@
 #include "models/model.h"
 #include "support/golden_tensors.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 inline bool is_minilm(const GoldenCase& one) {
   return one.name.starts_with("minilm");
@@ -321,4 +321,4 @@ class MolexRunner {
   Tensor first_, second_;
 };
 
-}  // namespace molt::test
+}  // namespace mixtune::test

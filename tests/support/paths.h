@@ -6,33 +6,33 @@
 #include <string>
 #include <vector>
 
-namespace molt::test {
+namespace mixtune::test {
 
 namespace fs = std::filesystem;
 
 inline fs::path source_dir() {
-  return MOLT_SOURCE_DIR;
+  return MIXTUNE_SOURCE_DIR;
 }
 
 // The quickstart's model; `make model` fetches it.
 inline fs::path minilm_folder() {
-  if (const char* value = std::getenv("MOLT_MINILM")) return value;
+  if (const char* value = std::getenv("MIXTUNE_MINILM")) return value;
   return source_dir() / ".cache" / "all-MiniLM-L6-v2";
 }
 
-// Data for tests: MOLT_DATA, by default ../shared/data. May be absent: such tests skip with a
+// Data for tests: MIXTUNE_DATA, by default ../shared/data. May be absent: such tests skip with a
 // message.
 inline fs::path data_dir() {
-  if (const char* value = std::getenv("MOLT_DATA")) return value;
+  if (const char* value = std::getenv("MIXTUNE_DATA")) return value;
   return source_dir() / ".." / "shared" / "data";
 }
 
-// Every folder with a case.json below each path of MOLT_GOLDEN (default: tests/golden and, where
+// Every folder with a case.json below each path of MIXTUNE_GOLDEN (default: tests/golden and, where
 // present,
 // ../shared/golden), sorted.
 inline std::vector<fs::path> golden_roots() {
   std::vector<fs::path> roots;
-  if (const char* value = std::getenv("MOLT_GOLDEN")) {
+  if (const char* value = std::getenv("MIXTUNE_GOLDEN")) {
     std::string list = value;
     for (size_t begin = 0; begin <= list.size();) {
       const size_t end = std::min(list.find(':', begin), list.size());
@@ -51,7 +51,7 @@ inline std::vector<fs::path> golden_roots() {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "molt-test-XXXXXX").string();
+    std::string pattern = (fs::temp_directory_path() / "mixtune-test-XXXXXX").string();
     path_ = mkdtemp(pattern.data());
   }
   ~TemporaryFolder() {
@@ -67,4 +67,4 @@ class TemporaryFolder {
   fs::path path_;
 };
 
-}  // namespace molt::test
+}  // namespace mixtune::test

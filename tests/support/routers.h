@@ -5,7 +5,7 @@
 #include "moe/loss/objective.h"
 #include "support/hand_made_linear.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 // The routers of DynMoLE's sheet, 6: peaked, between, nearly uniform, one expert.
 inline const std::vector<double> kA = {.70, .20, .05, .03, .01, .01},
@@ -39,4 +39,4 @@ inline Tensor loss_of(const std::string& name, const Options& options, const Rou
   return loss_of(name, options, routed, rows_of({routed.probabilities.size(0)}));
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

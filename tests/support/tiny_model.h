@@ -9,7 +9,7 @@
 #include "methods/method.h"
 #include "models/model.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 // Tiny tensors gain nothing from threads, and ctest runs many programs at once.
 inline const bool kSingleThread = (at::set_num_threads(1), true);
@@ -161,7 +161,7 @@ struct Attached {
   LayerStack& stack() { return *model->sites().stack; }
   Tensor gradient(const std::string& name) {
     const Segment* segment = trainables().find(name);
-    MOLT_CHECK(segment != nullptr, name);
+    MIXTUNE_CHECK(segment != nullptr, name);
     return trainables().gradient_of(*segment);
   }
 
@@ -186,7 +186,7 @@ inline std::vector<int64_t> decision(ForwardContext& context, int64_t position) 
 }
 
 inline double largest_difference(const Tensor& a, const Tensor& b) {
-  MOLT_CHECK(a.sizes() == b.sizes(), shape_text(a) + " and " + shape_text(b));
+  MIXTUNE_CHECK(a.sizes() == b.sizes(), shape_text(a) + " and " + shape_text(b));
   if (a.numel() == 0) return 0;
   return (a.detach().to(at::kDouble) - b.detach().to(at::kDouble))
       .abs()
@@ -195,7 +195,8 @@ inline double largest_difference(const Tensor& a, const Tensor& b) {
       .item<double>();
 }
 
-#define EXPECT_CLOSE(a, b, tolerance) EXPECT_LE(::molt::test::largest_difference(a, b), tolerance)
+#define EXPECT_CLOSE(a, b, tolerance) \
+  EXPECT_LE(::mixtune::test::largest_difference(a, b), tolerance)
 #define EXPECT_SAME(a, b) EXPECT_TRUE(at::equal((a).detach(), (b).detach()))
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "support/paths.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 enum class TokenizerStyle { gpt2, llama };
 
@@ -81,4 +81,4 @@ inline void write_tiny_tokenizer(const fs::path& folder, TokenizerStyle style) {
   std::ofstream(folder / "tokenizer_config.json") << Json({{"eos_token", special[1]}}).dump();
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

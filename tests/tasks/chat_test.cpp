@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 const std::vector<Turn> kTalk = {{Speaker::system, "S"},
@@ -64,4 +64,4 @@ TEST(Chat, TurnsMustAlternate) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

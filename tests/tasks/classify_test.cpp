@@ -4,7 +4,7 @@
 
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Names = std::vector<std::string>;
@@ -269,4 +269,4 @@ TEST(Classify, OptionsThatExcludeEachOtherAreNamed) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -5,7 +5,7 @@
 #include "tasks/open_task.h"
 #include "tasks/token_text.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // One object with each data set's own fields; the second answer is right but for BoolQ (true).
@@ -232,4 +232,4 @@ TEST_F(Commonsense, ReadsTheDataOfThisProject) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

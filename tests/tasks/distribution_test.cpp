@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 DataSet with_labels(const std::vector<int64_t>& labels) {
@@ -50,4 +50,4 @@ TEST(Distribution, ScoresHaveMeanVarianceAndRange) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

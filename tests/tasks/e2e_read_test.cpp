@@ -2,7 +2,7 @@
 
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class E2eRead : public testing::Test {
@@ -171,7 +171,7 @@ TEST_F(E2eRead, MalformedFilesAreNamedWithTheirLine) {
 
 TEST_F(E2eRead, TheChallengesFilesHaveTheGroupsThatTheyShould) {
   const fs::path e2e = data_dir() / "e2e";
-  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MOLT_DATA)";
+  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MIXTUNE_DATA)";
   const auto sizes = [&](const std::string& name) {
     const auto groups = read_e2e_references(e2e / name);
     size_t texts = 0;
@@ -189,4 +189,4 @@ TEST_F(E2eRead, TheChallengesFilesHaveTheGroupsThatTheyShould) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -12,7 +12,7 @@
 #include "tasks/e2e_read.h"
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Named = std::map<std::string, double>;
@@ -52,7 +52,7 @@ void expect_official(const Named& scores, const Json& expected, const std::strin
 
 TEST(E2eScore, IsTheOfficialOneForEverySystem) {
   const fs::path e2e = data_dir() / "e2e";
-  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MOLT_DATA)";
+  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MIXTUNE_DATA)";
   const Json expected = read_json(e2e / "expected_scores.json");
   int systems = 0;
   for (const auto& [name, scores] : expected.items()) {
@@ -68,7 +68,7 @@ TEST(E2eScore, IsTheOfficialOneForEverySystem) {
 
 TEST(E2eScore, IsTheOfficialOneForTheExampleOfTheScorer) {
   const fs::path e2e = data_dir() / "e2e";
-  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MOLT_DATA)";
+  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MIXTUNE_DATA)";
   const fs::path example = e2e / "metrics_example";
   expect_official(named(score_files(example / "devel-conc.txt", example / "baseline-output.txt",
                                     E2eDetail::system)
@@ -80,7 +80,7 @@ TEST(E2eScore, IsTheOfficialOneForTheExampleOfTheScorer) {
 // METEOR's column is that of METEOR 1.5, which knows synonyms and paraphrases: not ours.
 TEST(E2eScore, OfEachSegmentIsTheOfficialOne) {
   const fs::path e2e = data_dir() / "e2e";
-  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MOLT_DATA)";
+  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MIXTUNE_DATA)";
   const fs::path file = e2e / "segment_scores" / "tnt1.tsv";
   const E2eScores scores = score_files(e2e / "testset_w_refs.csv", file, E2eDetail::segments);
   const Table table = read_tsv(file);
@@ -102,7 +102,7 @@ TEST(E2eScore, OfEachSegmentIsTheOfficialOne) {
 // tokenizer) for one system.
 TEST(E2eScore, EqualsSacrebleuAndNltk) {
   const fs::path e2e = data_dir() / "e2e";
-  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MOLT_DATA)";
+  if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MIXTUNE_DATA)";
   const Named scores = named(score_files(e2e / "testset_w_refs.csv",
                                          e2e / "system_outputs" / "zhaw2.tsv", E2eDetail::system)
                                  .metrics);
@@ -142,4 +142,4 @@ TEST(E2eScore, LowersLettersThatAreNotAscii) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

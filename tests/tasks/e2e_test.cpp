@@ -2,7 +2,7 @@
 #include "tasks/open_task.h"
 #include "tasks/token_text.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 std::string shown(const Example& example) {
@@ -81,4 +81,4 @@ TEST_F(E2e, ReadsTheDataOfThisProject) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

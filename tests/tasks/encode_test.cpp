@@ -4,7 +4,7 @@
 
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -84,4 +84,4 @@ TEST_F(Encode, OptionsComeFromTheTask) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace molt::test {
+namespace mixtune::test {
 
 inline std::string option_lines(const std::string& flow) {
   if (!flow.starts_with('{')) return flow;
@@ -16,4 +16,4 @@ inline std::string option_lines(const std::string& flow) {
   return out;
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -3,7 +3,7 @@
 #include "tasks/distribution.h"
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 struct Counts {
@@ -13,7 +13,7 @@ struct Counts {
 
 TEST(GlueData, HasTheRowsThatItsReadmeCounts) {
   const fs::path glue = data_dir() / "glue";
-  if (!fs::exists(glue)) GTEST_SKIP() << "no data folder " << glue << " (set MOLT_DATA)";
+  if (!fs::exists(glue)) GTEST_SKIP() << "no data folder " << glue << " (set MIXTUNE_DATA)";
   const std::vector<Counts> expected = {{"cola", "CoLA", 8551, 1043}, {"sst2", "SST-2", 67349, 872},
                                         {"rte", "RTE", 2490, 277},    {"stsb", "STS-B", 5749, 1500},
                                         {"qnli", "QNLI", 8999, 1000}, {"mnli", "MNLI", 8999, 1000},
@@ -31,7 +31,7 @@ TEST(GlueData, HasTheRowsThatItsReadmeCounts) {
 
 TEST(GlueData, TestAndFullDevSetsAreRead) {
   const fs::path glue = data_dir() / "glue";
-  if (!fs::exists(glue)) GTEST_SKIP() << "no data folder " << glue << " (set MOLT_DATA)";
+  if (!fs::exists(glue)) GTEST_SKIP() << "no data folder " << glue << " (set MIXTUNE_DATA)";
   EXPECT_EQ(open_on("stsb", glue)->test_sets().at(0).examples.size(), 1379u);
   const auto qnli = open_task("qnli", "{data: '" + glue.string() + "', dev: dev_full.tsv}");
   EXPECT_EQ(qnli->evaluation_sets().at(0).examples.size(), 5463u);
@@ -39,7 +39,7 @@ TEST(GlueData, TestAndFullDevSetsAreRead) {
 
 TEST(GlueData, ARteMajorityIsWhatTheFilesSay) {
   const fs::path glue = data_dir() / "glue";
-  if (!fs::exists(glue)) GTEST_SKIP() << "no data folder " << glue << " (set MOLT_DATA)";
+  if (!fs::exists(glue)) GTEST_SKIP() << "no data folder " << glue << " (set MIXTUNE_DATA)";
   const auto task = open_on("rte", glue);
   EXPECT_DOUBLE_EQ(majority_accuracy(task->train(), task->evaluation_sets()[0]), 146.0 / 277);
 }
@@ -61,4 +61,4 @@ TEST(ShippedQnli, IsBalancedAndSharesNoTextBetweenItsSets) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

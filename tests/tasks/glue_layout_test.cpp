@@ -1,7 +1,7 @@
 // Every layout that the files of GLUE have, in rows made up for this test.
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Names = std::vector<std::string>;
@@ -157,4 +157,4 @@ TEST(GlueLayout, ALastLineWithoutLineBreakIsRead) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -1,7 +1,7 @@
 // Files that are not what GLUE has: every error says where, what was expected and what to do.
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 std::string train_error(const std::string& task, const std::string& text) {
@@ -125,4 +125,4 @@ TEST(GlueMalformed, SavedLabelsOfAnotherTaskAreRefused) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

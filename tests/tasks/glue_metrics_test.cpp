@@ -3,7 +3,7 @@
 
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 DataSet labelled_set(const std::string& name, const std::vector<int64_t>& labels) {
@@ -107,4 +107,4 @@ TEST(GlueSubmission, HasTheOfficialFileNames) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

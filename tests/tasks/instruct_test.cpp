@@ -3,7 +3,7 @@
 #include "tasks/open_task.h"
 #include "tasks/token_text.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class Instruct : public ::testing::Test {
@@ -127,4 +127,4 @@ TEST_F(Instruct, SaysWhereAFileIsWrong) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -3,7 +3,7 @@
 #include "tasks/language_task.h"
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class Lm : public ::testing::Test {
@@ -104,4 +104,4 @@ TEST_F(Lm, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

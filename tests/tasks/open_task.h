@@ -13,7 +13,7 @@
 #include "support/paths.h"
 #include "tasks/task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 inline void write_text(const fs::path& path, const std::string& text) {
   fs::create_directories(path.parent_path());
@@ -53,4 +53,4 @@ inline bool contains(const std::string& text, const std::string& part) {
   return false;
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

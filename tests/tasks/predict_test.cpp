@@ -2,7 +2,7 @@
 #include "base/json.h"
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 std::string request_error(const std::string& json) {
@@ -59,4 +59,4 @@ TEST(TaskOptions, AreCheckedAgainstTheirLimits) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

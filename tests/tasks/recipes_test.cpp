@@ -3,7 +3,7 @@
 #include "base/config.h"
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 class TaskChoices final : public ChoiceTable {
@@ -58,4 +58,4 @@ TEST(TaskRecipes, EachIsCalledAfterItsTaskAndSetsKnownKeys) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

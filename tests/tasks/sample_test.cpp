@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 DataSet numbered(size_t count) {
@@ -84,4 +84,4 @@ TEST(StableHash, IsFixedForEver) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

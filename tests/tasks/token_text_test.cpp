@@ -3,7 +3,7 @@
 #include "support/tiny_tokenizer.h"
 #include "tasks/open_task.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 Tokenizer tokenizer(TokenizerStyle style) {
@@ -153,4 +153,4 @@ TEST(EncodePartsSet, RefusesDropsOrCutsWhatIsTooLong) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

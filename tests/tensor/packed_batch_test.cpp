@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 PackedBatch three_sequences() {
@@ -50,4 +50,4 @@ TEST(FirstRows, AreTheStartsOfTheSequences) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 Tensor drawn(std::initializer_list<int64_t> shape, const char* name) {
@@ -61,4 +61,4 @@ TEST(PackedWeight, TakesFloatMatricesOfTheHost) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

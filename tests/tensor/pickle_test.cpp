@@ -7,7 +7,7 @@
 #include "support/state_dict_pickle.h"
 #include "tensor/tensor_file.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Records = std::vector<std::pair<std::string, std::string>>;
@@ -94,4 +94,4 @@ TEST(PickledTensors, ThatAskForACallAreRefusedAndRunNothing) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

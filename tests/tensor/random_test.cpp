@@ -4,7 +4,7 @@
 
 #include <set>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 RandomKey key_of(uint32_t low, uint32_t high) {
@@ -110,4 +110,4 @@ TEST(InitialValues, HaveTheAskedMoments) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

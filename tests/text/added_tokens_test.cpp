@@ -2,7 +2,7 @@
 
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 Tokenizer with_token(Json token, Json base = byte_level_json()) {
@@ -60,4 +60,4 @@ TEST(AddedTokens, AreLeftOutOfDecodedTextOnlyWhereTheyAreSpecial) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

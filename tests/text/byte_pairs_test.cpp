@@ -4,7 +4,7 @@
 
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(BytePairs, MergesTheEarliestLearntPairFirst) {
@@ -119,4 +119,4 @@ TEST(ByteLevel, LeavesTheSpaceThatItPutBeforeTheTextInTheOffsets) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

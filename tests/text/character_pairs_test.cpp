@@ -2,7 +2,7 @@
 
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(CharacterPairs, MergesOverTheWholeText) {
@@ -77,4 +77,4 @@ TEST(Metaspace, CutsBeforeEachSpace) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

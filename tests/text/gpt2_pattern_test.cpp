@@ -10,7 +10,7 @@
 #include "text/regex.h"
 #include "text/unicode.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 const Regex& oniguruma() {
@@ -107,4 +107,4 @@ TEST(Gpt2Pattern, EqualsOnigurumaOnEnglishText) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 NormalizedText normalized(const std::string& text, const std::string& normalizer) {
@@ -60,4 +60,4 @@ TEST(Normalizer, RunsASequenceInOrder) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

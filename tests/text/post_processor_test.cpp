@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // Every letter is a token, so that lengths can be counted in the text. [CLS] A [SEP] B [SEP].
@@ -106,4 +106,4 @@ TEST(Truncation, RefusesALengthWithoutRoomForSpecialTokens) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

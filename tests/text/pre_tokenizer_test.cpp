@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -70,4 +70,4 @@ TEST(PreTokenizer, LooksAhead) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

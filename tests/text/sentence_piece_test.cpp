@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 fs::path model_file() {
@@ -154,4 +154,4 @@ TEST(SentencePiece, SurvivesDamagedFiles) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

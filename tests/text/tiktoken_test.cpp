@@ -3,7 +3,7 @@
 #include "text/base64.h"
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 // The bytes, then ab 256, abc 257 and xyz 258, which no two tokens make.
@@ -56,4 +56,4 @@ TEST(Base64, ReadsBytesAndRefusesTheRest) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

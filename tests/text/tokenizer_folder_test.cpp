@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 const char* kVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nHello\n##s\n";
@@ -74,4 +74,4 @@ TEST(TokenizerFolder, SaysWhatIsMissing) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

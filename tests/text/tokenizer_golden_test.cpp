@@ -7,7 +7,7 @@
 #include "support/golden.h"
 #include "text/tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -85,7 +85,7 @@ class Comparison {
 
 TEST(TokenizerTest_golden, EqualsTheReferenceLibraries) {
   const std::vector<GoldenCase> cases = golden_cases("tokenizer");
-  MOLT_NEEDS_GOLDEN(cases, "tokenizer");
+  MIXTUNE_NEEDS_GOLDEN(cases, "tokenizer");
   GoldenTally tally("tokenizer");
   for (const GoldenCase& golden : cases) {
     if (is_pending(golden)) {
@@ -199,4 +199,4 @@ TEST(TokenizerTest_golden, EqualsMiniLmForSentencesAndForPairsUnderEveryTruncati
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

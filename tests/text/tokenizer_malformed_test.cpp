@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 std::string complaint(const Json& json) {
@@ -205,4 +205,4 @@ TEST(MalformedTokenizer, SurvivesDamagedFiles) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -6,7 +6,7 @@
 
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(Tokenizer, KnowsItsTokens) {
@@ -70,4 +70,4 @@ TEST(Tokenizer, ForgetsCachedWordsWithoutForgettingHowToCutThem) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

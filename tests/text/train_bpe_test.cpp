@@ -6,7 +6,7 @@
 #include "support/golden.h"
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 using Merges = std::vector<std::pair<std::string, std::string>>;
@@ -83,7 +83,7 @@ TEST(TrainBpe, WritesATokenizerThatLoads) {
 // The same ids and merges as the reference library from the same text.
 TEST(TrainBpe_golden, EqualsTheReferenceLibrary) {
   const std::vector<GoldenCase> cases = golden_cases("bpe_training");
-  MOLT_NEEDS_GOLDEN(cases, "bpe_training");
+  MIXTUNE_NEEDS_GOLDEN(cases, "bpe_training");
   GoldenTally tally("bpe_training");
   for (const GoldenCase& golden : cases) {
     long long values = 0;
@@ -101,4 +101,4 @@ TEST(TrainBpe_golden, EqualsTheReferenceLibrary) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

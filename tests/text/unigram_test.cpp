@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(Unigram, TakesThePathWithTheLargestSum) {
@@ -53,4 +53,4 @@ TEST(Unigram, DecodesWithoutTheSpaceThatWasPutInFront) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

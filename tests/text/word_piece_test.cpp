@@ -2,7 +2,7 @@
 
 #include "text/written_tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(WordPiece, TakesTheLongestPieceFromTheLeft) {
@@ -63,4 +63,4 @@ TEST(WordPieceDecoder, JoinsPiecesAndCleansUp) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -9,7 +9,7 @@
 #include "support/paths.h"
 #include "text/tokenizer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 inline void write_text(const fs::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
@@ -119,4 +119,4 @@ inline constexpr Tokenizer::Options kPlain = {.add_special = false};
 inline constexpr Tokenizer::Options kWithOffsets = {.add_special = false,
                                                     .offsets = OffsetUnit::kCodePoints};
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -5,7 +5,7 @@
 #include "train/evaluate.h"
 #include "train/predictor.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using test::contains;
@@ -168,7 +168,7 @@ TEST(OpenPredictor, SaysWhatIsMissing) {
   recorder.stop_at = 2;
   train(world.config("run"), {.interrupt = &recorder.stop}, recorder);
   contains(user_error([&] { open_predictor({.source = world.path("run")}, recorder); }),
-           "molt resume");
+           "mixtune resume");
 }
 
 TEST(OpenPredictor, TakesAModelForIdsWithoutATask) {
@@ -224,4 +224,4 @@ TEST(Predictor, RefusesAHeadThatNobodyTrained) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

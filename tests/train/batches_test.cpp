@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 std::vector<int64_t> flatten(const std::vector<StepBatches>& steps) {
@@ -85,4 +85,4 @@ TEST(CutByTokens, GivesALongExampleItsOwnBatch) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

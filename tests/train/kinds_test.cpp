@@ -4,7 +4,7 @@
 
 #include "tiny_run.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using test::Recorder;
@@ -47,4 +47,4 @@ TEST(Kinds, WithoutThemItIsZeroAndThePreflightSaysSo) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -11,7 +11,7 @@
 #include "train/run_folder.h"
 #include "train/step.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -328,4 +328,4 @@ TEST(LanguageTasks, AreForDecodersAndSayBefore) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(CrossEntropySum, IsTheSumOverSequences) {
@@ -33,4 +33,4 @@ TEST(SquaredErrorSum, IsWorkedByHand) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

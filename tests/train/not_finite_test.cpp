@@ -5,7 +5,7 @@
 #include "tiny_run.h"
 #include "train/diagnosis.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -41,7 +41,7 @@ TEST(NotFinite, SavesTheStateFromBeforeTheUpdateThatLedThere) {
   const std::string line = user_error([&] { test::run(world.config("run", rising({}))); });
   contains(line, "step 3");
   contains(line, "the first that is not finite is the output of block");
-  contains(line, "'molt resume " + run.string() + " --allow-changed' then goes on from step 1");
+  contains(line, "'mixtune resume " + run.string() + " --allow-changed' then goes on from step 1");
   EXPECT_EQ(line.find('\n'), std::string::npos);
   EXPECT_TRUE(is_finite(run / "checkpoints/step-1/adapter.safetensors"));
   EXPECT_TRUE(is_finite(run / "checkpoints/step-1/optimizer.safetensors"));
@@ -123,7 +123,7 @@ std::string first_beside_a_broken_router(const TinyWorld& world, const std::stri
                                     {.evaluation_data = false}, recorder);
   const Trainables& trainables = session->attachment->trainables;
   const Segment* weights = trainables.find(site + ".router.weight");
-  MOLT_CHECK(weights != nullptr, site);
+  MIXTUNE_CHECK(weights != nullptr, site);
   {
     const at::NoGradGuard no_grad;
     trainables.value_of(*weights).fill_(std::numeric_limits<double>::quiet_NaN());
@@ -147,4 +147,4 @@ TEST(FirstNotFinite, IsTheRouterOfAFeedForwardInTheOrderOfBlocks) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

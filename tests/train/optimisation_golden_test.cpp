@@ -8,7 +8,7 @@
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using test::GoldenCase;
@@ -175,10 +175,10 @@ class Checker {
 
 TEST(OptimisationGolden, EqualsTransformersAndTorch) {
   const auto cases = test::golden_cases("optimisation");
-  MOLT_NEEDS_GOLDEN(cases, "optimisation");
+  MIXTUNE_NEEDS_GOLDEN(cases, "optimisation");
   test::GoldenTally tally("optimisation");
   for (const GoldenCase& golden : cases) tally.checked(golden, Checker(golden).run());
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 
 #include "train/plan.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Trainables of one leaf for each (group, decays).
@@ -127,4 +127,4 @@ TEST(OptimizerOptions, ARatioMultipliesTheRateThatHolds) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 
 #include "tiny_run.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 std::vector<double> rates_of_a_run(const std::vector<std::string>& overrides) {
@@ -111,4 +111,4 @@ TEST(Plan, LabelSmoothingReachesTheLoss) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -4,7 +4,7 @@
 
 #include "tiny_run.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using test::contains;
@@ -63,4 +63,4 @@ TEST(OpenSession, SaysWhatIsMissing) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

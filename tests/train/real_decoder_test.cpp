@@ -1,12 +1,12 @@
 // Trained decoders with numbers of an implementation that is not ours: every folder of
-// MOLT_DATA/models with a reference.json that has a text, its ids, the mean loss, the logits after
-// the last token and what greedy search writes.
+// MIXTUNE_DATA/models with a reference.json that has a text, its ids, the mean loss, the logits
+// after the last token and what greedy search writes.
 #include "models/generate.h"
 #include "tiny_run.h"
 #include "train/evaluate.h"
 #include "train/predictor.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -112,4 +112,4 @@ TEST(RealDecoder, ReadsATextFileAsTheSameTokens) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

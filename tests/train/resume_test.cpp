@@ -4,7 +4,7 @@
 
 #include "tiny_run.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -169,4 +169,4 @@ TEST(Resume, OfARunThatIsDoneGivesItsResultAgain) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "tiny_run.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 RunConfig from(const std::string& yaml) {
@@ -45,4 +45,4 @@ TEST(RunConfig, ADeepCopySharesNothing) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

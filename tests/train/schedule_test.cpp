@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 TEST(Schedule, WarmUpStartsAtZeroAndEndsAtTheFullRate) {
@@ -54,4 +54,4 @@ TEST(Schedule, EveryNameIsAKind) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

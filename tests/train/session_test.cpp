@@ -3,7 +3,7 @@
 
 #include "tiny_language.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 TEST(Session, AModelHasTheDropoutOfItsConfigUnlessAnotherIsNamed) {
@@ -47,4 +47,4 @@ TEST(ChooseDevice, SaysHowManyCudaDevicesThereAre) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

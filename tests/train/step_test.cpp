@@ -5,7 +5,7 @@
 #include "tiny_run.h"
 #include "train/optimizer.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 using test::Recorder;
@@ -86,4 +86,4 @@ TEST(Accumulation, GradientsDoNotAddUpOverSteps) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

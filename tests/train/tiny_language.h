@@ -6,7 +6,7 @@
 #include "support/tiny_tokenizer.h"
 #include "tiny_run.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 class LanguageWorld {
  public:
@@ -96,4 +96,4 @@ class LanguageWorld {
   TemporaryFolder folder_;
 };
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -15,7 +15,7 @@
 #include "tensor/tensor_file.h"
 #include "train/trainer.h"
 
-namespace molt::test {
+namespace mixtune::test {
 
 class TinyWorld {
  public:
@@ -171,4 +171,4 @@ inline bool contains(const std::string& text, const std::string& part) {
   return false;
 }
 
-}  // namespace molt::test
+}  // namespace mixtune::test

@@ -9,7 +9,7 @@
 #include "tiny_run.h"
 #include "train/run_folder.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 namespace fs = std::filesystem;
@@ -28,7 +28,7 @@ TEST(Train, LearnsAndWritesTheRunFolder) {
   const RunConfig config =
       world.config("a/run", {"train.epochs=12", "train.batch_size=4", "train.learning_rate=1e-2",
                              "method.targets=[query, key, value, ffn_up]"});
-  const RunResult result = train(config, {.command = "molt train"}, recorder);
+  const RunResult result = train(config, {.command = "mixtune train"}, recorder);
   EXPECT_EQ(result.steps, 120);
   EXPECT_LT(recorder.steps.back().loss, 0.5 * recorder.steps.front().loss);
   ASSERT_EQ(result.metrics.front().name, "accuracy");
@@ -56,7 +56,7 @@ TEST(Train, SameSeedSameLossesOtherSeedOthers) {
   test::run(world.config("c", {"train.seed=1"}));
   EXPECT_EQ(test::losses(world.path("a")), test::losses(world.path("b")));
   EXPECT_NE(test::losses(world.path("a")), test::losses(world.path("c")));
-  for (const char* file : {"adapter_model.safetensors", "adapter_config.json", "molt.json"})
+  for (const char* file : {"adapter_model.safetensors", "adapter_config.json", "mixtune.json"})
     EXPECT_TRUE(test::bytes_of(world.path("a") / "adapter" / file) ==
                 test::bytes_of(world.path("b") / "adapter" / file))
         << file;
@@ -127,7 +127,7 @@ TEST(Train, AnInterruptSavesAndSaysHowToGoOn) {
   EXPECT_TRUE(result.interrupted);
   EXPECT_EQ(result.steps, 3);
   EXPECT_TRUE(fs::exists(world.path("run/checkpoints/step-3") / "DONE"));
-  contains(recorder.text, "molt resume " + world.path("run").string());
+  contains(recorder.text, "mixtune resume " + world.path("run").string());
   EXPECT_FALSE(fs::exists(world.path("run") / "result.json"));
 }
 
@@ -258,4 +258,4 @@ TEST(Train, AFractionOfAnEpochIsSomeOfItsSteps) {
 }
 
 }  // namespace
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 #include "tiny_language.h"
 #include "train/session.h"
 
-namespace molt::test {
+namespace mixtune::test {
 namespace {
 
 EncodedExample text_of(int64_t tokens, std::vector<TokenSpan> supervised, int64_t prompt = 0) {
@@ -82,4 +82,4 @@ TEST(VotingTokens, ASetOfWhichNothingIsLeftIsAMistake) {
 }
 
 }  // namespace
-}  // namespace molt::test
+}  // namespace mixtune::test

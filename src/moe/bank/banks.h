@@ -6,7 +6,7 @@
 #include "moe/noise.h"
 #include "moe/sentence.h"
 
-namespace molt {
+namespace mixtune {
 
 // The A that a low-rank update starts with: U(-1/sqrt(in), 1/sqrt(in)), or N(0, 1 / rank); [rank,
 // in]. Both as PEFT has them (init_lora_weights).
@@ -119,4 +119,4 @@ struct LayerBank final : Bank {
   void attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const override;
 };
 
-}  // namespace molt
+}  // namespace mixtune

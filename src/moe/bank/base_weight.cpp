@@ -2,7 +2,7 @@
 // (BitFit). Head weights are left to the caller, who trains the head whatever the method is.
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 bool is_chosen(const WeightSlot& slot, BaseWeightBank::Which which) {
@@ -33,4 +33,4 @@ void BaseWeightBank::attach(const Sentence&, Sites& sites, Attachment& attachmen
   for (Tensor* storage : order) attachment.trainables.add(storage, leaves[storage]);
 }
 
-}  // namespace molt
+}  // namespace mixtune

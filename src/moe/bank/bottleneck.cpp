@@ -7,7 +7,7 @@
 
 #include "moe/targets.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class BottleneckAdapter final : public OutputAdapter {
@@ -40,9 +40,9 @@ void BottleneckBank::attach(const Sentence& sentence, Sites& sites, Attachment& 
     const auto& layers = sentence.sites.layers;
     if (layers && std::find(layers->begin(), layers->end(), end->block()) == layers->end())
       continue;
-    MOLT_CHECK(!end->adapter, "two adapters at " + end->path());
+    MIXTUNE_CHECK(!end->adapter, "two adapters at " + end->path());
     const std::string name = end->path() + ".bottleneck.";
-    MOLT_CHECK(!end->norms.empty(), "no norm at " + end->path());
+    MIXTUNE_CHECK(!end->norms.empty(), "no norm at " + end->path());
     const at::TensorOptions options = end->norms.front().second->options();
     auto adapter =
         std::make_shared<BottleneckAdapter>(sites.width, width, initial_deviation, activation,
@@ -63,4 +63,4 @@ void BottleneckBank::attach(const Sentence& sentence, Sites& sites, Attachment& 
   }
 }
 
-}  // namespace molt
+}  // namespace mixtune

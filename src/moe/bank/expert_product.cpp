@@ -1,6 +1,6 @@
 #include "moe/bank/expert_product.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 const ExpertPlan& plan_in(AutogradContext* ctx) {
@@ -200,4 +200,4 @@ Tensor wide_product(const Tensor& x, const Tensor& narrow, const Tensor& gates,
   return WideProduct::apply(narrow, gates, weight, bias, at::TensorList(up), x.detach(), plan);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "tensor/packed_weight.h"
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 
 // Rows of a matrix, or columns: the first and how many.
 struct Slice {
@@ -51,4 +51,4 @@ Tensor wide_product(const Tensor& x, const Tensor& narrow, const Tensor& gates,
                     const Tensor& weight, const std::optional<Tensor>& bias,
                     const std::vector<Tensor>& up, const c10::intrusive_ptr<ExpertPlan>& plan);
 
-}  // namespace molt
+}  // namespace mixtune

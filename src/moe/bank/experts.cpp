@@ -13,7 +13,7 @@
 #include "moe/record.h"
 #include "moe/targets.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class ExpertAdapter final : public GroupAdapter {
@@ -239,7 +239,7 @@ Tensor ExpertBank::spread_of(const std::vector<int64_t>& of_expert,
 }
 
 void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
-  MOLT_CHECK(sentence.routing.has_value(), "experts need a routing");
+  MIXTUNE_CHECK(sentence.routing.has_value(), "experts need a routing");
   check_choice(sentence.sites, sites, method);
   const SiteObjectives objectives = site_objectives(sentence.losses, method);
   check_layers(sites);
@@ -296,4 +296,4 @@ void ExpertBank::attach(const Sentence& sentence, Sites& sites, Attachment& atta
   finish(*sentence.routing, objectives, sites, attachment);
 }
 
-}  // namespace molt
+}  // namespace mixtune

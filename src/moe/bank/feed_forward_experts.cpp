@@ -12,7 +12,7 @@
 #include "moe/record.h"
 #include "moe/targets.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class ExpertFeedForward final : public FeedForwardAdapter {
@@ -100,7 +100,7 @@ std::vector<Segment> up_segments(const Member& member, int64_t experts, int64_t 
 
 void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
                                    Attachment& attachment) const {
-  MOLT_CHECK(sentence.routing.has_value(), "experts need a routing");
+  MIXTUNE_CHECK(sentence.routing.has_value(), "experts need a routing");
   check_layers(sites);
   if (sites.feed_forwards.empty())
     throw UserError(method, "mixes feed-forwards; the model has none", "Choose another method.");
@@ -108,7 +108,7 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
   const SiteObjectives objectives = site_objectives(sentence.losses, method);
   for (FeedForward* base : sites.feed_forwards) {
     if (!is_selected(sentence, base->up.block())) continue;
-    MOLT_CHECK(!base->adapter, "two adapters at " + base->up.site());
+    MIXTUNE_CHECK(!base->adapter, "two adapters at " + base->up.site());
     if (base->up.adapter || base->down.adapter)
       throw UserError(method, "another update stands on a linear of " + module_of(*base),
                       "Leave the linears of the feed-forward to the experts.");
@@ -168,4 +168,4 @@ void FeedForwardExpertBank::attach(const Sentence& sentence, Sites& sites,
   finish(*sentence.routing, objectives, sites, attachment);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,11 +6,11 @@
 
 #include "tensor/clones.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
-MOLT_CLONES void add_row(float* __restrict out, const float* __restrict x, float factor,
-                         int64_t count) {
+MIXTUNE_CLONES void add_row(float* __restrict out, const float* __restrict x, float factor,
+                            int64_t count) {
 #pragma omp simd
   for (int64_t j = 0; j < count; ++j) out[j] += factor * x[j];
 }
@@ -189,9 +189,9 @@ Pairs pairs_of(const Tensor& mask) {
 Tensor feed_forward_experts(const Tensor& x, const Tensor& weights,
                             const FeedForwardExperts& experts,
                             const c10::intrusive_ptr<FeedForwardPlan>& plan) {
-  MOLT_CHECK(x.dim() == 2 && x.size(1) == plan->base->up.in(), shape_text(x));
-  MOLT_CHECK(weights.size(0) == x.size(0) && weights.size(1) == plan->pairs.experts(),
-             shape_text(weights));
+  MIXTUNE_CHECK(x.dim() == 2 && x.size(1) == plan->base->up.in(), shape_text(x));
+  MIXTUNE_CHECK(weights.size(0) == x.size(0) && weights.size(1) == plan->pairs.experts(),
+                shape_text(weights));
   std::vector<Tensor> parts = {experts.in_down, experts.out_down, experts.out_up};
   parts.insert(parts.end(), experts.in_up.begin(), experts.in_up.end());
   plan->rank = experts.rank;
@@ -199,4 +199,4 @@ Tensor feed_forward_experts(const Tensor& x, const Tensor& weights,
   return FeedForwardNode::apply(x, weights, at::TensorList(parts), plan);
 }
 
-}  // namespace molt
+}  // namespace mixtune

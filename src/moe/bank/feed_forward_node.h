@@ -7,7 +7,7 @@
 #include "nn/feed_forward.h"
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 
 // The pairs in the order of experts, and of tokens in each: expert e has pairs offsets[e] to
 // offsets[e + 1].
@@ -46,4 +46,4 @@ Tensor feed_forward_experts(const Tensor& x, const Tensor& weights,
                             const FeedForwardExperts& experts,
                             const c10::intrusive_ptr<FeedForwardPlan>& plan);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -11,7 +11,7 @@
 #include "moe/targets.h"
 #include "nn/decode_state.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr const char* kRouter = "molex";
@@ -142,8 +142,9 @@ class MolexAdapter final : public StackAdapter {
     if (context.record) record(*context.record, t, gate, decision);
     std::vector<int64_t> choice = decision.choice;
     if (choice.size() == 1) choice.resize(here.rows.sequences(), decision.choice[0]);
-    MOLT_CHECK(static_cast<int64_t>(choice.size()) == here.rows.sequences(), "choices");
-    for (const int64_t j : choice) MOLT_CHECK(j >= 0 && j < blocks_, "block " + std::to_string(j));
+    MIXTUNE_CHECK(static_cast<int64_t>(choice.size()) == here.rows.sequences(), "choices");
+    for (const int64_t j : choice)
+      MIXTUNE_CHECK(j >= 0 && j < blocks_, "block " + std::to_string(j));
     return choice;
   }
 
@@ -200,7 +201,7 @@ void attach_gates(const Sentence& sentence, const std::vector<bool>& mixed, cons
 }  // namespace
 
 void LayerBank::attach(const Sentence& sentence, Sites& sites, Attachment& attachment) const {
-  MOLT_CHECK(sentence.router && sentence.blend, "layer experts need a router and a blend");
+  MIXTUNE_CHECK(sentence.router && sentence.blend, "layer experts need a router and a blend");
   LayerStack& stack = *sites.stack;
   if (stack.adapter)
     throw UserError(method, "another method mixes the layers of the model already",
@@ -255,4 +256,4 @@ void LayerBank::attach(const Sentence& sentence, Sites& sites, Attachment& attac
   stack.adapter = adapter;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "moe/bank/low_rank_node.h"
 #include "moe/targets.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // An adapted unit of a group.
@@ -204,7 +204,7 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
   for (LinearGroup* group : sites.groups) {
     const std::vector<Unit> units = selected_units(*group, sentence.sites);
     if (units.empty()) continue;
-    MOLT_CHECK(!group->adapter, "two adapters at " + group->site());
+    MIXTUNE_CHECK(!group->adapter, "two adapters at " + group->site());
     std::vector<Entry> entries;
     std::vector<Tensor> downs;
     std::vector<Segment> down_segments;
@@ -290,4 +290,4 @@ void LowRankBank::attach(const Sentence& sentence, Sites& sites, Attachment& att
                     "Set it to none.");
 }
 
-}  // namespace molt
+}  // namespace mixtune

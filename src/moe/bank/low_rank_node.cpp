@@ -1,6 +1,6 @@
 #include "moe/bank/low_rank_node.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class LowRankLinear : public torch::autograd::Function<LowRankLinear> {
@@ -91,8 +91,8 @@ Tensor low_rank_linear(const Tensor& x, const Tensor& weight, const Tensor& bias
                        const Tensor& down, const std::vector<Tensor>& up,
                        const std::vector<Tensor>& magnitudes,
                        const c10::intrusive_ptr<LowRankPlan>& plan) {
-  MOLT_CHECK(up.size() == plan->slices.size() && magnitudes.size() == plan->norms.size(),
-             std::to_string(up.size()) + " updates");
+  MIXTUNE_CHECK(up.size() == plan->slices.size() && magnitudes.size() == plan->norms.size(),
+                std::to_string(up.size()) + " updates");
   std::vector<Tensor> parts = up;
   parts.insert(parts.end(), magnitudes.begin(), magnitudes.end());
   return LowRankLinear::apply(x, weight,
@@ -100,4 +100,4 @@ Tensor low_rank_linear(const Tensor& x, const Tensor& weight, const Tensor& bias
                               at::TensorList(parts), plan);
 }
 
-}  // namespace molt
+}  // namespace mixtune

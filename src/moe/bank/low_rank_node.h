@@ -5,7 +5,7 @@
 #include "tensor/packed_weight.h"
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 
 // One update: where its columns and its rows of A stand.
 struct LowRankSlice {
@@ -28,4 +28,4 @@ Tensor low_rank_linear(const Tensor& x, const Tensor& weight, const Tensor& bias
                        const std::vector<Tensor>& magnitudes,
                        const c10::intrusive_ptr<LowRankPlan>& plan);
 
-}  // namespace molt
+}  // namespace mixtune

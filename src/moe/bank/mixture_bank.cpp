@@ -3,7 +3,7 @@
 
 #include "moe/bank/banks.h"
 
-namespace molt {
+namespace mixtune {
 
 double MixtureBank::scaling(int64_t rank) const {
   const auto r = static_cast<double>(rank);
@@ -24,8 +24,8 @@ Tensor MixtureBank::first_router(int64_t experts, int64_t in, RandomKey key) con
 
 void MixtureBank::check_layers(const Sites& sites) const {
   const int64_t layers = sites.stack ? sites.stack->size() : 1;
-  MOLT_CHECK(static_cast<int64_t>(experts.size()) == layers && experts.size() == ranks.size(),
-             "experts and ranks for each layer");
+  MIXTUNE_CHECK(static_cast<int64_t>(experts.size()) == layers && experts.size() == ranks.size(),
+                "experts and ranks for each layer");
 }
 
 std::unique_ptr<Score> MixtureBank::attach_score(const Choice& choice, const ScoreShape& shape,
@@ -52,4 +52,4 @@ void MixtureBank::finish(const Routing& routing, const SiteObjectives& objective
   add_losses(objectives, attachment);
 }
 
-}  // namespace molt
+}  // namespace mixtune

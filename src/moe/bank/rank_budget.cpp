@@ -2,12 +2,12 @@
 
 #include <cmath>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 const Segment& segment_of(const Trainables& trainables, const std::string& name) {
   const Segment* found = trainables.find(name);
-  MOLT_CHECK(found != nullptr, "no segment " + name);
+  MIXTUNE_CHECK(found != nullptr, "no segment " + name);
   return *found;
 }
 
@@ -112,4 +112,4 @@ void RankBudget::clear(const Trainables& trainables) const {
   }
 }
 
-}  // namespace molt
+}  // namespace mixtune

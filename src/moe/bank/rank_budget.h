@@ -5,7 +5,7 @@
 
 #include "moe/attachment.h"
 
-namespace molt {
+namespace mixtune {
 
 struct RankBudgetSettings {
   int64_t target = 8;                          // mean rank of an update at the end
@@ -59,4 +59,4 @@ class RankBudget {
   Tensor kept_;                 // [ranks] 1: stays, 0: is held at zero
 };
 
-}  // namespace molt
+}  // namespace mixtune

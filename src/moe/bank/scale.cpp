@@ -4,7 +4,7 @@
 #include "moe/bank/banks.h"
 #include "moe/targets.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class ScaleAdapter final : public GroupAdapter {
@@ -61,7 +61,7 @@ void ScaleBank::attach(const Sentence& sentence, Sites& sites, Attachment& attac
   for (LinearGroup* group : sites.groups) {
     const std::vector<size_t> members = selected_members(*group, sentence.sites);
     if (members.empty()) continue;
-    MOLT_CHECK(!group->adapter, "two adapters at " + group->site());
+    MIXTUNE_CHECK(!group->adapter, "two adapters at " + group->site());
     auto adapter = std::make_shared<ScaleAdapter>();
     for (const size_t m : members) {
       const Member& member = group->members()[m];
@@ -79,4 +79,4 @@ void ScaleBank::attach(const Sentence& sentence, Sites& sites, Attachment& attac
   }
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "moe/layers/blend.h"
 
-namespace molt {
+namespace mixtune {
 
 Tensor pulled(const Tensor& own, const Tensor& borrowed, const GatePull& pull, const Rows& out) {
   // A gate that was not asked has no gradient; the value is the borrowed output's anyhow.
@@ -26,4 +26,4 @@ Tensor blended(const Tensor& own, const Tensor& borrowed, const Blend& blend,
   return own * weights[0] + borrowed * weights[1];
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -4,7 +4,7 @@
 
 #include "moe/layers/vote.h"
 
-namespace molt {
+namespace mixtune {
 
 // The value of the borrowed output stays as it is; with a gate gradient the task reaches the gate.
 struct GatePull {
@@ -21,4 +21,4 @@ Tensor pulled(const Tensor& own, const Tensor& borrowed, const GatePull& pull, c
 Tensor blended(const Tensor& own, const Tensor& borrowed, const Blend& blend,
                const Tensor& own_weight, const Tensor& other_weight);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "moe/layers/borrow.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // An order of rows and the order that undoes it; [T] int64 each.
@@ -86,4 +86,4 @@ Tensor borrow(const MixedPosition& here, const std::vector<int64_t>& choice, con
                             to_outputs.forward);  // [out, D]
 }
 
-}  // namespace molt
+}  // namespace mixtune

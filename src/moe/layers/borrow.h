@@ -3,7 +3,7 @@
 
 #include "nn/layer_stack.h"
 
-namespace molt {
+namespace mixtune {
 
 // One mixed position of a forward pass; `read` as in Call. Everything must outlive it.
 struct MixedPosition {
@@ -22,4 +22,4 @@ struct MixedPosition {
 // chose the position's own block: [out, D].
 Tensor borrow(const MixedPosition& here, const std::vector<int64_t>& choice, const Tensor& own);
 
-}  // namespace molt
+}  // namespace mixtune

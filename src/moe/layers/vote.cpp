@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 // Most votes, the smallest block on a tie.
@@ -67,4 +67,4 @@ Decision decide(const RouterSpec& router, int64_t position, int64_t blocks, cons
                                             : highest_means(gate.probabilities, voters)};
 }
 
-}  // namespace molt
+}  // namespace mixtune

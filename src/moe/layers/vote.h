@@ -5,7 +5,7 @@
 
 #include "moe/sentence.h"
 
-namespace molt {
+namespace mixtune {
 
 // What a gate says of the voters; undefined for controls without one.
 struct GateScores {
@@ -16,4 +16,4 @@ struct GateScores {
 Decision decide(const RouterSpec& router, int64_t position, int64_t blocks, const GateScores& gate,
                 const Voters& voters, const ForwardContext& context);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "moe/loss/balance.h"
 
-namespace molt {
+namespace mixtune {
 
 // Columns of the table: E counts of decisions, E sums of probabilities, the number of decisions, of
 // tokens.
@@ -25,4 +25,4 @@ Tensor BalanceLoss::formula(const MeasureTable& table, Reducer& reducer) const {
   return static_cast<double>(experts_) * (share * mean).sum();
 }
 
-}  // namespace molt
+}  // namespace mixtune

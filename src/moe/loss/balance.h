@@ -4,7 +4,7 @@
 
 #include "moe/sentence.h"
 
-namespace molt {
+namespace mixtune {
 
 // E * sum_i f_i P_i, with f_i the share of decisions that went to expert i and P_i the mean
 // probability over tokens (Switch Transformer; MoLEx evaluates it for each mixed block alone). With
@@ -23,4 +23,4 @@ class BalanceLoss {
   int64_t experts_, site_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 // 2504.00661).
 #include "moe/loss/objective.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct EntropyConfig final : ObjectiveConfig {
@@ -58,4 +58,4 @@ void register_entropy(Registry<ObjectiveEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -5,7 +5,7 @@
 // mean weight, through which gradients flow too (DynMoLE as released).
 #include "moe/loss/objective.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct LoadConfig final : ObjectiveConfig {
@@ -52,4 +52,4 @@ void register_load(Registry<ObjectiveEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

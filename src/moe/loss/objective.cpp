@@ -2,7 +2,7 @@
 
 #include "moe/part_choices.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 Tensor plus(const Tensor& total, const Tensor& term) {
@@ -113,7 +113,7 @@ Tensor SiteObjective::formula(const MeasureTable& table, Reducer& reducer) const
     total = plus(total, objective_->formula(pool.first, pool.second));
     ++terms;
   }
-  MOLT_CHECK(terms > 0, "an objective without sites");
+  MIXTUNE_CHECK(terms > 0, "an objective without sites");
   return over_.ends_with("mean") ? total / static_cast<double>(terms) : total;
 }
 
@@ -133,4 +133,4 @@ void add_losses(const SiteObjectives& objectives, Attachment& attachment) {
                                  }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -8,7 +8,7 @@
 #include "moe/attachment.h"
 #include "moe/routing.h"
 
-namespace molt {
+namespace mixtune {
 
 // Whose decisions are measured: those of the tokens `index` [T'] of `rows` (undefined: all of
 // them), each with `sites` decisions that follow one another.
@@ -89,4 +89,4 @@ using SiteObjectives = std::vector<std::shared_ptr<SiteObjective>>;
 SiteObjectives site_objectives(const std::vector<Choice>& losses, const std::string& where);
 void add_losses(const SiteObjectives& objectives, Attachment& attachment);
 
-}  // namespace molt
+}  // namespace mixtune

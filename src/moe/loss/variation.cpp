@@ -6,7 +6,7 @@
 // without a kind are left out; without any the loss is zero. Legend: S sequences, E experts.
 #include "moe/loss/objective.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct VariationConfig final : ObjectiveConfig {
@@ -86,4 +86,4 @@ void register_variation(Registry<ObjectiveEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 // logits, which keeps logits small (Zoph et al. 2022, arXiv 2202.08906; MixLoRA's switch routing).
 #include "moe/loss/objective.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct ZConfig final : ObjectiveConfig {
@@ -14,7 +14,7 @@ class ZObjective final : public Objective {
  public:
   int64_t columns(int64_t) const override { return 2; }
   Tensor measure(const Routed& routed, const Counted&) const override {
-    MOLT_CHECK(routed.logits.defined(), "the z-loss needs logits");
+    MIXTUNE_CHECK(routed.logits.defined(), "the z-loss needs logits");
     const Tensor square = at::logsumexp(routed.logits, 1).square().sum();
     return at::stack({square, at::full_like(square, static_cast<double>(routed.logits.size(0)))});
   }
@@ -29,4 +29,4 @@ void register_z(Registry<ObjectiveEntry>& registry) {
                 [](const Config&) { return std::make_unique<ZObjective>(); }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 
 #include "moe/score/score.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 constexpr double kEpsilon = 1e-12;  // of the norms
@@ -81,4 +81,4 @@ void register_cosine(Registry<ScoreEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

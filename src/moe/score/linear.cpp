@@ -2,7 +2,7 @@
 // tokens are routed to low-rank experts s = W z, as their papers have it.
 #include "moe/score/score.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct LinearScoreConfig final : Config {
@@ -39,4 +39,4 @@ void register_linear(Registry<ScoreEntry>& registry) {
                 true});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include "moe/part_choices.h"
 
-namespace molt {
+namespace mixtune {
 
 const ChoiceTable& score_choices() {
   static const PartChoices choices(scores(), "score.name", "score");
@@ -21,4 +21,4 @@ Choice linear_score() {
   return {"linear", score_choices().make("linear")};
 }
 
-}  // namespace molt
+}  // namespace mixtune

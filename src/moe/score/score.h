@@ -6,7 +6,7 @@
 #include "tensor/packed_batch.h"
 #include "tensor/random.h"
 
-namespace molt {
+namespace mixtune {
 
 class Score {
  public:
@@ -46,4 +46,4 @@ std::unique_ptr<Score> make_score(const Choice& choice, const ScoreShape& shape,
 bool is_product(const Choice& score);
 Choice linear_score();
 
-}  // namespace molt
+}  // namespace mixtune

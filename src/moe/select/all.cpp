@@ -1,7 +1,7 @@
 // Every expert (soft routing: LoRAMoE).
 #include "moe/select/select.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct AllConfig final : Config {
@@ -22,4 +22,4 @@ void register_all(Registry<SelectEntry>& registry) {
                 [](const Config&) { return std::make_unique<All>(); }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

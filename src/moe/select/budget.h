@@ -4,7 +4,7 @@
 
 #include "moe/select/select.h"
 
-namespace molt {
+namespace mixtune {
 
 // UserError where a selection that asks for `count` experts has too few.
 inline void check_enough(int64_t count, int64_t experts, const std::string& where) {
@@ -43,4 +43,4 @@ class Budget : public Select {
   int64_t keep_;
 };
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 // al. 2020; MixLoRA with top-p).
 #include "moe/select/budget.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct NucleusConfig final : Config {
@@ -37,4 +37,4 @@ void register_nucleus(Registry<SelectEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 // is out (DynMoLE as released).
 #include "moe/select/budget.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct PrefixConfig final : Config {
@@ -34,4 +34,4 @@ void register_prefix(Registry<SelectEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 
 #include "moe/part_choices.h"
 
-namespace molt {
+namespace mixtune {
 
 const ChoiceTable& select_choices() {
   static const PartChoices choices(selects(), "select.name", "selection");
@@ -26,4 +26,4 @@ Tensor first_ranks(int64_t experts, int64_t count, const at::TensorOptions& opti
   return (at::arange(experts, options.dtype(at::kLong)) < count).to(options);
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -7,7 +7,7 @@
 #include "base/registry.h"
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 class Select {
  public:
@@ -48,4 +48,4 @@ Ranked ranked(const Tensor& probabilities);
 // The first `count` ranks of every token, [E] zeros and ones.
 Tensor first_ranks(int64_t experts, int64_t count, const at::TensorOptions& options);
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 #include "moe/by_layer.h"
 #include "moe/select/budget.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 struct TopKConfig final : Config {
@@ -34,7 +34,7 @@ class TopK final : public Select {
 class TopKOfLayers final : public Select {
  public:
   explicit TopKOfLayers(std::string text) : text_(std::move(text)) {}
-  Tensor mask(const Tensor&) const override { MOLT_CHECK(false, "a selection without a layer"); }
+  Tensor mask(const Tensor&) const override { MIXTUNE_CHECK(false, "a selection without a layer"); }
   std::shared_ptr<const Select> of_layer(int64_t layer, int64_t layers,
                                          const std::string& where) const override {
     return std::make_shared<TopK>(by_layer(text_, layers, where + ".k").at(layer));
@@ -56,4 +56,4 @@ void register_top_k(Registry<SelectEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -2,7 +2,7 @@
 // 2021, BASE layers; DeepSeek-V3).
 #include "moe/squash/squashing.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class Sigmoid final : public Squashing {
@@ -28,4 +28,4 @@ void register_sigmoid(Registry<SquashingEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

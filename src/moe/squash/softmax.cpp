@@ -1,7 +1,7 @@
 // Shares of one token: exp(s / temperature), divided by their sum.
 #include "moe/squash/squashing.h"
 
-namespace molt {
+namespace mixtune {
 namespace {
 
 class Softmax final : public Squashing {
@@ -27,4 +27,4 @@ void register_softmax(Registry<SquashingEntry>& registry) {
                 }});
 }
 
-}  // namespace molt
+}  // namespace mixtune

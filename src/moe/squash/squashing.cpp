@@ -2,7 +2,7 @@
 
 #include "moe/part_choices.h"
 
-namespace molt {
+namespace mixtune {
 
 void TemperatureConfig::fields(FieldVisitor& v) {
   v.field("temperature", temperature, "The scores are divided by it.",
@@ -24,4 +24,4 @@ std::shared_ptr<const Squashing> softmax_squashing() {
   return one;
 }
 
-}  // namespace molt
+}  // namespace mixtune

@@ -6,7 +6,7 @@
 #include "base/registry.h"
 #include "tensor/tensor.h"
 
-namespace molt {
+namespace mixtune {
 
 class Squashing {
  public:
@@ -35,4 +35,4 @@ const ChoiceTable& squashing_choices();
 std::unique_ptr<Squashing> make_squashing(const Choice& choice);
 std::shared_ptr<const Squashing> softmax_squashing();  // at temperature 1
 
-}  // namespace molt
+}  // namespace mixtune
