@@ -75,7 +75,7 @@ class Candidate {
     layers.add_text(yaml, "bench");
     layers.apply(*choice.config);
     attachment_ =
-        attach(sentences_of(choice, {config.layers, true}), model_->sites(), {.train_head = false});
+        attach(specs_of(choice, {config.layers, true}), model_->sites(), {.train_head = false});
     optimizer_ = std::make_unique<AdamW>(attachment_->trainables, AdamWOptions{});
   }
 
@@ -83,7 +83,7 @@ class Candidate {
     const auto begin = std::chrono::steady_clock::now();
     attachment_->trainables.zero_gradients();
     ForwardContext context(Phase::train, 7, ++steps_, alone_);
-    context.measures = attachment_->measures;
+    context.loss_statistics = attachment_->loss_statistics;
     const Tensor logits = model_->logits(batch, context);
     Tensor loss = at::cross_entropy_loss(logits, batch.ids);
     if (const Tensor more = attachment_->auxiliary_sum(context); more.defined()) loss = loss + more;
@@ -141,20 +141,22 @@ int main(int argc, char** argv) {
   const auto experts = [&](int count, int rank) {
     const std::string n = std::to_string(count), r = std::to_string(rank);
     return Candidate(n + " experts of rank " + r, "mola",
-                     "experts: " + n + "\nrank: " + r + "\ntop_k: " + (count > 1 ? "2" : "1") +
-                         "\ndropout: 0\ntargets: [all-linear]\n",
+                     "num_experts: " + n + "\nr: " + r + "\ntop_k: " + (count > 1 ? "2" : "1") +
+                         "\nlora_dropout: 0\ntarget_modules: [all-linear]\n",
                      config);
   };
   {
     std::vector<Candidate> all;
-    all.emplace_back("LoRA of rank 64", "lora", "rank: 64\ntargets: [all-linear]\n", config);
+    all.emplace_back("LoRA of rank 64", "lora", "r: 64\ntarget_modules: [all-linear]\n", config);
     for (const auto& [count, rank] : {std::pair{2, 32}, {4, 16}, {8, 8}})
       all.push_back(experts(count, rank));
     compare("all linears", std::move(all), batch, rounds);
   }
   std::vector<Candidate> all;
-  all.emplace_back("LoRA of rank 48", "lora", "rank: 48\ntargets: [feed-forward]\n", config);
-  all.emplace_back("DynMoLE, 6 of rank 8", "dynmole", "experts: 6\nrank: 8\ndropout: 0\n", config);
-  all.emplace_back("LoRAMoE, 6 of rank 8", "loramoe", "experts: 6\nrank: 8\ndropout: 0\n", config);
+  all.emplace_back("LoRA of rank 48", "lora", "r: 48\ntarget_modules: [feed-forward]\n", config);
+  all.emplace_back("DynMoLE, 6 of rank 8", "dynmole", "num_experts: 6\nr: 8\nlora_dropout: 0\n",
+                   config);
+  all.emplace_back("LoRAMoE, 6 of rank 8", "loramoe", "num_experts: 6\nr: 8\nlora_dropout: 0\n",
+                   config);
   compare("gate, up, down", std::move(all), batch, rounds);
 }

@@ -50,8 +50,8 @@ class Sides:
             args.threads, *options])
 
     def lora(self, rank, targets, dropout=0.0, texts="natural"):
-        return self.mixtune("lora", f"method.rank={rank}", f"method.alpha={2 * rank}", f"method.targets=[{targets}]",
-                         f"method.dropout={dropout}", texts=texts)
+        return self.mixtune("lora", f"method.r={rank}", f"method.lora_alpha={2 * rank}", f"method.target_modules=[{targets}]",
+                         f"method.lora_dropout={dropout}", texts=texts)
 
 
 def stacked(both):
@@ -61,8 +61,8 @@ def stacked(both):
     jobs = {single: both.lora(TOTAL_RANK, "feed-forward")}
     for n in counts:
         jobs[f"mixtune mixture, {n} experts"] = both.mixtune(
-            "mixture", "method.targets=[feed-forward]", f"method.experts={n}", f"method.rank={TOTAL_RANK // n}",
-            f"method.alpha={2 * TOTAL_RANK // n}")
+            "mixture", "method.target_modules=[feed-forward]", f"method.num_experts={n}", f"method.r={TOTAL_RANK // n}",
+            f"method.lora_alpha={2 * TOTAL_RANK // n}")
     ratios = [("8 experts of rank 8 over LoRA of rank 64, step time", "step_ms", "mixtune mixture, 8 experts", single,
                "bar: at most 1.10")]
     ratios += [(f"{n} experts over 2 at equal total rank, step time", "step_ms", f"mixtune mixture, {n} experts",
@@ -73,8 +73,8 @@ def stacked(both):
 def dynmole(both):
     """Six experts of rank 8 on gate, up and down; LoRA of rank 48 on the same linears, on both sides."""
     jobs = {
-        "mixtune dynmole": both.mixtune("dynmole", "method.experts=6", "method.rank=8", "method.alpha=16",
-                                  "method.targets=[feed-forward]", "method.dropout=0.05"),
+        "mixtune dynmole": both.mixtune("dynmole", "method.num_experts=6", "method.r=8", "method.lora_alpha=16",
+                                  "method.target_modules=[feed-forward]", "method.lora_dropout=0.05"),
         "mixtune lora, rank 48": both.lora(48, "feed-forward", dropout=0.05),
         "loop dynmole": both.peer("dynmole", "--dropout", 0.05),
         "loop dynmole, recomputed": both.peer("dynmole-recompute", "--dropout", 0.05),

@@ -42,7 +42,7 @@ def prepare(args, scratch):
     for name, some in (("one", meanings[8:9] * 4), ("mixed", meanings * 2), ("beams", meanings[4:12:4])):
         lines = [json.dumps({"prompt": meaning + END}) for meaning in some]
         (scratch / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf8")
-    for method, more in (("lora", []), ("molex", ["method.layers=all"])):
+    for method, more in (("lora", []), ("molex", ["method.layers_to_transform=all"])):
         subprocess.run([args.mixtune, "train", f"e2e/small-{method}", f"model.path={model}", f"task.data={args.data}",
                         "train.steps=2", "task.limit_train=64", "task.limit_dev=8", f"threads={args.threads}", *more,
                         "--output", scratch / method], check=True, stdout=subprocess.DEVNULL,
@@ -57,7 +57,7 @@ def write(args, scratch, source, prompts, batch=1, beams=1):
     out = subprocess.run(
         [args.mixtune, "generate", scratch / source, "--input", scratch / f"{prompts}.jsonl", "--output",
          scratch / "texts.jsonl", "--overwrite", "--max-new-tokens", str(args.tokens), "--min-new-tokens",
-         str(args.tokens), "--batch-size", str(batch), "--beams", str(beams), "--threads", str(args.threads)],
+         str(args.tokens), "--batch-size", str(batch), "--num-beams", str(beams), "--threads", str(args.threads)],
         check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     tokens, seconds = re.search(r"(\d+) tokens in ([0-9.]+) s", out.stderr).groups()
     return {"tokens_per_second": int(tokens) / float(seconds), "tokens": int(tokens)}

@@ -73,7 +73,7 @@ class Run {
     layers.add_text(options, "bench");
     layers.apply(*choice.config);
     attachment_ =
-        attach(sentences_of(choice, {4, true}), model_->sites(), {.seed = 1, .train_head = false});
+        attach(specs_of(choice, {4, true}), model_->sites(), {.seed = 1, .train_head = false});
     optimizer_ = std::make_unique<AdamW>(attachment_->trainables, AdamWOptions{});
   }
 
@@ -81,7 +81,7 @@ class Run {
   double step(const PackedBatch& batch) {
     const auto start = std::chrono::steady_clock::now();
     ForwardContext context(Phase::train, 7, optimizer_->steps_done(), alone_);
-    context.measures = attachment_->measures;
+    context.loss_statistics = attachment_->loss_statistics;
     attachment_->trainables.zero_gradients();
     const Tensor logits = model_->logits(batch, context);
     Tensor loss = at::cross_entropy_loss(logits, at::roll(batch.ids, -1));
@@ -114,7 +114,8 @@ double median(std::vector<double> values) {
 int main(int count, char** arguments) {
   const int rounds = count > 1 ? std::atoi(arguments[1]) : 5;
   at::set_num_threads(count > 2 ? std::atoi(arguments[2]) : 1);
-  const std::string plain = "rank: 16\nalpha: 32\ndropout: 0.05\ntargets: [all-linear]";
+  const std::string plain =
+      "r: 16\nlora_alpha: 32\nlora_dropout: 0.05\ntarget_modules: [all-linear]";
   std::vector<std::unique_ptr<Run>> runs;
   const std::string only = count > 3 ? arguments[3] : "";
   const auto add = [&](const std::string& title, const char* method, const std::string& options) {

@@ -59,7 +59,7 @@ E2E = {
     "dynmole": ["e2e/small-dynmole"],
     "molex over dynmole": ["e2e/small-molex", *of("method.over", E2E_MIXTURE)],
 }
-BEAMS = ["--beams", "4", "--length-penalty", "0.9", "--no-repeat-ngram", "4"]
+BEAMS = ["--num-beams", "4", "--length-penalty", "0.9", "--no-repeat-ngram-size", "4"]
 
 
 def glue_settings(rate):

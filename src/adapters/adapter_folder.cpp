@@ -163,7 +163,7 @@ AdapterContents load_adapter(const fs::path& folder) {
                              tensor);
   if (!is_ours) {
     // PEFT's defaults by model type stand in its tensors.
-    if (!method.contains("targets")) method["targets"] = adapted_modules(out.tensors);
+    if (!method.contains("target_modules")) method["target_modules"] = adapted_modules(out.tensors);
     out.method = method.dump();
   }
   read_head(out);

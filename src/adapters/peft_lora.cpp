@@ -50,10 +50,10 @@ std::vector<std::string> adapted_modules(const NamedTensors& tensors) {
 
 PeftLoraConfig peft_config_of(const Json& method, const AdapterContents& contents) {
   PeftLoraConfig out;
-  out.r = method.at("rank").get<int64_t>();
-  out.lora_alpha = method.at("alpha").get<double>();
-  out.lora_dropout = method.at("dropout").get<double>();
-  out.use_rslora = method.value("rslora", false);
+  out.r = method.at("r").get<int64_t>();
+  out.lora_alpha = method.at("lora_alpha").get<double>();
+  out.lora_dropout = method.at("lora_dropout").get<double>();
+  out.use_rslora = method.value("use_rslora", false);
   out.use_dora = method.at("name") == "dora";
   // Adapters of earlier releases have no such option.
   out.bias = method.value("bias", "none");
@@ -87,11 +87,11 @@ std::string peft_config_text(const Json& method, const AdapterContents& contents
   out.erase("r");
   out["rank_pattern"] = nullptr;  // nothing was cut out: what went is zero in E
   for (const char* key : {"beta1", "beta2"}) out[key] = method.at(key);
-  const int64_t first = method.at("initial_steps"), last = method.at("final_steps");
-  out["init_r"] = method.at("rank");
-  out["target_r"] = method.at("target_rank");
-  out["deltaT"] = method.at("every");
-  out["orth_reg_weight"] = method.at("orthogonality");
+  const int64_t first = method.at("tinit"), last = method.at("tfinal");
+  out["init_r"] = method.at("init_r");
+  out["target_r"] = method.at("target_r");
+  out["deltaT"] = method.at("deltaT");
+  out["orth_reg_weight"] = method.at("orth_reg_weight");
   out["tinit"] = first;
   out["tfinal"] = last;
   // PEFT reads it when it goes on training, and refuses a config without it.
@@ -105,19 +105,16 @@ Json method_of(const PeftLoraConfig& config, const std::string& where) {
     throw UserError(where, "bias is 'all'; supported: none, lora_only", merge);
   if (config.use_dora && config.lora_bias)
     throw UserError(where, "has use_dora and lora_bias, which dora does not have", merge);
-  Json out = {{"name", config.use_dora ? "dora" : "lora"},
-              {"rank", config.r},
-              {"alpha", config.lora_alpha},
-              {"dropout", config.lora_dropout},
-              {"rslora", config.use_rslora},
-              {"bias", config.bias}};
+  Json out = {{"name", config.use_dora ? "dora" : "lora"}, {"r", config.r},
+              {"lora_alpha", config.lora_alpha},           {"lora_dropout", config.lora_dropout},
+              {"use_rslora", config.use_rslora},           {"bias", config.bias}};
   if (config.lora_bias) out["lora_bias"] = true;
-  if (!config.exclude_modules.empty()) out["exclude"] = config.exclude_modules;
+  if (!config.exclude_modules.empty()) out["exclude_modules"] = config.exclude_modules;
   if (!config.target_pattern.empty())
-    out["targets"] = Json::array({config.target_pattern});
+    out["target_modules"] = Json::array({config.target_pattern});
   else if (!config.target_modules.empty())
-    out["targets"] = config.target_modules;
-  if (config.layers_to_transform) out["layers"] = *config.layers_to_transform;
+    out["target_modules"] = config.target_modules;
+  if (config.layers_to_transform) out["layers_to_transform"] = *config.layers_to_transform;
   for (const auto& [pattern, rank] : config.rank_pattern) out["rank_pattern"][pattern] = rank;
   for (const auto& [pattern, alpha] : config.alpha_pattern) out["alpha_pattern"][pattern] = alpha;
   return out;

@@ -56,7 +56,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    refuse_tag(mark, tag);
+    reject_tag(mark, tag);
     YamlNode node;
     node.origin = where(mark);
     node.quoted = tag == "!" || tag == kText;
@@ -99,7 +99,7 @@ class TreeBuilder final : public YAML::EventHandler {
         key;  // and its origin, until its value comes
   };
 
-  void refuse_tag(const YAML::Mark& mark, const std::string& tag) const {
+  void reject_tag(const YAML::Mark& mark, const std::string& tag) const {
     if (!tag.empty() && tag != "?" && tag != "!" && tag != kText)
       throw UserError(where(mark), "has the tag " + tag + "; expected a plain value",
                       "Remove the tag.");
@@ -119,7 +119,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag,
             YAML::anchor_t anchor) {
-    refuse_tag(mark, tag);
+    reject_tag(mark, tag);
     if (open_.size() >= kDeepestYaml) too_deep(mark);
     Open frame;
     frame.node.kind = kind;

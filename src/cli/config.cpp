@@ -13,7 +13,7 @@ namespace mixtune {
 namespace {
 
 // A method that is a mixture, said in the grammar: as comments, so that the output stays a recipe.
-std::string sentence_of(const Choice& method) {
+std::string spec_of(const Choice& method) {
   const MethodEntry* entry = methods().find(method.name);
   if (entry == nullptr || !entry->as_mixture || method.name == "mixture") return "";
   const auto mixture = entry->as_mixture(*method.config);
@@ -35,8 +35,7 @@ CommandRun declare_config(CLI::App& app) {
     if (*shows_help)
       fmt::print("{}", describe(request.config));
     else
-      fmt::print("{}{}", to_yaml(request.config, request.origins),
-                 sentence_of(request.config.method));
+      fmt::print("{}{}", to_yaml(request.config, request.origins), spec_of(request.config.method));
     return kDone;
   };
 }

@@ -60,9 +60,9 @@ void ConsoleProgress::on_step(const StepReport& report) {
   const double share = static_cast<double>(report.step) / static_cast<double>(report.total_steps);
   const std::string words = fmt::format("step {}/{}  loss {:.4f}{}", report.step,
                                         report.total_steps, recent_loss_, speed_text(report));
-  const int room = columns_of(stream_) - static_cast<int>(words.size()) - 9;
+  const int space = columns_of(stream_) - static_cast<int>(words.size()) - 9;
   fmt::print(stream_, "\r\x1b[K{:3.0f} % {} {}", std::floor(100 * share),
-             room >= 5 ? "▕" + bar_text(share, std::min(room - 2, 30)) + "▏" : "", words);
+             space >= 5 ? "▕" + bar_text(share, std::min(space - 2, 30)) + "▏" : "", words);
   std::fflush(stream_);
   has_bar_ = true;
 }

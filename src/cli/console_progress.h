@@ -1,15 +1,15 @@
-// Progress as a person sees it: one bar that is redrawn on a terminal, lines elsewhere.
+// TrainingCallback as a person sees it: one bar that is redrawn on a terminal, lines elsewhere.
 #pragma once
 
 #include <chrono>
 #include <cstdio>
 #include <string>
 
-#include "train/progress.h"
+#include "train/training_callback.h"
 
 namespace mixtune {
 
-class ConsoleProgress final : public Progress {
+class ConsoleProgress final : public TrainingCallback {
  public:
   // The stream is borrowed. Where it is no terminal, about `lines` step lines are written in all.
   explicit ConsoleProgress(std::FILE* stream, int lines = 20);

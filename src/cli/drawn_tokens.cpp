@@ -34,8 +34,8 @@ Tensor answers(Model& model, const PackedBatch& batch, const Attachment* attachm
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
   if (attachment) {
-    context.measures = attachment->measures;
-    context.measures.clear();
+    context.loss_statistics = attachment->loss_statistics;
+    context.loss_statistics.clear();
   }
   return model.labels() > 0 ? model.logits(batch, context)              // [T or S, C]
                             : model.last_hidden_state(batch, context);  // [T, D]

@@ -146,7 +146,7 @@ int run(const ExportArguments& arguments) {
   const std::optional<AdapterContents> adapter = adapter_of(arguments);
   ConsoleProgress progress(stderr);
   PredictorOptions options{.source = arguments.source, .wants_task = false};
-  options.writes = is_of_language(adapter, arguments);
+  options.generates = is_of_language(adapter, arguments);
   if (arguments.adapter) options.adapter = *arguments.adapter;
   const auto session = open_predictor(options, progress);
   Model& model = *session->model;
@@ -169,8 +169,8 @@ int run(const ExportArguments& arguments) {
   }
   save_model(model, unfinished, save);
   copy_kept_files(session->config.model, unfinished);
-  if (session->learnt_end && !end_ids_of(unfinished).contains(*session->learnt_end))
-    add_end_id(unfinished, *session->learnt_end);
+  if (session->supervised_end && !end_ids_of(unfinished).contains(*session->supervised_end))
+    add_end_id(unfinished, *session->supervised_end);
   LoadOptions load;
   load.device = session->device;
   const LoadedModel back = load_model(unfinished, load);

@@ -22,21 +22,21 @@ class PlainFields final : public FieldVisitor {
 
  protected:
   void visit_value(const Field& field) override { use_(field); }
-  void visit_nested(const std::string& name, Config&, const std::string&) override { refuse(name); }
+  void visit_nested(const std::string& name, Config&, const std::string&) override { reject(name); }
   void visit_choice(const std::string& name, Choice&, const ChoiceTable&, const std::string&,
                     const Limits&) override {
-    refuse(name);
+    reject(name);
   }
   void visit_list(const std::string& name, ConfigList&, const std::string&) override {
-    refuse(name);
+    reject(name);
   }
   void visit_choices(const std::string& name, std::vector<Choice>&, const ChoiceTable&,
                      const std::string&) override {
-    refuse(name);
+    reject(name);
   }
 
  private:
-  static void refuse(const std::string& name) { MIXTUNE_CHECK(false, name + " is no plain field"); }
+  static void reject(const std::string& name) { MIXTUNE_CHECK(false, name + " is no plain field"); }
 
   std::function<void(const Field&)> use_;
 };

@@ -105,8 +105,8 @@ int run(const ForwardArguments& arguments) {
     ForwardContext context(Phase::evaluate, static_cast<RandomKey>(session->config.train.seed), 0,
                            alone);
     if (session->attachment) {
-      context.measures = session->attachment->measures;
-      context.measures.clear();
+      context.loss_statistics = session->attachment->loss_statistics;
+      context.loss_statistics.clear();
     }
     return context;
   };

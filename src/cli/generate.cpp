@@ -14,17 +14,17 @@
 #include "base/config_json.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "cli/appended_file.h"
 #include "cli/command.h"
 #include "cli/console_progress.h"
 #include "cli/end_ids.h"
 #include "cli/field_flags.h"
-#include "cli/growing_file.h"
+#include "cli/generated_text.h"
+#include "cli/generation_prompts.h"
+#include "cli/generation_settings.h"
 #include "cli/plain_texts.h"
 #include "cli/stop_signal.h"
 #include "cli/weights_mark.h"
-#include "cli/writing_prompts.h"
-#include "cli/writing_settings.h"
-#include "cli/written_text.h"
 #include "models/packed_weights.h"
 #include "train/predictor.h"
 
@@ -53,11 +53,12 @@ std::vector<int32_t> typed_ends(const std::vector<int64_t>& ids, int64_t vocabul
 
 // The ids that end a text: those of the options, else every one that the model's files, its
 // tokenizer and the task that it learnt name.
-std::vector<int32_t> end_ids(const Session& session, const WritingSettings& settings) {
-  if (settings.stop_ids) return typed_ends(*settings.stop_ids, session.model->config().vocab_size);
+std::vector<int32_t> end_ids(const Session& session, const GenerationSettings& settings) {
+  if (settings.eos_token_id)
+    return typed_ends(*settings.eos_token_id, session.model->config().vocab_size);
   std::set<int32_t> out = end_ids_of(session.config.model.path);
   if (const auto id = session.tokenizer->id_of(TokenRole::kEos)) out.insert(*id);
-  if (session.learnt_end) out.insert(*session.learnt_end);
+  if (session.supervised_end) out.insert(*session.supervised_end);
   std::erase_if(out,
                 [&](int32_t id) { return id < 0 || id >= session.model->config().vocab_size; });
   return {out.begin(), out.end()};
@@ -68,29 +69,30 @@ using Texts = std::vector<std::vector<Generated>>;  // of each prompt
 // A model, what it is asked, and how its ids are read.
 class Writing {
  public:
-  Writing(Session& session, const WritingSettings& settings, std::vector<int32_t> ends)
+  Writing(Session& session, const GenerationSettings& settings, std::vector<int32_t> ends)
       : session_(session), settings_(settings), ends_(std::move(ends)) {}
 
-  WrittenText reader(const TypedPrompt& prompt) const {
-    return {*session_.tokenizer, prompt.ids, settings_.stop, ends_,
-            settings_.special ? SpecialTokens::kKeep : SpecialTokens::kSkip};
+  GeneratedText reader(const TypedPrompt& prompt) const {
+    return {*session_.tokenizer, prompt.ids, settings_.stop_strings, ends_,
+            settings_.show_special_tokens ? SpecialTokens::kKeep : SpecialTokens::kSkip};
   }
 
   // The texts of some prompts, whose first has the number `first`. `look` is shown each text after
   // each of its tokens and may end it.
   Texts write(std::span<const TypedPrompt> prompts, size_t first,
-              const std::function<bool(const WrittenText&, std::span<const int32_t>)>& look) {
-    const size_t draws = settings_.sample ? static_cast<size_t>(settings_.returned) : 1;
+              const std::function<bool(const GeneratedText&, std::span<const int32_t>)>& look) {
+    const size_t draws =
+        settings_.do_sample ? static_cast<size_t>(settings_.num_return_sequences) : 1;
     std::vector<std::vector<int32_t>> ids;
-    std::vector<WrittenText> readers;
+    std::vector<GeneratedText> readers;
     GenerateOptions options = settings_.options(ends_);
     for (size_t i = 0; i < prompts.size(); ++i)
       for (size_t draw = 0; draw < draws; ++draw) {
         ids.push_back(prompts[i].ids);
-        options.numbers.push_back(static_cast<int64_t>(first + i));
+        options.sequence_ids.push_back(static_cast<int64_t>(first + i));
         readers.push_back(reader(prompts[i]));
         const RandomKey key = derive(static_cast<RandomKey>(settings_.seed), "generate");
-        if (settings_.sample) options.streams.push_back(derive(derive(key, first + i), draw));
+        if (settings_.do_sample) options.streams.push_back(derive(derive(key, first + i), draw));
       }
     options.ends = [&](size_t text, std::span<const int32_t> written) {
       return look(readers[text], written) || readers[text].has_stop(written);
@@ -98,25 +100,25 @@ class Writing {
     Reducer alone;
     ForwardContext context(Phase::evaluate, static_cast<RandomKey>(session_.config.train.seed), 0,
                            alone);
-    context.measures = session_.attachment->measures;
-    context.measures.clear();
+    context.loss_statistics = session_.attachment->loss_statistics;
+    context.loss_statistics.clear();
     Texts written = generate(*session_.model, ids, options, context);
     Texts out(prompts.size());
     for (size_t i = 0; i < written.size(); ++i) {
       std::vector<Generated>& texts = out[i / draws];
       for (Generated& text : written[i]) texts.push_back(std::move(text));
-      texts.resize(std::min(texts.size(), static_cast<size_t>(settings_.returned)));
+      texts.resize(std::min(texts.size(), static_cast<size_t>(settings_.num_return_sequences)));
     }
     return out;
   }
 
  private:
   Session& session_;
-  const WritingSettings& settings_;
+  const GenerationSettings& settings_;
   std::vector<int32_t> ends_;
 };
 
-OrderedJson text_json(const WrittenText& reader, const Generated& text) {
+OrderedJson text_json(const GeneratedText& reader, const Generated& text) {
   return {{"text", reader.text(text.ids)},
           {"tokens", text.ids.size()},
           {"finish", text.stopped ? "stop" : "length"},
@@ -124,7 +126,7 @@ OrderedJson text_json(const WrittenText& reader, const Generated& text) {
 }
 
 // The best text of a prompt; of several also all of them.
-std::string json_line(const WrittenText& reader, const TypedPrompt& prompt,
+std::string json_line(const GeneratedText& reader, const TypedPrompt& prompt,
                       const std::vector<Generated>& texts) {
   OrderedJson line = {{prompt.references ? "meaning" : "prompt", prompt.text}};
   if (prompt.references) line["references"] = *prompt.references;
@@ -144,11 +146,11 @@ void show(const std::string& text) {
   std::fflush(stdout);
 }
 
-int write_to_terminal(Writing& writing, const WritingSettings& settings, const TypedPrompt& prompt,
-                      const std::atomic<bool>& stop) {
-  const bool streams = settings.beams == 1 && settings.returned == 1;
+int write_to_terminal(Writing& writing, const GenerationSettings& settings,
+                      const TypedPrompt& prompt, const std::atomic<bool>& stop) {
+  const bool streams = settings.num_beams == 1 && settings.num_return_sequences == 1;
   size_t shown = 0;
-  const auto look = [&](const WrittenText& reader, std::span<const int32_t> written) {
+  const auto look = [&](const GeneratedText& reader, std::span<const int32_t> written) {
     if (streams) {
       const std::string text = reader.settled(written);
       if (text.size() > shown) show(text.substr(shown));
@@ -157,7 +159,7 @@ int write_to_terminal(Writing& writing, const WritingSettings& settings, const T
     return stop.load();
   };
   const std::vector<Generated> texts = writing.write({&prompt, 1}, 0, look).at(0);
-  const WrittenText reader = writing.reader(prompt);
+  const GeneratedText reader = writing.reader(prompt);
   for (size_t i = 0; i < texts.size(); ++i) {
     if (texts.size() > 1) show(fmt::format("--- {} (score {:.4f})\n", i + 1, texts[i].score));
     show(reader.text(texts[i].ids).substr(streams ? shown : 0) + "\n");
@@ -170,10 +172,10 @@ struct Written {
   int64_t texts = 0, tokens = 0;  // of this run of the program
 };
 
-Written write_to_lines(Writing& writing, const WritingSettings& settings,
-                       const std::vector<TypedPrompt>& prompts, GrowingFile* file,
+Written write_to_lines(Writing& writing, const GenerationSettings& settings,
+                       const std::vector<TypedPrompt>& prompts, AppendedFile* file,
                        const std::atomic<bool>& stop) {
-  const auto look = [&](const WrittenText&, std::span<const int32_t>) { return stop.load(); };
+  const auto look = [&](const GeneratedText&, std::span<const int32_t>) { return stop.load(); };
   size_t next = file != nullptr ? file->lines().size() : 0;
   Written out{.code = kDone};
   while (next < prompts.size() && !stop) {
@@ -203,7 +205,7 @@ Written write_to_lines(Writing& writing, const WritingSettings& settings,
 }
 
 // What an unfinished output was begun with.
-std::string settings_text(const GenerateArguments& arguments, const WritingSettings& settings,
+std::string settings_text(const GenerateArguments& arguments, const GenerationSettings& settings,
                           const std::vector<TypedPrompt>& prompts, uint64_t weights) {
   RandomKey key = 0;
   for (const TypedPrompt& prompt : prompts) key = derive(key, prompt.text);
@@ -214,7 +216,7 @@ std::string settings_text(const GenerateArguments& arguments, const WritingSetti
 }
 
 // What --cache auto is here. The averaged cache is MoLEx's alone, and does not go with every model.
-void settle_cache(const Session& session, WritingSettings& settings,
+void settle_cache(const Session& session, GenerationSettings& settings,
                   const std::vector<TypedPrompt>& prompts, ConsoleProgress& progress) {
   auto& model = dynamic_cast<DecoderModel&>(*session.model);
   const StackAdapter* adapter = model.sites().stack->adapter.get();
@@ -257,7 +259,7 @@ TaskPrompts prompts_of(const GenerateArguments& arguments) {
 }
 
 int run(const GenerateArguments& arguments) {
-  WritingSettings settings;
+  GenerationSettings settings;
   apply_flags(arguments.flags, settings);
   TaskPrompts asked = prompts_of(arguments);
   std::vector<TypedPrompt>& prompts = asked.prompts;
@@ -265,18 +267,18 @@ int run(const GenerateArguments& arguments) {
   if (to_file && asked.task && !arguments.overwrite) check_plain_texts(arguments.output);
 
   ConsoleProgress progress(stderr);
-  PredictorOptions options{.source = arguments.source, .writes = true};
+  PredictorOptions options{.source = arguments.source, .generates = true};
   if (arguments.adapter) options.adapter = *arguments.adapter;
   if (arguments.threads)
     options.overrides.push_back("threads=" + std::to_string(*arguments.threads));
   const auto session = open_predictor(options, progress);
-  const int64_t room = session->model->max_length() - settings.max_new_tokens;
-  if (room < 1)
+  const int64_t longest = session->model->max_length() - settings.max_new_tokens;
+  if (longest < 1)
     throw UserError("max_new_tokens",
                     fmt::format("is {}; the model has {} positions, prompt included",
                                 settings.max_new_tokens, session->model->max_length()),
                     "Lower it.");
-  PromptRoom space{.tokens = room, .cuts = settings.too_long == "cut_left"};
+  PromptSpace space{.tokens = longest, .cuts = settings.too_long == "truncate_left"};
   if (asked.task) space.end = asked.task->end_token(*session->tokenizer);
   const int64_t cut = encode_prompts(prompts, *session->tokenizer, space);
   for (const TypedPrompt& prompt : prompts)
@@ -287,11 +289,11 @@ int run(const GenerateArguments& arguments) {
   settle_cache(*session, settings, prompts, progress);
 
   // Not before everything that may be refused: a mistake leaves no file.
-  std::optional<GrowingFile> file;
+  std::optional<AppendedFile> file;
   if (to_file)
     file.emplace(arguments.output,
                  settings_text(arguments, settings, prompts, weights_mark(session->config.model)),
-                 arguments.overwrite ? ExistingFile::replace : ExistingFile::refuse);
+                 arguments.overwrite ? ExistingFile::replace : ExistingFile::reject);
 
   Writing writing(*session, settings, ends);
   // Half of what is free: the texts' keys and values want room too.
@@ -333,7 +335,7 @@ CommandRun declare_generate(CLI::App& app) {
   app.add_flag("--overwrite", arguments->overwrite, "Replace the output, finished or not");
   app.add_option("--threads", arguments->threads, "Threads; by default the run's, or all")
       ->check(CLI::Range(1, 1024));
-  declare_flags(app, WritingSettings(), arguments->flags);
+  declare_flags(app, GenerationSettings(), arguments->flags);
   return [arguments] { return run(*arguments); };
 }
 
@@ -344,8 +346,8 @@ void register_generate(Registry<CommandEntry>& registry) {
       {"generate",
        "Writes texts behind prompts",
        {"mixtune generate models/tiny-gpt2 --prompt 'Once upon a time'",
-        "mixtune generate runs/e2e-molex+lora-0 --output texts.jsonl --beams 10 "
-        "--no-repeat-ngram 4",
+        "mixtune generate runs/e2e-molex+lora-0 --output texts.jsonl --num-beams 10 "
+        "--no-repeat-ngram-size 4",
         "mixtune generate runs/e2e-molex+lora-0 --input prompts.jsonl --output texts.jsonl"},
        declare_generate});
 }

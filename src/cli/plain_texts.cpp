@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/growing_file.h"
+#include "cli/appended_file.h"
 #include "files/json_lines.h"
 
 namespace mixtune {

@@ -42,7 +42,7 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   return out;
 }
 
-[[noreturn]] void refuse_extras(const CLI::App& app, const CommandEntry& command) {
+[[noreturn]] void reject_extras(const CLI::App& app, const CommandEntry& command) {
   const std::string where = "mixtune " + command.name;
   const std::string extra = app.remaining().empty() ? "" : app.remaining().front();
   if (extra.starts_with("-")) {
@@ -63,7 +63,7 @@ int run_command(const CommandEntry& command, const std::vector<std::string>& arg
     fmt::print("{}", app.help());
     return kDone;
   } catch (const CLI::ExtrasError&) {
-    refuse_extras(app, command);
+    reject_extras(app, command);
   } catch (const CLI::ParseError& error) {
     throw UserError(app.get_name(), error.what(), "See " + app.get_name() + " --help.");
   }

@@ -118,11 +118,11 @@ std::optional<RoutingCounts> read_routing(const std::filesystem::path& run) {
   if (choices == nullptr || choices->dim() != 2)
     throw UserError(path.string(), "has no tensor 'choices' [positions, blocks]",
                     "Name a run of a method that routes.");
-  const int64_t positions = choices->size(0), blocks = choices->size(1);
+  const int64_t positions = choices->size(0), layers = choices->size(1);
   const Tensor counts = choices->to(at::kLong).contiguous();
   for (int64_t p = 0; p < positions; ++p) {
-    const int64_t* row = counts.const_data_ptr<int64_t>() + p * blocks;
-    out.choices.emplace_back(row, row + blocks);
+    const int64_t* row = counts.const_data_ptr<int64_t>() + p * layers;
+    out.choices.emplace_back(row, row + layers);
   }
   out.entropy.assign(static_cast<size_t>(positions), std::numeric_limits<double>::quiet_NaN());
   if (entropy != nullptr && entropy->numel() == positions) {
@@ -134,22 +134,22 @@ std::optional<RoutingCounts> read_routing(const std::filesystem::path& run) {
 
 std::string routing_chart(const RoutingCounts& counts) {
   if (counts.choices.empty()) return counts.experts.empty() ? "" : expert_chart(counts.experts);
-  const size_t blocks = counts.choices.front().size();
+  const size_t layers = counts.choices.front().size();
   std::string out =
       "Which block each layer was mixed with (% of choices, own block in brackets)\n\n";
   out += "           ";
-  for (size_t b = 0; b < blocks; ++b) out += fmt::format("{:>6} ", b);
+  for (size_t b = 0; b < layers; ++b) out += fmt::format("{:>6} ", b);
   out += "  entropy of the gate\n";
   for (size_t p = 0; p < counts.choices.size(); ++p) {
     const auto& row = counts.choices[p];
     const int64_t total = std::accumulate(row.begin(), row.end(), int64_t{0});
     out += fmt::format("  layer {:<2}{}", p, p == 0 ? "[" : " ");
-    for (size_t b = 0; b < blocks; ++b)
+    for (size_t b = 0; b < layers; ++b)
       out += cell(row[b], total) + (b == p ? "]" : b + 1 == p ? "[" : " ");
     if (total == 0)
       out += "   not mixed";
-    else if (!std::isnan(counts.entropy[p]) && blocks > 1) {
-      const double share = counts.entropy[p] / std::log(static_cast<double>(blocks));
+    else if (!std::isnan(counts.entropy[p]) && layers > 1) {
+      const double share = counts.entropy[p] / std::log(static_cast<double>(layers));
       out += fmt::format("  {} {:3.0f} %", bar_text(share, 12), 100 * share);
     }
     out += "\n";

@@ -141,7 +141,7 @@ CommandRun declare_tokenizer(CLI::App& app) {
                  "Texts, or ids; without any, the lines of standard input");
   app.add_option("--pair", arguments->pair, "A second text (encode)");
   app.add_option("--max-length", arguments->max_length, "Cut to that many tokens (encode)");
-  app.add_flag("--no-special", arguments->no_special, "Neither add nor show special tokens");
+  app.add_flag("--no-special-tokens", arguments->no_special, "Neither add nor show special tokens");
   app.add_flag("--tokens", arguments->shows_tokens, "Print tokens instead of ids (encode)");
   app.add_flag("--json", arguments->is_json, "Ids, types, tokens and offsets as JSON (encode)");
   app.add_option("--input", arguments->files, "Text files in UTF-8 (train)");
@@ -153,7 +153,7 @@ CommandRun declare_tokenizer(CLI::App& app) {
   app.add_option("--min-frequency", arguments->training.min_frequency,
                  "Merge no pair that is rarer (train)")
       ->capture_default_str();
-  app.add_option("--special", arguments->training.special_tokens,
+  app.add_option("--special-tokens", arguments->training.special_tokens,
                  "Special tokens (train); <|endoftext|> where none is given");
   return [arguments] { return run(*arguments); };
 }

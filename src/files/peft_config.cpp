@@ -12,22 +12,22 @@ namespace mixtune {
 namespace {
 
 // Fields that change what an adapter computes and that we do not compute.
-const std::set<std::string> kRefused = {"target_parameters",
-                                        "layer_replication",
-                                        "trainable_token_indices",
-                                        "alora_invocation_tokens",
-                                        "use_qalora",
-                                        "use_bdlora",
-                                        "arrow_config",
-                                        "kasa_config",
-                                        "velora_config",
-                                        "monteclora_config",
-                                        "corda_config",
-                                        "eva_config",
-                                        "lora_ga_config",
-                                        "megatron_config",
-                                        "loftq_config",
-                                        "ensure_weight_tying"};
+const std::set<std::string> kRejected = {"target_parameters",
+                                         "layer_replication",
+                                         "trainable_token_indices",
+                                         "alora_invocation_tokens",
+                                         "use_qalora",
+                                         "use_bdlora",
+                                         "arrow_config",
+                                         "kasa_config",
+                                         "velora_config",
+                                         "monteclora_config",
+                                         "corda_config",
+                                         "eva_config",
+                                         "lora_ga_config",
+                                         "megatron_config",
+                                         "loftq_config",
+                                         "ensure_weight_tying"};
 
 // Fields that say how training was set up or are about PEFT's own loading.
 const std::set<std::string> kWithoutEffect = {
@@ -107,7 +107,7 @@ class Reader {
   }
 
   void check_unsupported() {
-    for (const std::string& key : kRefused)
+    for (const std::string& key : kRejected)
       if (const OrderedJson* found = value(key); found != nullptr && is_set(*found))
         throw UserError(where_, key + " is set, which mixtune does not support",
                         "Merge the adapter into its base with PEFT and use the merged model.");

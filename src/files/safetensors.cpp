@@ -18,23 +18,23 @@ constexpr uint64_t kMaximumHeader = 100'000'000;  // what the reference reader a
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
   const std::string where = path.string();
-  const auto refuse = [&](const std::string& what) {
+  const auto reject = [&](const std::string& what) {
     throw UserError(where, what, "The file is cut off or not a safetensors file; fetch it again.");
   };
   SafetensorsFile file;
   file.path_ = path;
   file.mapping_ = Mapping::open(path);
   const auto bytes = file.mapping_->bytes();
-  if (bytes.empty()) refuse("is empty");
+  if (bytes.empty()) reject("is empty");
   if (bytes.size() < kLengthBytes)
-    refuse("has " + std::to_string(bytes.size()) + " bytes; expected at least 8");
+    reject("has " + std::to_string(bytes.size()) + " bytes; expected at least 8");
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), kLengthBytes);
   if (length > kMaximumHeader)
-    refuse("says that its header has " + std::to_string(length) + " bytes; expected at most " +
+    reject("says that its header has " + std::to_string(length) + " bytes; expected at most " +
            std::to_string(kMaximumHeader));
   if (length > bytes.size() - kLengthBytes)
-    refuse("says that its header has " + std::to_string(length) + " bytes; the file has only " +
+    reject("says that its header has " + std::to_string(length) + " bytes; the file has only " +
            std::to_string(bytes.size()));
   const std::string_view json(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
   file.buffer_ = bytes.subspan(kLengthBytes + length);

@@ -12,7 +12,7 @@
 namespace mixtune {
 namespace {
 
-[[noreturn]] void refuse(const std::string& where, const std::string& what) {
+[[noreturn]] void reject(const std::string& where, const std::string& what) {
   throw UserError(where, what,
                   "The file is damaged or not in the safetensors format; fetch or write it again.");
 }
@@ -47,16 +47,16 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
     key_ = name;
     if (place_ == Place::header) {
       if (!names_.insert(name).second)
-        refuse(where_, "the header repeats the name \"" + name + "\"");
+        reject(where_, "the header repeats the name \"" + name + "\"");
     } else if (place_ == Place::metadata) {
       if (header_.metadata.count(name) != 0)
-        refuse(where_, "the header's __metadata__ repeats the key \"" + name + "\"");
+        reject(where_, "the header's __metadata__ repeats the key \"" + name + "\"");
     } else {
       bool& seen = name == "dtype" ? has_dtype_ : name == "shape" ? has_shape_ : has_offsets_;
       if (name != "dtype" && name != "shape" && name != "data_offsets")
-        refuse(where_,
+        reject(where_,
                tensor() + " has the key \"" + name + "\"; expected dtype, shape and data_offsets");
-      if (seen) refuse(where_, tensor() + " repeats the key " + name);
+      if (seen) reject(where_, tensor() + " repeats the key " + name);
       seen = true;
     }
     return true;
@@ -81,7 +81,7 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
         throw UserError(where_,
                         tensor() + " has dtype " + value + ", which packs elements below a byte",
                         "Convert it to BF16 or F32 first.");
-      if (!dtype) refuse(where_, tensor() + " has the unknown dtype \"" + value + "\"");
+      if (!dtype) reject(where_, tensor() + " has the unknown dtype \"" + value + "\"");
       current_.dtype = *dtype;
     } else {
       wrong("a text");
@@ -93,11 +93,11 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
     if (place_ != Place::tensor || !in_array_) wrong("a number");
     if (key_ == "shape") {
       if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-        refuse(where_, tensor() + " has a dimension that is too large");
+        reject(where_, tensor() + " has a dimension that is too large");
       current_.shape.push_back(static_cast<int64_t>(value));
     } else {
       offsets_.push_back(value);
-      if (offsets_.size() > 2) refuse(where_, tensor() + " has more than two data_offsets");
+      if (offsets_.size() > 2) reject(where_, tensor() + " has more than two data_offsets");
     }
     return true;
   }
@@ -109,7 +109,7 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
   bool binary(binary_t&) override { wrong("binary data"); }
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
-    refuse(where_, "the header is not valid JSON at byte " + std::to_string(position));
+    reject(where_, "the header is not valid JSON at byte " + std::to_string(position));
   }
 
  private:
@@ -120,16 +120,16 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
   [[noreturn]] void wrong(const std::string& found) const {
     switch (place_) {
       case Place::outside:
-        refuse(where_, "the header is " + found + "; expected an object");
+        reject(where_, "the header is " + found + "; expected an object");
       case Place::header:
-        refuse(where_, "the header's \"" + key_ + "\" is " + found + "; expected an object");
+        reject(where_, "the header's \"" + key_ + "\" is " + found + "; expected an object");
       case Place::metadata:
-        refuse(where_, "the header's __metadata__ holds " + found + " under \"" + key_ +
+        reject(where_, "the header's __metadata__ holds " + found + " under \"" + key_ +
                            "\"; expected texts only");
       case Place::tensor:
         break;
     }
-    refuse(where_, tensor() + " has " + found + " in " + key_ + "; expected " +
+    reject(where_, tensor() + " has " + found + " in " + key_ + "; expected " +
                        (key_ == "dtype" ? "a text" : "a list of whole numbers from 0"));
   }
 
@@ -143,7 +143,7 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
 
   void end_tensor() {
     if (!has_dtype_ || !has_shape_ || !has_offsets_ || offsets_.size() != 2)
-      refuse(where_, tensor() + " lacks dtype, shape or two data_offsets");
+      reject(where_, tensor() + " lacks dtype, shape or two data_offsets");
     current_.begin = offsets_[0];
     current_.end = offsets_[1];
     header_.tensors.push_back(std::move(current_));
@@ -176,14 +176,14 @@ void check_sizes(const TensorInfo& tensor, uint64_t buffer_bytes, const std::str
   const std::string name = "tensor \"" + tensor.name + "\" ";
   const std::string range = std::to_string(tensor.begin) + " to " + std::to_string(tensor.end);
   if (tensor.begin > tensor.end)
-    refuse(where, name + "has data_offsets that run backwards: " + range);
+    reject(where, name + "has data_offsets that run backwards: " + range);
   if (tensor.end > buffer_bytes)
-    refuse(where, name + "lies at bytes " + range + "; the file has only " +
+    reject(where, name + "lies at bytes " + range + "; the file has only " +
                       std::to_string(buffer_bytes) + " bytes of data");
   const auto bytes = bytes_of(tensor);
-  if (!bytes) refuse(where, name + "has a shape whose size overflows");
+  if (!bytes) reject(where, name + "has a shape whose size overflows");
   if (*bytes != tensor.end - tensor.begin)
-    refuse(where, name + "has " + std::to_string(tensor.end - tensor.begin) + " bytes; expected " +
+    reject(where, name + "has " + std::to_string(tensor.end - tensor.begin) + " bytes; expected " +
                       std::to_string(*bytes) + " from its shape and dtype");
 }
 
@@ -198,13 +198,13 @@ void check_cover(const std::vector<TensorInfo>& tensors, uint64_t buffer_bytes,
   uint64_t covered = 0;
   for (const TensorInfo* tensor : sorted) {
     if (tensor->begin != covered)
-      refuse(where, "tensor \"" + tensor->name + "\" begins at byte " +
+      reject(where, "tensor \"" + tensor->name + "\" begins at byte " +
                         std::to_string(tensor->begin) + "; expected " + std::to_string(covered) +
                         (tensor->begin < covered ? " (it overlaps another tensor)" : " (a hole)"));
     covered = tensor->end;
   }
   if (covered != buffer_bytes)
-    refuse(where, "has " + std::to_string(buffer_bytes) +
+    reject(where, "has " + std::to_string(buffer_bytes) +
                       " bytes of data, of which tensors cover " + std::to_string(covered));
 }
 
@@ -212,9 +212,9 @@ void check_cover(const std::vector<TensorInfo>& tensors, uint64_t buffer_bytes,
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, uint64_t buffer_bytes,
                                            const std::string& where) {
-  if (json.empty() || json[0] != '{') refuse(where, "the header does not begin with '{'");
+  if (json.empty() || json[0] != '{') reject(where, "the header does not begin with '{'");
   if (const auto bad = first_invalid_utf8(json))
-    refuse(where, "the header is not UTF-8 at byte " + std::to_string(*bad));
+    reject(where, "the header is not UTF-8 at byte " + std::to_string(*bad));
   HeaderHandler handler(where);
   Json::sax_parse(json.begin(), json.end(), &handler);
   SafetensorsHeader header = handler.take();

@@ -22,27 +22,27 @@ bool is_folder(const fs::path& path) {
 
 // The shards of an index, and for each the names that the index expects in it.
 std::map<std::string, std::vector<std::string>> read_index(const fs::path& path) {
-  const auto refuse = [&](const std::string& what) {
+  const auto reject = [&](const std::string& what) {
     throw UserError(path.string(), what, "The index is damaged; fetch the model again.");
   };
   const Json index = parse_strict_json(read_file(path), path.string());
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
-    refuse("has no weight_map; expected an object from tensor names to file names");
+    reject("has no weight_map; expected an object from tensor names to file names");
   std::map<std::string, std::vector<std::string>> shards;
   for (const auto& [name, shard] : index["weight_map"].items()) {
-    if (!shard.is_string()) refuse("maps \"" + name + "\" to no file name");
+    if (!shard.is_string()) reject("maps \"" + name + "\" to no file name");
     const auto file = shard.get<std::string>();
     // A name with a path in it could reach any file of the machine.
     if (file.empty() || file[0] == '.' || file.find_first_of(std::string("/\\\0", 3)) != file.npos)
-      refuse("maps \"" + name + "\" to \"" + file +
+      reject("maps \"" + name + "\" to \"" + file +
              "\"; expected the name of a file beside the index");
     shards[file].push_back(name);
   }
-  if (shards.empty()) refuse("has an empty weight_map");
+  if (shards.empty()) reject("has an empty weight_map");
   return shards;
 }
 
-[[noreturn]] void refuse_pickle(const fs::path& path, const std::string& target) {
+[[noreturn]] void reject_pickle(const fs::path& path, const std::string& target) {
   const std::string name = path.filename().string();
   const std::string one_file =
       "python -c \"import torch, safetensors.torch as s; s.save_file({k: v.clone().contiguous() "
@@ -117,7 +117,7 @@ TensorFiles open_model(const fs::path& path) {
     return model;
   }
   for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
-    if (is_there(path / pickle)) refuse_pickle(path / pickle, "model.safetensors");
+    if (is_there(path / pickle)) reject_pickle(path / pickle, "model.safetensors");
   if (is_there(path / "adapter_config.json"))
     throw UserError(path.string(), "holds an adapter and no model",
                     "Name the base model's folder as the model and this folder as the adapter.");
@@ -135,7 +135,7 @@ TensorFiles open_adapter(const fs::path& path) {
   }
   const fs::path file = path / "adapter_model.safetensors";
   if (!is_there(file) && is_there(path / "adapter_model.bin"))
-    refuse_pickle(path / "adapter_model.bin", "adapter_model.safetensors");
+    reject_pickle(path / "adapter_model.bin", "adapter_model.safetensors");
   if (!is_there(file))
     throw UserError(
         path.string(), "has no adapter_model.safetensors",

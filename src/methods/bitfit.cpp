@@ -1,7 +1,7 @@
 // BitFit (Ben Zaken et al. 2022, arXiv 2106.10199): only the biases of the encoder are trained,
 // those of the norms included, and the head.
 #include "methods/method.h"
-#include "moe/bank/banks.h"
+#include "moe/experts/adapters.h"
 
 namespace mixtune {
 namespace {
@@ -10,17 +10,17 @@ struct BitfitConfig final : Config {
   void fields(FieldVisitor&) override {}
 };
 
-std::vector<Sentence> bitfit_sentences(const Config&, int64_t) {
-  auto bank = std::make_shared<BaseWeightBank>();
-  bank->which = BaseWeightBank::Which::biases;
-  return {{.sites = {}, .bank = bank}};
+std::vector<AdapterSpec> bitfit_specs(const Config&, int64_t) {
+  auto adapter = std::make_shared<BaseWeights>();
+  adapter->which = BaseWeights::Which::biases;
+  return {{.sites = {}, .adapter = adapter}};
 }
 
 }  // namespace
 
 void register_bitfit(Registry<MethodEntry>& registry) {
   registry.add({"bitfit", "arXiv 2106.10199", "Only biases are trained.",
-                [] { return std::make_unique<BitfitConfig>(); }, bitfit_sentences});
+                [] { return std::make_unique<BitfitConfig>(); }, bitfit_specs});
 }
 
 }  // namespace mixtune

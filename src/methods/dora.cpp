@@ -9,18 +9,18 @@
 namespace mixtune {
 namespace {
 
-std::vector<Sentence> dora_sentences(const Config& config, int64_t) {
+std::vector<AdapterSpec> dora_specs(const Config& config, int64_t) {
   const auto& c = dynamic_cast<const LowRankConfig&>(config);
-  auto bank = c.bank("dora");
-  bank->magnitude = true;
-  return {{.sites = {c.targets, c.layers, c.exclude}, .bank = bank}};
+  auto adapter = c.adapter("dora");
+  adapter->magnitude = true;
+  return {{.sites = {c.targets, c.layers, c.exclude}, .adapter = adapter}};
 }
 
 }  // namespace
 
 void register_dora(Registry<MethodEntry>& registry) {
   registry.add({"dora", "arXiv 2402.09353", "Low-rank updates with trained magnitudes of rows.",
-                [] { return std::make_unique<LowRankConfig>(); }, dora_sentences});
+                [] { return std::make_unique<LowRankConfig>(); }, dora_specs});
 }
 
 }  // namespace mixtune

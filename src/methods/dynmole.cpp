@@ -13,9 +13,9 @@ namespace {
 struct DynmoleConfig final : ExpertsConfig {
   double top_p = 0.75, threshold = 0.9, index = 1.1, eps = 1e-5;
   int64_t keep_top_k = 2;
-  std::string rule = "prefix", entropy = "tsallis", load = "weight", over = "pooled",
+  std::string rule = "strict_top_p", entropy = "tsallis", load = "weight", over = "pooled",
               tokens = "all";
-  bool normalised = true, renormalise = false;
+  bool normalized = true, renormalize = false;
   double entropy_loss = 0.01, balance = 0.001;
 
   DynmoleConfig() {
@@ -31,27 +31,27 @@ struct DynmoleConfig final : ExpertsConfig {
             {.maximum = 1, .above = 0});
     v.field("keep_top_k", keep_top_k, "So many of the most probable experts are always used.",
             {.minimum = 1, .maximum = 4096});
-    v.field("rule", rule,
+    v.field("selection", rule,
             "prefix: the expert that crosses top_p is out (released); nucleus: it is in.",
-            {.choices = {"prefix", "nucleus"}});
-    v.field("threshold", threshold,
+            {.choices = {"strict_top_p", "top_p"}});
+    v.field("entropy_threshold", threshold,
             "A token whose entropy is above it uses all experts; 1 with normalised entropies: off.",
             {.maximum = 100, .above = 0});
-    v.field("entropy", entropy, "Of the switch and of the loss.",
+    v.field("entropy_type", entropy, "Of the switch and of the loss.",
             {.choices = {"tsallis", "renyi", "shannon"}});
-    v.field("index", index,
+    v.field("entropy_index", index,
             "Of tsallis (q) and renyi: 1, or 0.01 or more away from it unless eps is 0.",
             {.maximum = 2, .above = 0});
-    v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
-    v.field("normalised", normalised, "Entropies are divided by their largest value.");
-    v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
+    v.field("entropy_eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
+    v.field("normalize_entropy", normalized, "Entropies are divided by their largest value.");
+    v.field("renormalize", renormalize, "The weights of a token's experts sum to one.");
     v.field("entropy_loss", entropy_loss, "Weight of the mean entropy; 0: off.", {.minimum = 0});
     v.field("balance", balance, "Weight of the load balance; 0: off.", {.minimum = 0});
     v.field("load", load,
             "What an expert's load is: weight, its mean weight (released); selected, the share of "
             "tokens that use it; share, the same divided by a token's mean number of experts.",
             {.choices = {"weight", "selected", "share"}});
-    v.field("over", over,
+    v.field("reduction", over,
             "Losses of all routers pooled (released), or the mean of those of each layer or site.",
             {.choices = {"pooled", "layer_mean", "mean"}});
     v.field("tokens", tokens, "Which tokens the losses count: all, or those after the prompt.",
@@ -59,8 +59,8 @@ struct DynmoleConfig final : ExpertsConfig {
   }
 
   std::optional<FieldProblem> check() const override {
-    if (normalised && threshold > 1)
-      return FieldProblem{"threshold", "above 0 and at most 1 (entropies are normalised)",
+    if (normalized && threshold > 1)
+      return FieldProblem{"entropy_threshold", "above 0 and at most 1 (entropies are normalised)",
                           "Lower it; 1 switches it off."};
     return std::nullopt;
   }
@@ -69,27 +69,27 @@ struct DynmoleConfig final : ExpertsConfig {
 std::unique_ptr<MixtureConfig> dynmole_mixture(const Config& config) {
   const auto& c = dynamic_cast<const DynmoleConfig&>(config);
   auto out = std::make_unique<MixtureConfig>(c);
-  out->select = part(select_choices(), c.rule);
-  set(out->select, "p", c.top_p);
-  set(out->select, "keep", std::to_string(c.keep_top_k));
-  out->broadcast.threshold = c.threshold;
-  out->broadcast.entropy = c.entropy;
-  out->broadcast.index = c.index;
-  out->broadcast.eps = c.eps;
-  out->broadcast.normalised = c.normalised;
-  out->renormalise = c.renormalise;
+  out->selection = part(selection_choices(), c.rule);
+  set(out->selection, "p", c.top_p);
+  set(out->selection, "keep_top_k", std::to_string(c.keep_top_k));
+  out->entropy_switch.threshold = c.threshold;
+  out->entropy_switch.entropy = c.entropy;
+  out->entropy_switch.index = c.index;
+  out->entropy_switch.eps = c.eps;
+  out->entropy_switch.normalized = c.normalized;
+  out->renormalize = c.renormalize;
   const auto add = [&](const std::string& name, double weight) -> Choice& {
     Choice& loss = out->losses.emplace_back(weighted_loss(name, weight));
-    set(loss, "over", c.over);
+    set(loss, "reduction", c.over);
     set(loss, "tokens", c.tokens);
     return loss;
   };
   if (c.entropy_loss > 0) {
     Choice& loss = add("entropy", c.entropy_loss);
-    set(loss, "kind", c.entropy);
+    set(loss, "type", c.entropy);
     set(loss, "index", c.index);
     set(loss, "eps", c.eps);
-    set(loss, "normalised", c.normalised ? "true" : "false");
+    set(loss, "normalize", c.normalized ? "true" : "false");
   }
   if (c.balance > 0) set(add("load", c.balance), "count", c.load);
   return out;
@@ -102,7 +102,7 @@ void register_dynmole(Registry<MethodEntry>& registry) {
                 "LoRA experts: few for a token whose router is sure, all for one where it is not.",
                 [] { return std::make_unique<DynmoleConfig>(); },
                 [](const Config& config, const StackShape& shape) {
-                  return dynmole_mixture(config)->sentences(shape, "dynmole");
+                  return dynmole_mixture(config)->specs(shape, "dynmole");
                 },
                 dynmole_mixture});
 }

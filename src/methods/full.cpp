@@ -1,6 +1,6 @@
 // Full fine-tuning: every weight of the model is trained where it stands.
 #include "methods/method.h"
-#include "moe/bank/banks.h"
+#include "moe/experts/adapters.h"
 
 namespace mixtune {
 namespace {
@@ -9,15 +9,15 @@ struct FullConfig final : Config {
   void fields(FieldVisitor&) override {}
 };
 
-std::vector<Sentence> full_sentences(const Config&, int64_t) {
-  return {{.sites = {}, .bank = std::make_shared<BaseWeightBank>()}};
+std::vector<AdapterSpec> full_specs(const Config&, int64_t) {
+  return {{.sites = {}, .adapter = std::make_shared<BaseWeights>()}};
 }
 
 }  // namespace
 
 void register_full(Registry<MethodEntry>& registry) {
   registry.add({"full", "", "Every weight of the model is trained.",
-                [] { return std::make_unique<FullConfig>(); }, full_sentences});
+                [] { return std::make_unique<FullConfig>(); }, full_specs});
 }
 
 }  // namespace mixtune

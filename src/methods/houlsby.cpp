@@ -3,7 +3,7 @@
 // identity, with small random numbers in both projections; here `up` starts at zero, so the start
 // is the identity itself.
 #include "methods/method.h"
-#include "moe/bank/banks.h"
+#include "moe/experts/adapters.h"
 
 namespace mixtune {
 namespace {
@@ -15,13 +15,13 @@ struct HoulsbyConfig final : Config {
   std::optional<std::vector<int64_t>> layers;
 
   void fields(FieldVisitor& v) override {
-    v.field("width", width, "Width of the bottleneck.", {.minimum = 1, .maximum = 65536});
+    v.field("bottleneck_size", width, "Width of the bottleneck.", {.minimum = 1, .maximum = 65536});
     v.field("activation", activation, "Between the two projections.",
             {.choices = activation_names()});
     v.field("after_attention", after_attention, "An adapter after the attention.");
     v.field("after_feed_forward", after_feed_forward, "An adapter after the feed-forward.");
     v.field("train_norms", train_norms, "Train the norms that follow the adapters.");
-    v.field("layers", layers, "Block numbers to adapt; null: all.");
+    v.field("layers_to_transform", layers, "Block numbers to adapt; null: all.");
   }
 
   std::optional<FieldProblem> check() const override {
@@ -31,22 +31,22 @@ struct HoulsbyConfig final : Config {
   }
 };
 
-std::vector<Sentence> houlsby_sentences(const Config& config, int64_t) {
+std::vector<AdapterSpec> houlsby_specs(const Config& config, int64_t) {
   const auto& c = dynamic_cast<const HoulsbyConfig&>(config);
-  auto bank = std::make_shared<BottleneckBank>();
-  bank->width = c.width;
-  bank->activation = c.activation;
-  bank->after_attention = c.after_attention;
-  bank->after_feed_forward = c.after_feed_forward;
-  bank->train_norms = c.train_norms;
-  return {{.sites = {{}, c.layers}, .bank = bank}};
+  auto adapter = std::make_shared<BottleneckAdapter>();
+  adapter->width = c.width;
+  adapter->activation = c.activation;
+  adapter->after_attention = c.after_attention;
+  adapter->after_feed_forward = c.after_feed_forward;
+  adapter->train_norms = c.train_norms;
+  return {{.sites = {{}, c.layers}, .adapter = adapter}};
 }
 
 }  // namespace
 
 void register_houlsby(Registry<MethodEntry>& registry) {
   registry.add({"houlsby", "arXiv 1902.00751", "Bottleneck adapters after each sublayer.",
-                [] { return std::make_unique<HoulsbyConfig>(); }, houlsby_sentences});
+                [] { return std::make_unique<HoulsbyConfig>(); }, houlsby_specs});
 }
 
 }  // namespace mixtune

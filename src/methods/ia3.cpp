@@ -1,7 +1,7 @@
 // IA3 (Liu et al. 2022, arXiv 2205.05638): learned scales of keys, values and the inner activations
 // of the feed-forward, all one at the start.
 #include "methods/method.h"
-#include "moe/bank/banks.h"
+#include "moe/experts/adapters.h"
 
 namespace mixtune {
 namespace {
@@ -11,22 +11,22 @@ struct Ia3Config final : Config {
   std::optional<std::vector<int64_t>> layers;
 
   void fields(FieldVisitor& v) override {
-    v.field("targets", targets,
+    v.field("target_modules", targets,
             "Linears to scale: their output, or the input where the role is ffn_down.");
-    v.field("layers", layers, "Block numbers to adapt; null: all.");
+    v.field("layers_to_transform", layers, "Block numbers to adapt; null: all.");
   }
 };
 
-std::vector<Sentence> ia3_sentences(const Config& config, int64_t) {
+std::vector<AdapterSpec> ia3_specs(const Config& config, int64_t) {
   const auto& c = dynamic_cast<const Ia3Config&>(config);
-  return {{.sites = {c.targets, c.layers}, .bank = std::make_shared<ScaleBank>()}};
+  return {{.sites = {c.targets, c.layers}, .adapter = std::make_shared<Ia3Scales>()}};
 }
 
 }  // namespace
 
 void register_ia3(Registry<MethodEntry>& registry) {
   registry.add({"ia3", "arXiv 2205.05638", "Learned scales of keys, values and inner activations.",
-                [] { return std::make_unique<Ia3Config>(); }, ia3_sentences});
+                [] { return std::make_unique<Ia3Config>(); }, ia3_specs});
 }
 
 }  // namespace mixtune

@@ -1,6 +1,6 @@
 #include "methods/layer_site.h"
 
-#include "moe/bank/banks.h"
+#include "moe/experts/adapters.h"
 
 namespace mixtune {
 namespace {
@@ -34,7 +34,7 @@ ChoiceSource source_of(const std::string& name) {
   if (name == "frozen") return ChoiceSource::frozen;
   if (name == "uniform") return ChoiceSource::uniform;
   if (name == "self") return ChoiceSource::self;
-  return name == "neighbour" ? ChoiceSource::neighbour : ChoiceSource::learned;
+  return name == "neighbor" ? ChoiceSource::neighbor : ChoiceSource::learned;
 }
 
 }  // namespace
@@ -62,11 +62,11 @@ void LayerSiteConfig::fields(FieldVisitor& v) {
   v.field("source", source,
           "Where choices come from: the gate, or, as controls, a gate frozen as drawn, a new draw "
           "each step, the block itself, the next one.",
-          {.choices = {"learned", "frozen", "uniform", "self", "neighbour"}});
+          {.choices = {"learned", "frozen", "uniform", "self", "neighbor"}});
   v.field("detach_input", detach_input, "Keep the gate's gradient out of the hidden states.");
   v.field("balance", balance, "Weight of the load-balancing loss; 0: off.", {.minimum = 0});
   v.field(
-      "as_released", as_released,
+      "matches_reference", matches_reference,
       "Compatibility: a block that chose itself runs twice, texts are written beside an averaged "
       "cache, and on an encoder the balance loss counts in evaluations.");
 }
@@ -83,17 +83,17 @@ std::optional<FieldProblem> LayerSiteConfig::check() const {
 
 // Fixed, an even blend keeps a model from learning (bench/results/quality.md); learned, it is where
 // the released code starts.
-Sentence LayerSiteConfig::sentence(RouterSpec router,
-                                   const std::optional<std::vector<int64_t>>& layers,
-                                   const StackShape& shape, const std::string& method) const {
-  auto bank = std::make_shared<LayerBank>();
-  bank->causal = shape.causal;
-  bank->method = method;
-  router.pool.detach_first = detach_input;
+AdapterSpec LayerSiteConfig::spec(RouterSpec router,
+                                  const std::optional<std::vector<int64_t>>& layers,
+                                  const StackShape& shape, const std::string& method) const {
+  auto adapter = std::make_shared<LayerExperts>();
+  adapter->causal = shape.causal;
+  adapter->method = method;
+  router.scope.detach_first = detach_input;
   router.source = source_of(source);
   if (router.source == ChoiceSource::learned) router.gradient = gradient_of(gradient);
   router.per_site = sharing == "per_layer";
-  Sentence out{.sites = {{}, layers}, .bank = bank, .router = std::move(router)};
+  AdapterSpec out{.sites = {{}, layers}, .adapter = adapter, .router = std::move(router)};
   const bool learned = blend.kind == "learned";
   out.blend = Blend{.own = blend.own.value_or(learned ? 0.5 : 0.95),
                     .other = blend.other.value_or(learned ? 0.5 : 0.05),
@@ -101,7 +101,7 @@ Sentence LayerSiteConfig::sentence(RouterSpec router,
                     .per_site = blend.sharing.value_or(sharing) == "per_layer",
                     .raw = blend.raw};
   out.balance = balance;
-  out.as_released = as_released;
+  out.matches_reference = matches_reference;
   return out;
 }
 

@@ -16,15 +16,15 @@ struct BlendConfig final : Config {
 struct LayerSiteConfig final : Config {
   BlendConfig blend;
   std::string sharing = "shared", gradient = "none", source = "learned";
-  bool detach_input = false, as_released = false;
+  bool detach_input = false, matches_reference = false;
   double balance = 0.01;
 
   void fields(FieldVisitor& v) override;
   std::optional<FieldProblem> check() const override;
   // The sentence of the blocks. Of `router` pool, score and settings are given; the rest is said
   // here.
-  Sentence sentence(RouterSpec router, const std::optional<std::vector<int64_t>>& layers,
-                    const StackShape& shape, const std::string& method) const;
+  AdapterSpec spec(RouterSpec router, const std::optional<std::vector<int64_t>>& layers,
+                   const StackShape& shape, const std::string& method) const;
 };
 
 // What an expert of a mixture is: linear, feed_forward, layer.

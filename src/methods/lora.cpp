@@ -17,18 +17,18 @@ struct LoraConfig final : LowRankConfig {
   }
 };
 
-std::vector<Sentence> lora_sentences(const Config& config, int64_t) {
+std::vector<AdapterSpec> lora_specs(const Config& config, int64_t) {
   const auto& c = dynamic_cast<const LoraConfig&>(config);
-  auto bank = c.bank("lora");
-  bank->up_bias = c.lora_bias;
-  return {{.sites = {c.targets, c.layers, c.exclude}, .bank = bank}};
+  auto adapter = c.adapter("lora");
+  adapter->up_bias = c.lora_bias;
+  return {{.sites = {c.targets, c.layers, c.exclude}, .adapter = adapter}};
 }
 
 }  // namespace
 
 void register_lora(Registry<MethodEntry>& registry) {
   registry.add({"lora", "arXiv 2106.09685", "Low-rank updates of chosen linears.",
-                [] { return std::make_unique<LoraConfig>(); }, lora_sentences});
+                [] { return std::make_unique<LoraConfig>(); }, lora_specs});
 }
 
 }  // namespace mixtune

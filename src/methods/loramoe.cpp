@@ -31,7 +31,7 @@ struct LoramoeConfig final : ExpertsConfig {
 std::unique_ptr<MixtureConfig> loramoe_mixture(const Config& config) {
   const auto& c = dynamic_cast<const LoramoeConfig&>(config);
   auto out = std::make_unique<MixtureConfig>(c);
-  out->select = part(select_choices(), "all");
+  out->selection = part(selection_choices(), "all");
   if (c.balance > 0) {
     Choice& loss = out->losses.emplace_back(weighted_loss("variation", c.balance));
     set(loss, "delta", c.delta);
@@ -46,7 +46,7 @@ void register_loramoe(Registry<MethodEntry>& registry) {
                 "LoRA experts, all of them mixed; halves of them serve kinds of examples.",
                 [] { return std::make_unique<LoramoeConfig>(); },
                 [](const Config& config, const StackShape& shape) {
-                  return loramoe_mixture(config)->sentences(shape, "loramoe");
+                  return loramoe_mixture(config)->specs(shape, "loramoe");
                 },
                 loramoe_mixture});
 }

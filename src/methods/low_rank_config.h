@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/fields.h"
-#include "moe/bank/banks.h"
+#include "moe/experts/adapters.h"
 
 namespace mixtune {
 
@@ -17,39 +17,40 @@ struct LowRankConfig : Config {
   std::string bias = "none", init = "uniform";
 
   void fields(FieldVisitor& v) override {
-    v.field("rank", rank, "Rank of the updates.", {.minimum = 1, .maximum = 65536});
-    v.field("alpha", alpha, "The update is scaled by alpha / rank.", {.above = 0});
-    v.field("dropout", dropout, "Dropout on the input of the updates.", {.minimum = 0, .below = 1});
-    v.field("rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
+    v.field("r", rank, "Rank of the updates.", {.minimum = 1, .maximum = 65536});
+    v.field("lora_alpha", alpha, "The update is scaled by alpha / rank.", {.above = 0});
+    v.field("lora_dropout", dropout, "Dropout on the input of the updates.",
+            {.minimum = 0, .below = 1});
+    v.field("use_rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
     v.field(
-        "plus", plus,
+        "loraplus_lr_ratio", plus,
         "LoRA+: the learning rate of B as a multiple of that of A; 1: the same; 16 in the paper.",
         {.above = 0});
     v.field(
-        "targets", targets,
+        "target_modules", targets,
         "Linears to adapt: roles (query, key, value, attention_output, ffn_up, ffn_down), ends of "
         "module names, regular expressions, or all-linear.");
-    v.field("exclude", exclude, "Linears to leave out, by module name or expression.");
-    v.field("layers", layers, "Block numbers to adapt; null: all.");
+    v.field("exclude_modules", exclude, "Linears to leave out, by module name or expression.");
+    v.field("layers_to_transform", layers, "Block numbers to adapt; null: all.");
     v.field("rank_pattern", rank_pattern, "Ranks that differ, by a pattern of module names.",
             {.minimum = 1, .maximum = 65536});
     v.field("alpha_pattern", alpha_pattern, "Alphas that differ, by a pattern of module names.",
             {.above = 0});
-    v.field("init", init,
+    v.field("init_lora_weights", init,
             "Of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: N(0, 1/rank). B is 0.",
             {.choices = {"uniform", "gaussian"}});
     v.field("bias", bias, "lora_only: train the biases of the adapted linears too.",
             {.choices = {"none", "lora_only"}});
   }
 
-  std::shared_ptr<LowRankBank> bank(const std::string& method) const {
-    auto out = std::make_shared<LowRankBank>();
+  std::shared_ptr<LoraAdapter> adapter(const std::string& method) const {
+    auto out = std::make_shared<LoraAdapter>();
     out->method = method;
     out->rank = rank;
     out->alpha = alpha;
     out->dropout = dropout;
     out->plus = plus;
-    out->rank_stabilised = rslora;
+    out->rank_stabilized = rslora;
     out->rank_pattern = rank_pattern;
     out->alpha_pattern = alpha_pattern;
     out->starts_gaussian = init == "gaussian";

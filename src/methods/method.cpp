@@ -49,16 +49,16 @@ const ChoiceTable& inner_method_choices() {
   return choices;
 }
 
-std::vector<Sentence> sentences_of(const Choice& method, const StackShape& shape) {
+std::vector<AdapterSpec> specs_of(const Choice& method, const StackShape& shape) {
   MIXTUNE_CHECK(method.config != nullptr, "a method without a config");
-  return methods().get(method.name, "method.name", "method").sentences(*method.config, shape);
+  return methods().get(method.name, "method.name", "method").specs(*method.config, shape);
 }
 
-std::unique_ptr<Attachment> attach(const std::vector<Sentence>& sentences, Sites& sites,
+std::unique_ptr<Attachment> attach(const std::vector<AdapterSpec>& specs, Sites& sites,
                                    const AttachOptions& options) {
   auto attachment = std::make_unique<Attachment>();
   attachment->seed = derive(options.seed, "initialisation");
-  for (const Sentence& sentence : sentences) sentence.bank->attach(sentence, sites, *attachment);
+  for (const AdapterSpec& spec : specs) spec.adapter->attach(spec, sites, *attachment);
   train_parts(sites, options, *attachment);
   attachment->trainables.build();
   return attachment;

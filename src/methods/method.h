@@ -3,7 +3,7 @@
 
 #include "base/fields.h"
 #include "base/registry.h"
-#include "moe/sentence.h"
+#include "moe/adapter_spec.h"
 
 namespace mixtune {
 
@@ -19,7 +19,7 @@ struct MethodEntry {
   std::string name, paper, summary;
   std::function<std::unique_ptr<Config>()> config;
   // The method in the grammar, for a stack of blocks.
-  std::function<std::vector<Sentence>(const Config&, const StackShape&)> sentences;
+  std::function<std::vector<AdapterSpec>(const Config&, const StackShape&)> specs;
   // The config of `mixture` that says the same; unset where the method is no such mixture, null for
   // options that none says.
   std::function<std::unique_ptr<Config>(const Config&)> as_mixture = nullptr;
@@ -33,7 +33,7 @@ const Registry<MethodEntry>& methods();
 const ChoiceTable& method_choices();
 const ChoiceTable& inner_method_choices();
 
-std::vector<Sentence> sentences_of(const Choice& method, const StackShape& shape);
+std::vector<AdapterSpec> specs_of(const Choice& method, const StackShape& shape);
 
 // What a method adds over another one (`over`) has names that begin so: the layer experts'.
 inline constexpr const char* kOuterPrefix = "molex.";
@@ -47,7 +47,7 @@ struct AttachOptions {
 // Fills the slots, registers what trains (the head last) and builds the flat buffer. UserError
 // where a target matches nothing, a layer does not exist, or two sentences want one slot. The
 // attachment's address must not change afterwards: modules point into it.
-std::unique_ptr<Attachment> attach(const std::vector<Sentence>& sentences, Sites& sites,
+std::unique_ptr<Attachment> attach(const std::vector<AdapterSpec>& specs, Sites& sites,
                                    const AttachOptions& options);
 
 }  // namespace mixtune

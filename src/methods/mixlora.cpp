@@ -28,23 +28,24 @@ struct MixLoraConfig final : Config {
             "top_k: the k best, weights summing to one; dynamic: the fewest experts that hold the "
             "probability p, raw weights; switch: the best one, with its probability as the weight.",
             {.choices = {"top_k", "dynamic", "switch"}});
-    v.field("experts", experts, "Experts of each block.", {.minimum = 1, .maximum = 4096});
-    v.field("k", k, "top_k: experts for each token.", {.minimum = 1, .maximum = 4096});
-    v.field("p", p, "dynamic: share of probability that the experts hold; 1: all experts.",
+    v.field("num_experts", experts, "Experts of each block.", {.minimum = 1, .maximum = 4096});
+    v.field("top_k", k, "top_k: experts for each token.", {.minimum = 1, .maximum = 4096});
+    v.field("top_p", p, "dynamic: share of probability that the experts hold; 1: all experts.",
             {.maximum = 1, .above = 0});
     v.field("capacity", capacity,
             "switch: tokens of a sequence that one expert takes in training; the others pass "
             "through. At inference there is no limit.",
             {.minimum = 1});
-    v.field("rank", rank, "Rank of the experts' updates.", {.minimum = 1, .maximum = 65536});
-    v.field("alpha", alpha, "The updates are scaled by alpha / rank.", {.above = 0});
-    v.field("rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
-    v.field("dropout", dropout, "Dropout on the input of the updates.", {.minimum = 0, .below = 1});
-    v.field("router_deviation", router_deviation,
+    v.field("r", rank, "Rank of the experts' updates.", {.minimum = 1, .maximum = 65536});
+    v.field("lora_alpha", alpha, "The updates are scaled by alpha / rank.", {.above = 0});
+    v.field("use_rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
+    v.field("lora_dropout", dropout, "Dropout on the input of the updates.",
+            {.minimum = 0, .below = 1});
+    v.field("router_std", router_deviation,
             "Standard deviation of the routers' first weights; null: 0.02, with switch 1.",
             {.minimum = 0});
     v.field(
-        "jitter", jitter,
+        "jitter_noise", jitter,
         "In training routers read x times U(1 - jitter, 1 + jitter); null: 0, with switch 0.01.",
         {.minimum = 0, .below = 1});
     v.field("balance", balance, "Weight of the load-balancing loss over all blocks.",
@@ -54,18 +55,18 @@ struct MixLoraConfig final : Config {
             "0.01 with top_k).",
             {.minimum = 0});
     v.field("z_loss", z_loss, "switch: weight of the router's z-loss.", {.minimum = 0});
-    v.field("attention_rank", attention_rank, "Rank of the updates in the attention.",
+    v.field("attention_r", attention_rank, "Rank of the updates in the attention.",
             {.minimum = 1, .maximum = 65536});
     v.field("attention_alpha", attention_alpha, "Their alpha.", {.above = 0});
-    v.field("attention_targets", attention_targets,
+    v.field("attention_target_modules", attention_targets,
             "Linears with plain updates, outside of the feed-forward; an empty list: none.");
-    v.field("layers", layers, "Block numbers to adapt; null: all.");
+    v.field("layers_to_transform", layers, "Block numbers to adapt; null: all.");
   }
 
   std::optional<FieldProblem> check() const override {
     if (routing == "top_k" && k > experts)
-      return FieldProblem{"k", "1 to " + std::to_string(experts) + " (experts)",
-                          "Lower k or raise experts."};
+      return FieldProblem{"top_k", "1 to " + std::to_string(experts) + " (num_experts)",
+                          "Lower top_k or raise num_experts."};
     return std::nullopt;
   }
 };
@@ -86,12 +87,12 @@ std::unique_ptr<MixtureConfig> mixlora_mixture(const Config& config) {
   out->router.jitter = c.jitter.value_or(switches ? 0.01 : 0);
   if (switches) out->capacity = c.capacity;
   if (c.routing == "dynamic") {
-    out->select = part(select_choices(), "nucleus");
-    set(out->select, "p", c.p);
+    out->selection = part(selection_choices(), "top_p");
+    set(out->selection, "p", c.p);
   } else {
-    set(out->select, "k", std::to_string(switches ? 1 : c.k));
+    set(out->selection, "k", std::to_string(switches ? 1 : c.k));
   }
-  out->renormalise = c.routing == "top_k";
+  out->renormalize = c.routing == "top_k";
   out->losses.push_back(weighted_loss("load", c.balance));
   if (switches) out->losses.push_back(weighted_loss("z", c.z_loss));
   if (c.entropy_loss > 0) {
@@ -112,7 +113,7 @@ void register_mixlora(Registry<MethodEntry>& registry) {
                 "Whole feed-forwards as experts with low-rank updates around shared weights.",
                 [] { return std::make_unique<MixLoraConfig>(); },
                 [](const Config& config, const StackShape& shape) {
-                  return mixlora_mixture(config)->sentences(shape, "mixlora");
+                  return mixlora_mixture(config)->specs(shape, "mixlora");
                 },
                 mixlora_mixture});
 }

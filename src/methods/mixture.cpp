@@ -10,9 +10,9 @@
 #include "base/config.h"
 #include "base/config_json.h"
 #include "base/scalars.h"
-#include "moe/bank/banks.h"
 #include "moe/by_layer.h"
-#include "moe/loss/objective.h"
+#include "moe/experts/adapters.h"
+#include "moe/loss/router_loss.h"
 
 namespace mixtune {
 namespace {
@@ -40,8 +40,8 @@ void RouterConfig::fields(FieldVisitor& v) {
           "uniform: U(-b, b), b = sqrt(6 / ((1 + range) in)); normal: N(0, deviation).",
           {.choices = {"uniform", "normal"}});
   v.field("range", range, "Of uniform; 5 gives 1 / sqrt(in).", {.minimum = 0, .maximum = 1e6});
-  v.field("deviation", deviation, "Of normal.", {.minimum = 0, .maximum = 100});
-  v.field("jitter", jitter, "In training routers read x times U(1 - jitter, 1 + jitter).",
+  v.field("std", deviation, "Of normal.", {.minimum = 0, .maximum = 100});
+  v.field("jitter_noise", jitter, "In training routers read x times U(1 - jitter, 1 + jitter).",
           {.minimum = 0, .below = 1});
   v.field("noise", noise, "In training N(0, noise) is added to the routers' scores.",
           {.minimum = 0, .maximum = 100});
@@ -49,62 +49,62 @@ void RouterConfig::fields(FieldVisitor& v) {
   v.field("weight_decay", weight_decay, "Of the routers; null: that of the run.", {.minimum = 0});
 }
 
-void PoolConfig::fields(FieldVisitor& v) {
+void ScopeConfig::fields(FieldVisitor& v) {
   v.field(
-      "unit", unit,
+      "level", level,
       "Who decides together: each token, a sequence, its prompt for all of it, the batch; null: "
       "token, or of layers prompt on a decoder and sequence on an encoder.",
-      {.choices = unit_names()});
+      {.choices = level_names()});
   v.field(
-      "of", of,
+      "pool", of,
       "What is pooled over the unit: means of scores or of probabilities, or, of layers, votes; "
       "null: scores, or of layers votes.",
       {.choices = {"votes", "probabilities", "scores"}});
   v.field("prompt_tokens", prompt_tokens,
-          "unit: prompt, of a text without a prompt: so many tokens at its start.",
+          "level: prompt, of a text without a prompt: so many tokens at its start.",
           {.minimum = 1, .maximum = 1 << 20});
 }
 
-void BroadcastConfig::fields(FieldVisitor& v) {
+void EntropySwitchConfig::fields(FieldVisitor& v) {
   v.field("threshold", threshold,
           "A token whose entropy is above it uses all experts; 1 with normalised entropies: off.",
           {.maximum = 100, .above = 0});
-  v.field("entropy", entropy, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
+  v.field("type", entropy, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
   v.field("index", index, "Of tsallis and renyi: 1, or 0.01 or more away from it unless eps is 0.",
           {.maximum = 2, .above = 0});
   v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
-  v.field("normalised", normalised, "Divide by the largest value.");
+  v.field("normalize", normalized, "Divide by the largest value.");
 }
 
 void AttentionConfig::fields(FieldVisitor& v) {
-  v.field("targets", targets, "Linears with plain updates; an empty list: none.");
-  v.field("rank", rank, "Of an update.", {.minimum = 1, .maximum = 65536});
-  v.field("alpha", alpha, "An update is scaled by alpha / rank.", {.above = 0});
+  v.field("target_modules", targets, "Linears with plain updates; an empty list: none.");
+  v.field("r", rank, "Of an update.", {.minimum = 1, .maximum = 65536});
+  v.field("lora_alpha", alpha, "An update is scaled by alpha / rank.", {.above = 0});
 }
 
 void ExpertsConfig::fields(FieldVisitor& v) {
-  v.field("targets", targets,
+  v.field("target_modules", targets,
           "Linears with experts: roles (query, ffn_up, ...), attention, feed-forward, all-linear, "
           "ends of module names or regular expressions.");
-  v.field("layers", layers, "Block numbers with experts; null: all.");
-  v.field("experts", experts,
+  v.field("layers_to_transform", layers, "Block numbers with experts; null: all.");
+  v.field("num_experts", experts,
           "For each linear: a number, a list of one for each layer, or triangle, "
           "inverted_triangle, hourglass, rectangle.",
           {.check = experts_expected});
-  v.field("rank", rank, "Of an expert: a number, or a list of one for each layer.",
+  v.field("r", rank, "Of an expert: a number, or a list of one for each layer.",
           {.check = numbers_expected});
   v.field("expert_ranks", expert_ranks,
           "A rank for each expert, in place of rank; layers with fewer experts take the first.",
           {.minimum = 1, .maximum = 4096});
-  v.field("alpha", alpha, "An expert is scaled by alpha / rank.", {.above = 0});
-  v.field("rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
-  v.field("dropout", dropout, "Dropout on the input of the experts; routers see it without.",
+  v.field("lora_alpha", alpha, "An expert is scaled by alpha / rank.", {.above = 0});
+  v.field("use_rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
+  v.field("lora_dropout", dropout, "Dropout on the input of the experts; routers see it without.",
           {.minimum = 0, .below = 1});
   v.field("dropout_mask", dropout_mask,
           "group: one mask for the linears that read the same input; expert: one for each expert "
           "(as released, dearer).",
           {.choices = {"group", "expert"}});
-  v.field("init", init,
+  v.field("init_lora_weights", init,
           "Of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: N(0, 1/rank). B is 0.",
           {.choices = {"uniform", "gaussian"}});
   v.nested("router", router, "The routers' weights.");
@@ -115,63 +115,65 @@ MixtureConfig::MixtureConfig() : MixtureConfig(ExpertsConfig()) {}
 MixtureConfig::MixtureConfig(const ExpertsConfig& shared)
     : ExpertsConfig(shared),
       site(part(site_choices(), "linear")),
-      score(linear_score()),
-      squash(part(squashing_choices(), "softmax")),
-      select(part(select_choices(), "top_k")) {}
+      gate(linear_gate()),
+      scoring(part(scoring_choices(), "softmax")),
+      selection(part(selection_choices(), "top_k")) {}
 
 void MixtureConfig::fields(FieldVisitor& v) {
   v.choice("site", site, site_choices(), "What an expert is.");
   v.choice("over", over, inner_method_choices(),
            "site: layer: the method that adapts the blocks; null: none.", {.optional = true});
   ExpertsConfig::fields(v);
-  v.nested("pool", pool, "What a router pools before it decides.");
-  v.choice("score", score, score_choices(), "How a router scores the experts.");
-  v.choice("squash", squash, squashing_choices(), "What a router's scores become.");
-  v.choice("select", select, select_choices(), "Which experts a token uses.");
-  v.nested("broadcast", broadcast, "The entropy switch.");
-  v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
+  v.nested("scope", scope, "What a router pools before it decides.");
+  v.choice("gate", gate, gate_choices(), "How a router scores the experts.");
+  v.choice("scoring", scoring, scoring_choices(), "What a router's scores become.");
+  v.choice("selection", selection, selection_choices(), "Which experts a token uses.");
+  v.nested("entropy_switch", entropy_switch, "The entropy switch.");
+  v.field("renormalize", renormalize, "The weights of a token's experts sum to one.");
   v.field("capacity", capacity,
           "Tokens of a sequence that one expert takes in training; the others go without it, or, "
           "of feed_forward, pass through. At inference, and with null, there is no limit.",
           {.minimum = 1});
-  v.choices("losses", losses, objective_choices(), "Auxiliary losses of the routers.");
+  v.choices("losses", losses, router_loss_choices(), "Auxiliary losses of the routers.");
   v.nested("attention", attention, "Plain updates on linears that have no experts.");
 }
 
 // Budgets and entropies take the weights of a token to sum to one.
 std::optional<FieldProblem> MixtureConfig::check_shares() const {
-  if (make_squashing(squash)->gives_shares()) return std::nullopt;
-  const std::string because = " (squash is " + squash.name + ")";
-  if (make_select(select)->needs_shares())
-    return FieldProblem{"select", "top_k or all" + because, "Choose one, or squash: softmax."};
-  if (routing().broadcast->is_on())
-    return FieldProblem{"broadcast", "off" + because, "Leave it out, or take squash: softmax."};
+  if (make_scoring(scoring)->gives_shares()) return std::nullopt;
+  const std::string because = " (scoring is " + scoring.name + ")";
+  if (make_selection(selection)->needs_shares())
+    return FieldProblem{"selection", "top_k or all" + because, "Choose one, or scoring: softmax."};
+  if (routing().entropy_switch->is_on())
+    return FieldProblem{"entropy_switch", "off" + because,
+                        "Leave it out, or take scoring: softmax."};
   for (const Choice& loss : losses)
-    if (objective_of(loss)->needs_shares())
+    if (router_loss_of(loss)->needs_shares())
       return FieldProblem{"losses", "no " + loss.name + because, "Leave it out."};
   return std::nullopt;
 }
 
-std::optional<FieldProblem> MixtureConfig::check_pool() const {
-  const std::string unit = pool.unit.value_or(""), of = pool.of.value_or(""),
+std::optional<FieldProblem> MixtureConfig::check_scope() const {
+  const std::string level = scope.level.value_or(""), of = scope.of.value_or(""),
                     here = " (site is " + site.name + ")";
   if (site.name == "layer") {
-    if (unit == "token")
-      return FieldProblem{"pool.unit", "sequence, prompt, batch or null" + here, "Choose one."};
+    if (level == "token")
+      return FieldProblem{"scope.level", "sequence, prompt, batch or null" + here, "Choose one."};
     if (of == "scores")
-      return FieldProblem{"pool.of", "votes, probabilities or null" + here, "Choose one."};
+      return FieldProblem{"scope.pool", "votes, probabilities or null" + here, "Choose one."};
     return std::nullopt;
   }
   if (of == "votes")
-    return FieldProblem{"pool.of", "scores, probabilities or null" + here, "Choose one."};
-  if (!of.empty() && (unit.empty() || unit == "token"))
-    return FieldProblem{"pool.of", "null (each token decides)", "Leave it out, or set pool.unit."};
+    return FieldProblem{"scope.pool", "scores, probabilities or null" + here, "Choose one."};
+  if (!of.empty() && (level.empty() || level == "token"))
+    return FieldProblem{"scope.pool", "null (each token decides)",
+                        "Leave it out, or set scope.level."};
   return std::nullopt;
 }
 
 // First values of routers are those of products; another score draws its own.
 std::optional<FieldProblem> MixtureConfig::check_router() const {
-  if (is_product(score)) return std::nullopt;
+  if (is_product(gate)) return std::nullopt;
   RouterConfig read = router;
   const RouterConfig defaults;
   read.init = defaults.init;
@@ -179,16 +181,16 @@ std::optional<FieldProblem> MixtureConfig::check_router() const {
   read.deviation = defaults.deviation;
   RouterConfig own = router;
   if (const auto field = first_difference(own, read))
-    return FieldProblem{"router." + *field, "left out (score is " + score.name + ")", "Remove it."};
+    return FieldProblem{"router." + *field, "left out (gate is " + gate.name + ")", "Remove it."};
   return std::nullopt;
 }
 
 std::optional<FieldProblem> MixtureConfig::check_feed_forward() const {
   if (expert_ranks)
-    return FieldProblem{"expert_ranks", "null (site is feed_forward)", "Set rank instead."};
+    return FieldProblem{"expert_ranks", "null (site is feed_forward)", "Set r instead."};
   if (targets != std::vector<std::string>{"feed-forward"})
-    return FieldProblem{"targets", "[feed-forward] (site is feed_forward: all its linears)",
-                        "Leave it out; plain updates have attention.targets."};
+    return FieldProblem{"target_modules", "[feed-forward] (site is feed_forward: all its linears)",
+                        "Leave it out; plain updates have attention.target_modules."};
   if (dropout_mask != "group")
     return FieldProblem{"dropout_mask", "group (site is feed_forward)", "Leave it out."};
   return std::nullopt;
@@ -200,8 +202,8 @@ std::optional<FieldProblem> MixtureConfig::check_layer() const {
   read.site = site;
   read.over = over;
   read.layers = layers;
-  read.pool = pool;
-  read.score = score;
+  read.scope = scope;
+  read.gate = gate;
   read.router.learning_rate = router.learning_rate;
   read.router.weight_decay = router.weight_decay;
   if (const auto field = first_difference(*this, read))
@@ -211,95 +213,95 @@ std::optional<FieldProblem> MixtureConfig::check_layer() const {
 }
 
 std::optional<FieldProblem> MixtureConfig::check() const {
-  if (const auto problem = check_pool()) return problem;
+  if (const auto problem = check_scope()) return problem;
   if (site.name == "layer") return check_layer();
   if (!over.name.empty())
     return FieldProblem{"over", "null (site is " + site.name + ")",
-                        "Leave it out; plain updates beside experts are attention.targets."};
+                        "Leave it out; plain updates beside experts are attention.target_modules."};
   if (const auto problem = check_router()) return problem;
   if (const auto problem = check_shares()) return problem;
   return site.name == "feed_forward" ? check_feed_forward() : std::nullopt;
 }
 
-void MixtureConfig::fill(MixtureBank& bank, int64_t layers, const std::string& method) const {
-  bank.experts = by_layer(experts, std::max<int64_t>(layers, 1), method + ".experts");
-  bank.ranks = by_layer(rank, std::max<int64_t>(layers, 1), method + ".rank");
-  bank.alpha = alpha;
-  bank.dropout = dropout;
-  bank.rank_stabilised = rslora;
-  bank.starts_gaussian = init == "gaussian";
-  bank.router_range = router.range;
-  if (router.init == "normal") bank.router_deviation = router.deviation;
-  bank.router_settings = {router.learning_rate, router.weight_decay};
-  bank.noise = {.jitter = router.jitter, .deviation = router.noise};
-  bank.capacity = capacity;
-  bank.method = method;
+void MixtureConfig::fill(RoutedExperts& adapter, int64_t layers, const std::string& method) const {
+  adapter.experts = by_layer(experts, std::max<int64_t>(layers, 1), method + ".num_experts");
+  adapter.ranks = by_layer(rank, std::max<int64_t>(layers, 1), method + ".r");
+  adapter.alpha = alpha;
+  adapter.dropout = dropout;
+  adapter.rank_stabilized = rslora;
+  adapter.starts_gaussian = init == "gaussian";
+  adapter.router_range = router.range;
+  if (router.init == "normal") adapter.router_deviation = router.deviation;
+  adapter.router_settings = {router.learning_rate, router.weight_decay};
+  adapter.noise = {.jitter = router.jitter, .deviation = router.noise};
+  adapter.capacity = capacity;
+  adapter.method = method;
 }
 
-Pool MixtureConfig::pool_of(const StackShape& shape) const {
+RoutingScope MixtureConfig::scope_of(const StackShape& shape) const {
   const bool of_layers = site.name == "layer";
-  const std::string unit_default = !of_layers ? "token" : shape.causal ? "prompt" : "sequence";
-  const std::string what = pool.of.value_or(of_layers ? "votes" : "scores");
-  return {.unit = unit_named(pool.unit.value_or(unit_default)),
-          .of = what == "votes"    ? Pool::Of::votes
-                : what == "scores" ? Pool::Of::scores
-                                   : Pool::Of::probabilities,
-          .prompt_tokens = pool.prompt_tokens};
+  const std::string level_default = !of_layers ? "token" : shape.causal ? "prompt" : "sequence";
+  const std::string what = scope.of.value_or(of_layers ? "votes" : "scores");
+  return {.level = level_named(scope.level.value_or(level_default)),
+          .of = what == "votes"    ? RoutingScope::Of::votes
+                : what == "scores" ? RoutingScope::Of::scores
+                                   : RoutingScope::Of::probabilities,
+          .prompt_tokens = scope.prompt_tokens};
 }
 
 Routing MixtureConfig::routing() const {
-  Routing out{.select = make_select(select),
-              .broadcast = std::nullopt,
-              .renormalises = renormalise,
-              .squash = make_squashing(squash),
-              .score = score};
-  out.broadcast = Broadcast{
-      {entropy_kind(broadcast.entropy), broadcast.index, broadcast.eps, broadcast.normalised},
-      broadcast.threshold};
+  Routing out{.selection = make_selection(selection),
+              .entropy_switch = std::nullopt,
+              .renormalizes = renormalize,
+              .scoring = make_scoring(scoring),
+              .gate = gate};
+  out.entropy_switch = EntropySwitch{{entropy_kind(entropy_switch.entropy), entropy_switch.index,
+                                      entropy_switch.eps, entropy_switch.normalized},
+                                     entropy_switch.threshold};
   return out;
 }
 
-std::vector<Sentence> MixtureConfig::of_layers(const StackShape& shape,
-                                               const std::string& method) const {
+std::vector<AdapterSpec> MixtureConfig::of_layers(const StackShape& shape,
+                                                  const std::string& method) const {
   const auto& own = dynamic_cast<const LayerSiteConfig&>(*site.config);
-  std::vector<Sentence> out;
-  if (!over.name.empty()) out = sentences_of(over, shape);
+  std::vector<AdapterSpec> out;
+  if (!over.name.empty()) out = specs_of(over, shape);
   RouterSpec spec;
-  spec.pool = pool_of(shape);
-  spec.score = score;
+  spec.scope = scope_of(shape);
+  spec.gate = gate;
   spec.settings = {router.learning_rate, router.weight_decay};
-  out.push_back(own.sentence(std::move(spec), layers, shape, method));
+  out.push_back(own.spec(std::move(spec), layers, shape, method));
   return out;
 }
 
-std::vector<Sentence> MixtureConfig::sentences(const StackShape& shape,
-                                               const std::string& method) const {
+std::vector<AdapterSpec> MixtureConfig::specs(const StackShape& shape,
+                                              const std::string& method) const {
   if (site.name == "layer") return of_layers(shape, method);
-  std::vector<Sentence> out;
+  std::vector<AdapterSpec> out;
   if (!attention.targets.empty()) {
-    auto plain = std::make_shared<LowRankBank>();
+    auto plain = std::make_shared<LoraAdapter>();
     plain->method = method + ".attention";
     plain->rank = attention.rank;
     plain->alpha = attention.alpha;
     plain->dropout = dropout;
-    plain->rank_stabilised = rslora;
-    out.push_back({.sites = {attention.targets, layers}, .bank = plain});
+    plain->rank_stabilized = rslora;
+    out.push_back({.sites = {attention.targets, layers}, .adapter = plain});
   }
-  std::shared_ptr<MixtureBank> bank;
+  std::shared_ptr<RoutedExperts> adapter;
   if (site.name == "feed_forward") {
-    bank = std::make_shared<FeedForwardExpertBank>();
+    adapter = std::make_shared<FeedForwardExperts>();
   } else {
-    auto linears = std::make_shared<ExpertBank>();
+    auto linears = std::make_shared<LoraExperts>();
     if (expert_ranks) linears->expert_ranks = *expert_ranks;
     linears->mask_for_each_expert = dropout_mask == "expert";
-    bank = linears;
+    adapter = linears;
   }
-  fill(*bank, shape.layers, method);
-  bank->causal = shape.causal;
+  fill(*adapter, shape.layers, method);
+  adapter->causal = shape.causal;
   Routing tokens = routing();
-  tokens.pool = pool_of(shape);
+  tokens.scope = scope_of(shape);
   out.push_back({.sites = {targets, layers},
-                 .bank = bank,
+                 .adapter = adapter,
                  .router = std::nullopt,
                  .routing = std::move(tokens),
                  .losses = losses});
@@ -307,7 +309,7 @@ std::vector<Sentence> MixtureConfig::sentences(const StackShape& shape,
 }
 
 Choice weighted_loss(const std::string& name, double weight) {
-  Choice out = part(objective_choices(), name);
+  Choice out = part(router_loss_choices(), name);
   set(out, "weight", weight);
   return out;
 }
@@ -328,7 +330,7 @@ void register_mixture(Registry<MethodEntry>& registry) {
        "Experts of linears, of feed-forwards, or the model's own blocks, every part named.",
        [] { return std::make_unique<MixtureConfig>(); },
        [](const Config& config, const StackShape& shape) {
-         return dynamic_cast<const MixtureConfig&>(config).sentences(shape, "mixture");
+         return dynamic_cast<const MixtureConfig&>(config).specs(shape, "mixture");
        },
        [](const Config& config) {
          return std::make_unique<MixtureConfig>(dynamic_cast<const MixtureConfig&>(config));

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "methods/layer_site.h"
-#include "moe/bank/banks.h"
+#include "moe/experts/adapters.h"
 
 namespace mixtune {
 
@@ -15,17 +15,17 @@ struct RouterConfig final : Config {
   void fields(FieldVisitor& v) override;
 };
 
-struct PoolConfig final : Config {
-  std::optional<std::string> unit, of;
+struct ScopeConfig final : Config {
+  std::optional<std::string> level, of;
   int64_t prompt_tokens = 16;
   void fields(FieldVisitor& v) override;
 };
 
-struct BroadcastConfig final : Config {
+struct EntropySwitchConfig final : Config {
   double threshold = 1;
   std::string entropy = "tsallis";
   double index = 1.1, eps = 1e-5;
-  bool normalised = true;
+  bool normalized = true;
   void fields(FieldVisitor& v) override;
 };
 
@@ -55,29 +55,29 @@ struct MixtureConfig final : ExpertsConfig {
   Choice over;  // none
   std::optional<int64_t> capacity;
   AttentionConfig attention;
-  PoolConfig pool;
-  Choice score;   // linear
-  Choice squash;  // softmax
-  Choice select;  // top_k
-  BroadcastConfig broadcast;
-  bool renormalise = false;
+  ScopeConfig scope;
+  Choice gate;       // linear
+  Choice scoring;    // softmax
+  Choice selection;  // top_k
+  EntropySwitchConfig entropy_switch;
+  bool renormalize = false;
   std::vector<Choice> losses;
 
   MixtureConfig();
   explicit MixtureConfig(const ExpertsConfig& shared);
   void fields(FieldVisitor& v) override;
   std::optional<FieldProblem> check() const override;
-  std::vector<Sentence> sentences(const StackShape& shape, const std::string& method) const;
+  std::vector<AdapterSpec> specs(const StackShape& shape, const std::string& method) const;
 
  private:
   std::optional<FieldProblem> check_shares() const;
-  std::optional<FieldProblem> check_pool() const;
+  std::optional<FieldProblem> check_scope() const;
   std::optional<FieldProblem> check_feed_forward() const;
   std::optional<FieldProblem> check_layer() const;
   std::optional<FieldProblem> check_router() const;
-  Pool pool_of(const StackShape& shape) const;
-  std::vector<Sentence> of_layers(const StackShape& shape, const std::string& method) const;
-  void fill(MixtureBank& bank, int64_t layers, const std::string& method) const;
+  RoutingScope scope_of(const StackShape& shape) const;
+  std::vector<AdapterSpec> of_layers(const StackShape& shape, const std::string& method) const;
+  void fill(RoutedExperts& adapter, int64_t layers, const std::string& method) const;
   Routing routing() const;
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 struct MolaConfig final : ExpertsConfig {
   std::string top_k = "2";
-  bool renormalise = true;
+  bool renormalize = true;
   double balance = 0;
   std::string form = "original", tokens = "all";
 
@@ -26,7 +26,7 @@ struct MolaConfig final : ExpertsConfig {
     ExpertsConfig::fields(v);
     v.field("top_k", top_k, "Experts for each token: a number, or a list of one for each layer.",
             {.check = numbers_expected});
-    v.field("renormalise", renormalise, "The weights of a token's experts sum to one.");
+    v.field("renormalize", renormalize, "The weights of a token's experts sum to one.");
     v.field("balance", balance, "Weight of the balance loss (published: 0.001 where on); 0: off.",
             {.minimum = 0});
     v.field("form", form,
@@ -41,12 +41,12 @@ struct MolaConfig final : ExpertsConfig {
 std::unique_ptr<MixtureConfig> mola_mixture(const Config& config) {
   const auto& c = dynamic_cast<const MolaConfig&>(config);
   auto out = std::make_unique<MixtureConfig>(c);
-  set(out->select, "k", c.top_k);
-  out->renormalise = c.renormalise;
+  set(out->selection, "k", c.top_k);
+  out->renormalize = c.renormalize;
   if (c.balance > 0) {
     Choice& loss = out->losses.emplace_back(weighted_loss("load", c.balance));
     set(loss, "count", c.form == "original" ? "share" : "selected");
-    set(loss, "over", c.form == "original" ? "layer_sum" : "pooled");
+    set(loss, "reduction", c.form == "original" ? "layer_sum" : "pooled");
     set(loss, "tokens", c.tokens);
   }
   return out;
@@ -59,7 +59,7 @@ void register_mola(Registry<MethodEntry>& registry) {
                 "LoRA experts whose number differs by layer; each token uses the top k.",
                 [] { return std::make_unique<MolaConfig>(); },
                 [](const Config& config, const StackShape& shape) {
-                  return mola_mixture(config)->sentences(shape, "mola");
+                  return mola_mixture(config)->specs(shape, "mola");
                 },
                 mola_mixture});
 }

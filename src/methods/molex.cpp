@@ -2,7 +2,7 @@
 // blended with that of another block of the same model, which a gate chooses; composes with the
 // method under `over`. In the released code padding votes, a batch shares one choice, and the task
 // never reaches the gate: here real tokens vote, by sequence (in decoders, the prompt for its
-// sequence) unless asked, and `gate.gradient` can let the task reach the gate. `compat: released`
+// sequence) unless asked, and `gate.gradient` can let the task reach the gate. `compat: reference`
 // goes back (packed batches have no padding to vote). docs/design.md says what else is left open.
 #include "methods/mixture.h"
 
@@ -29,7 +29,7 @@ struct GateConfig final : Config {
             {.minimum = 1, .maximum = 65536});
     v.field(
         "cosine_axis", cosine_axis,
-        "What the cosine gate normalises over; null: feature, or sequence under compat: released.",
+        "What the cosine gate normalises over; null: feature, or sequence under compat: reference.",
         {.choices = {"feature", "sequence"}});
     v.field("detach_input", detach_input, "Keep the gate's gradient out of the hidden states.");
     v.field("learning_rate", learning_rate, "Of gate and mixing weights; null: that of the run.",
@@ -49,7 +49,7 @@ struct AlphaConfig final : Config {
             {.choices = {"fixed", "learned"}});
     v.field("main", main,
             "Weight of the block's own output (learned: its logit); null: 0.95, or 0.5 where it is "
-            "learned and on an encoder under compat: released.");
+            "learned and on an encoder under compat: reference.");
     v.field("other", other,
             "Weight of the chosen block's output (learned: its logit); null: 0.05, or 0.5 where "
             "main is.");
@@ -86,7 +86,7 @@ std::optional<std::vector<int64_t>> mixed_layers(const std::string& text,
   }
   int64_t count = std::stoll(text) + (inclusive ? 1 : 0);
   if (layers && count > *layers && !inclusive)
-    throw UserError("molex.layers",
+    throw UserError("molex.layers_to_transform",
                     "is " + text + "; the model has " + std::to_string(*layers) + " blocks",
                     "Lower it, or write all.");
   if (layers) count = std::min(count, *layers);
@@ -109,43 +109,46 @@ struct MolexConfig final : Config {
     v.nested("gate", gate, "What scores the blocks.");
     v.nested("alpha", alpha, "How the two outputs are blended.");
     v.field("balance", balance, "Weight of the load-balancing loss; 0: off.", {.minimum = 0});
-    v.field("layers", layers, "Positions that mix: all, a count from the first, or a list.",
+    v.field("layers_to_transform", layers,
+            "Positions that mix: all, a count from the first, or a list.",
             {.check = layers_expected});
-    v.field("vote", vote,
+    v.field("scope", vote,
             "Who chooses for whom: sequence, prompt (for its whole sequence) or batch; null: batch "
-            "under compat: released, else prompt on a decoder and sequence on an encoder.",
+            "under compat: reference, else prompt on a decoder and sequence on an encoder.",
             {.choices = {"sequence", "prompt", "batch"}});
     v.field("prompt_tokens", prompt_tokens,
-            "vote: prompt, of a text without a prompt: so many tokens at its start vote.",
+            "scope: prompt, of a text without a prompt: so many tokens at its start vote.",
             {.minimum = 1, .maximum = 1 << 20});
     v.field("reduce", reduce, "vote: most tokens; mean: highest mean probability.",
             {.choices = {"vote", "mean"}});
     v.field(
         "control", control,
         "Does the gate matter? none; random: frozen as drawn; uniform: drawn anew each step; self; "
-        "neighbour.",
-        {.choices = {"none", "random", "uniform", "self", "neighbour"}});
-    v.field("compat", compat, "released: exactly what the published code does.",
-            {.choices = {"none", "released"}});
+        "neighbor.",
+        {.choices = {"none", "random", "uniform", "self", "neighbor"}});
+    v.field("compat", compat, "reference: exactly what the published code does.",
+            {.choices = {"none", "reference"}});
   }
 };
 
 // What the method says in the grammar, of `mixed` blocks (null: all). `shape` is read under compat:
 // released alone.
-std::unique_ptr<MixtureConfig> said(const MolexConfig& c,
-                                    const std::optional<std::vector<int64_t>>& mixed,
-                                    const StackShape& shape) {
-  const bool released = c.compat == "released", as_gpt2 = released && shape.causal;
+std::unique_ptr<MixtureConfig> mixture_config_of(const MolexConfig& c,
+                                                 const std::optional<std::vector<int64_t>>& mixed,
+                                                 const StackShape& shape) {
+  const bool reference = c.compat == "reference", as_gpt2 = reference && shape.causal;
   auto out = std::make_unique<MixtureConfig>();
   out->over = c.over;
   out->layers = mixed;
-  out->pool.unit = c.vote ? c.vote : released ? std::optional<std::string>("batch") : std::nullopt;
-  if (c.reduce == "mean") out->pool.of = "probabilities";
-  out->pool.prompt_tokens = c.prompt_tokens;
-  out->score = part(score_choices(), c.gate.kind);
+  out->scope.level = c.vote      ? c.vote
+                     : reference ? std::optional<std::string>("batch")
+                                 : std::nullopt;
+  if (c.reduce == "mean") out->scope.of = "probabilities";
+  out->scope.prompt_tokens = c.prompt_tokens;
+  out->gate = part(gate_choices(), c.gate.kind);
   if (c.gate.kind == "cosine") {
-    set(out->score, "projection", std::to_string(c.gate.projection));
-    set(out->score, "axis", c.gate.cosine_axis.value_or(released ? "sequence" : "feature"));
+    set(out->gate, "projection", std::to_string(c.gate.projection));
+    set(out->gate, "axis", c.gate.cosine_axis.value_or(reference ? "sequence" : "feature"));
   }
   out->router.learning_rate = c.gate.learning_rate;
   out->router.weight_decay = c.gate.weight_decay;
@@ -155,12 +158,12 @@ std::unique_ptr<MixtureConfig> said(const MolexConfig& c,
   site->source = c.control == "none" ? "learned" : c.control == "random" ? "frozen" : c.control;
   if (c.control == "none") site->gradient = c.gate.gradient;
   site->detach_input = c.gate.detach_input;
-  site->as_released = released;
+  site->matches_reference = reference;
   site->balance = c.balance;
   site->blend.kind = c.alpha.kind;
   site->blend.own = c.alpha.main;
   site->blend.other = c.alpha.other;
-  if (released) {  // even in the RoBERTa code, fixed or learned; in the GPT-2 code not
+  if (reference) {  // even in the RoBERTa code, fixed or learned; in the GPT-2 code not
     site->blend.own = c.alpha.main.value_or(as_gpt2 ? 0.95 : 0.5);
     site->blend.other = c.alpha.other.value_or(as_gpt2 ? 0.05 : 0.5);
   }
@@ -172,17 +175,19 @@ std::unique_ptr<MixtureConfig> said(const MolexConfig& c,
   return out;
 }
 
-std::vector<Sentence> molex_sentences(const Config& config, const StackShape& shape) {
+std::vector<AdapterSpec> molex_specs(const Config& config, const StackShape& shape) {
   const auto& c = dynamic_cast<const MolexConfig&>(config);
-  const bool inclusive = c.compat == "released" && !shape.causal;
-  return said(c, mixed_layers(c.layers, shape.layers, inclusive), shape)->sentences(shape, "molex");
+  const bool inclusive = c.compat == "reference" && !shape.causal;
+  return mixture_config_of(c, mixed_layers(c.layers, shape.layers, inclusive), shape)
+      ->specs(shape, "molex");
 }
 
 // Without the released code's ways, which differ by model.
 std::unique_ptr<Config> molex_mixture(const Config& config) {
   const auto& c = dynamic_cast<const MolexConfig&>(config);
-  if (c.compat == "released") return nullptr;
-  return said(c, mixed_layers(c.layers, std::nullopt, false), {.layers = 0, .causal = false});
+  if (c.compat == "reference") return nullptr;
+  return mixture_config_of(c, mixed_layers(c.layers, std::nullopt, false),
+                           {.layers = 0, .causal = false});
 }
 
 }  // namespace
@@ -190,7 +195,7 @@ std::unique_ptr<Config> molex_mixture(const Config& config) {
 void register_molex(Registry<MethodEntry>& registry) {
   registry.add({"molex", "arXiv 2503.11144",
                 "Each block's output is blended with that of a block that a gate chooses.",
-                [] { return std::make_unique<MolexConfig>(); }, molex_sentences, molex_mixture});
+                [] { return std::make_unique<MolexConfig>(); }, molex_specs, molex_mixture});
 }
 
 }  // namespace mixtune

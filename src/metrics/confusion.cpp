@@ -14,7 +14,7 @@ Confusion confusion(std::span<const int64_t> labels, std::span<const int64_t> pr
   Confusion out;
   std::map<int64_t, ClassCount> counts;
   for (size_t i = 0; i < labels.size(); ++i) {
-    ++counts[labels[i]].labelled;
+    ++counts[labels[i]].labeled;
     ++counts[predictions[i]].predicted;
     if (labels[i] != predictions[i]) continue;
     ++counts[labels[i]].hits;

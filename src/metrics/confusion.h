@@ -11,7 +11,7 @@ namespace mixtune {
 // One class: how often it is the label (`labelled`), the prediction (`predicted`), and both
 // (`hits`).
 struct ClassCount {
-  int64_t id = 0, labelled = 0, predicted = 0, hits = 0;
+  int64_t id = 0, labeled = 0, predicted = 0, hits = 0;
 };
 
 struct Confusion {

@@ -13,7 +13,7 @@ double share(int64_t part, int64_t whole) {
 
 // F1 = 2 TP / (2 TP + FP + FN), and labelled + predicted = 2 TP + FP + FN.
 double f1_of(const ClassCount& count) {
-  return share(2 * count.hits, count.labelled + count.predicted);
+  return share(2 * count.hits, count.labeled + count.predicted);
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ ClassScores class_scores(std::span<const int64_t> labels, std::span<const int64_
   for (const ClassCount& count : confusion(labels, predictions).classes)
     if (count.id == positive)
       return {.precision = share(count.hits, count.predicted),
-              .recall = share(count.hits, count.labelled),
+              .recall = share(count.hits, count.labeled),
               .f1 = f1_of(count)};
   return {};
 }
@@ -37,7 +37,7 @@ AveragedF1 averaged_f1(std::span<const int64_t> labels, std::span<const int64_t>
   AveragedF1 out;
   for (const ClassCount& count : counts.classes) {
     out.macro += f1_of(count);
-    out.weighted += f1_of(count) * static_cast<double>(count.labelled);
+    out.weighted += f1_of(count) * static_cast<double>(count.labeled);
   }
   out.macro /= static_cast<double>(counts.classes.size());
   out.micro = share(counts.correct, counts.examples);

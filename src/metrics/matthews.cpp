@@ -17,8 +17,8 @@ double matthews(std::span<const int64_t> labels, std::span<const int64_t> predic
   const int64_t n = counts.examples;
   int64_t covariance = counts.correct * n, label_spread = n * n, prediction_spread = n * n;
   for (const ClassCount& k : counts.classes) {
-    covariance -= k.labelled * k.predicted;
-    label_spread -= k.labelled * k.labelled;
+    covariance -= k.labeled * k.predicted;
+    label_spread -= k.labeled * k.labeled;
     prediction_spread -= k.predicted * k.predicted;
   }
   if (label_spread == 0 || prediction_spread == 0) return 0;

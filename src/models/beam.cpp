@@ -36,7 +36,7 @@ bool better(const Candidate& a, const Candidate& b) {
 
 // The best `count` candidates of a prompt, best first. `logits`: log-probabilities, which the rules
 // change in place.
-std::vector<Candidate> candidates(const Search& search, const GrowingTexts& texts,
+std::vector<Candidate> candidates(const Search& search, const GenerationState& texts,
                                   const Tensor& logits, const TokenRules& rules, size_t count) {
   std::vector<Candidate> out;
   const auto keep_best = [&] {
@@ -65,7 +65,7 @@ std::vector<Candidate> candidates(const Search& search, const GrowingTexts& text
 
 class BeamSearch {
  public:
-  BeamSearch(GrowingTexts& texts, const GenerateOptions& options)
+  BeamSearch(GenerationState& texts, const GenerateOptions& options)
       : texts_(texts), options_(options) {}
 
   std::vector<std::vector<Generated>> run(const std::vector<std::vector<int32_t>>& prompts) {
@@ -93,7 +93,7 @@ class BeamSearch {
   // The `written`-th token. What runs on is appended to parents and tokens.
   void advance(Search& search, const Tensor& logits, int64_t written, std::vector<int64_t>& parents,
                std::vector<int32_t>& tokens) {
-    const auto beams = static_cast<size_t>(options_.beams);
+    const auto beams = static_cast<size_t>(options_.num_beams);
     const size_t count = std::max<size_t>(2, 1 + options_.rules.stops.size()) * beams;
     const std::vector<Candidate> best = candidates(search, texts_, logits, options_.rules, count);
     std::vector<Beam> next;
@@ -154,28 +154,28 @@ class BeamSearch {
     for (Generated& text : ended) search.stored.push_back(std::move(text));
     std::stable_sort(search.stored.begin(), search.stored.end(),
                      [](const Generated& a, const Generated& b) { return a.score > b.score; });
-    if (search.stored.size() > static_cast<size_t>(options_.beams))
-      search.stored.resize(static_cast<size_t>(options_.beams));
+    if (search.stored.size() > static_cast<size_t>(options_.num_beams))
+      search.stored.resize(static_cast<size_t>(options_.num_beams));
   }
 
   bool is_enough(const Search& search, int64_t written) const {
-    if (search.stored.size() < static_cast<size_t>(options_.beams)) return false;
-    if (options_.patience == GenerateOptions::Patience::none) return true;
-    const bool any_length =
-        options_.patience == GenerateOptions::Patience::full && options_.length_penalty > 0;
+    if (search.stored.size() < static_cast<size_t>(options_.num_beams)) return false;
+    if (options_.early_stopping == GenerateOptions::EarlyStopping::at_once) return true;
+    const bool any_length = options_.early_stopping == GenerateOptions::EarlyStopping::never &&
+                            options_.length_penalty > 0;
     const double hoped =
         score(search.beams.front().sum, any_length ? options_.max_new_tokens : written);
     return hoped <= search.stored.back().score;
   }
 
-  GrowingTexts& texts_;
+  GenerationState& texts_;
   const GenerateOptions& options_;
   std::vector<Search> searches_;
 };
 
 }  // namespace
 
-std::vector<std::vector<Generated>> beam_search(GrowingTexts& texts,
+std::vector<std::vector<Generated>> beam_search(GenerationState& texts,
                                                 const std::vector<std::vector<int32_t>>& prompts,
                                                 const GenerateOptions& options) {
   return BeamSearch(texts, options).run(prompts);

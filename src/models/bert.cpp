@@ -24,7 +24,7 @@ std::string layer_prefix(const std::string& prefix, int64_t number) {
 
 }  // namespace
 
-BertBlock::BertBlock(const ModelConfig& c, const std::string& prefix, int64_t number,
+BertLayer::BertLayer(const ModelConfig& c, const std::string& prefix, int64_t number,
                      const at::TensorOptions& options)
     : attention(bert_attention(c, layer_prefix(prefix, number), number, options)),
       attention_output(single(Role::attention_output,
@@ -48,8 +48,8 @@ BertBlock::BertBlock(const ModelConfig& c, const std::string& prefix, int64_t nu
                   {end->norm.name + ".bias", &end->norm.bias}};
 }
 
-Tensor BertBlock::forward(const Tensor& z, const Call& call) {
-  const Rows& read_rows = call.read ? call.read->rows : call.rows;
+Tensor BertLayer::forward(const Tensor& z, const Call& call) {
+  const SequenceLayout& read_rows = call.read ? call.read->rows : call.rows;
   const Call read{read_rows, call.path, call.context};
   const DropoutMask mask =
       call.context.mask(attention_dropout_, attention.site(), call.path, "attention", read_rows);
@@ -69,7 +69,7 @@ Tensor BertBlock::forward(const Tensor& z, const Call& call) {
   return output_norm.forward(feed_forward.forward(attended, read), attended, read);   // [read, D]
 }
 
-bool BertBlock::is_random() const {
+bool BertLayer::is_random() const {
   return attention_dropout_ > 0 || end_draws(attention_norm) || end_draws(output_norm) ||
          draws(attention) || draws(attention_output) || draws(feed_forward);
 }
@@ -86,9 +86,9 @@ BertModel::BertModel(const ModelConfig& config, HeadKind head, int64_t labels,
       embedding_norm_(prefix_ + "embeddings.LayerNorm", config.hidden_size,
                       config.layer_norm_epsilon, options) {
   for (int64_t n = 0; n < config.layers; ++n) {
-    auto block = std::make_unique<BertBlock>(config, prefix_, n, options);
-    blocks_.push_back(block.get());
-    stack_.blocks.push_back(std::move(block));
+    auto layer = std::make_unique<BertLayer>(config, prefix_, n, options);
+    layers_.push_back(layer.get());
+    stack_.layers.push_back(std::move(layer));
   }
   const int64_t d = config.hidden_size;
   if (head == HeadKind::dense) {
@@ -127,17 +127,17 @@ void BertModel::list_sites() {
   add(embeddings + "position_embeddings.weight", positions_, WeightKind::embedding, backbone);
   add(embeddings + "token_type_embeddings.weight", token_types_, WeightKind::embedding, backbone);
   add_norm(embedding_norm_);
-  for (BertBlock* block : blocks_) {
-    for (LinearGroup* group : {&block->attention, &block->attention_output, &block->feed_forward.up,
-                               &block->feed_forward.down}) {
+  for (BertLayer* layer : layers_) {
+    for (LinearGroup* group : {&layer->attention, &layer->attention_output, &layer->feed_forward.up,
+                               &layer->feed_forward.down}) {
       sites_.groups.push_back(group);
       add_group(*group, backbone);
     }
-    add_norm(block->attention_norm.norm);
-    add_norm(block->output_norm.norm);
-    sites_.feed_forwards.push_back(&block->feed_forward);
-    sites_.outputs.push_back(&block->attention_norm);
-    sites_.outputs.push_back(&block->output_norm);
+    add_norm(layer->attention_norm.norm);
+    add_norm(layer->output_norm.norm);
+    sites_.feed_forwards.push_back(&layer->feed_forward);
+    sites_.outputs.push_back(&layer->attention_norm);
+    sites_.outputs.push_back(&layer->output_norm);
   }
   add_group(*dense_, head_ == HeadKind::dense ? WeightPart::head : WeightPart::pooler);
   if (classifier_) add_group(*classifier_, WeightPart::head);
@@ -177,7 +177,7 @@ Tensor BertModel::last_hidden_state(const PackedBatch& batch, ForwardContext& co
   return stack_.forward(embed(batch, context), batch.rows, context, nullptr);
 }
 
-Tensor BertModel::pooled(const Tensor& last_hidden_state, const Rows& rows) {
+Tensor BertModel::pooled(const Tensor& last_hidden_state, const SequenceLayout& rows) {
   if (head_ == HeadKind::dense) return {};
   const Tensor first = last_hidden_state.index_select(0, first_rows(rows).index);  // [S, D]
   return at::tanh(dense_->base(first, dense_->all()));
@@ -190,7 +190,8 @@ Tensor BertModel::logits(const PackedBatch& batch, ForwardContext& context) {
   return head(z, first.rows, context);
 }
 
-Tensor BertModel::head(const Tensor& first, const Rows& rows, ForwardContext& context) const {
+Tensor BertModel::head(const Tensor& first, const SequenceLayout& rows,
+                       ForwardContext& context) const {
   const double p = config_.head_dropout();
   Tensor x = first;  // [S, D]
   if (head_ == HeadKind::dense)

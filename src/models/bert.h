@@ -8,9 +8,9 @@
 
 namespace mixtune {
 
-class BertBlock final : public Block {
+class BertLayer final : public Layer {
  public:
-  BertBlock(const ModelConfig& config, const std::string& prefix, int64_t number,
+  BertLayer(const ModelConfig& config, const std::string& prefix, int64_t number,
             const at::TensorOptions& options);
   Tensor forward(const Tensor& z, const Call& call) override;
   bool is_random() const override;
@@ -36,12 +36,12 @@ class BertModel final : public Model {
   int64_t labels() const override { return labels_; }
   Tensor logits(const PackedBatch& batch, ForwardContext& context) override;
   Tensor last_hidden_state(const PackedBatch& batch, ForwardContext& context) override;
-  Tensor pooled(const Tensor& last_hidden_state, const Rows& rows) override;
+  Tensor pooled(const Tensor& last_hidden_state, const SequenceLayout& rows) override;
   int64_t max_length() const override;
 
  private:
   Tensor embed(const PackedBatch& batch, ForwardContext& context) const;
-  Tensor head(const Tensor& first, const Rows& rows, ForwardContext& context) const;
+  Tensor head(const Tensor& first, const SequenceLayout& rows, ForwardContext& context) const;
   void list_sites();
 
   ModelConfig config_;
@@ -51,7 +51,7 @@ class BertModel final : public Model {
   Tensor words_, positions_, token_types_;  // [vocab, D], [positions, D], [types, D]
   LayerNorm embedding_norm_;
   LayerStack stack_;
-  std::vector<BertBlock*> blocks_;  // those of the stack, by their type
+  std::vector<BertLayer*> layers_;  // those of the stack, by their type
   std::optional<LinearGroup> dense_, classifier_;
   Sites sites_;
 };

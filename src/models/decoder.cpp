@@ -95,8 +95,8 @@ Tensor DecoderModel::head_input(const PackedBatch& batch, ForwardContext& contex
 }
 
 // What a classifier reads has no completion: all of it is the prompt.
-Rows DecoderModel::rows_of(const PackedBatch& batch) const {
-  Rows rows = batch.rows;
+SequenceLayout DecoderModel::rows_of(const PackedBatch& batch) const {
+  SequenceLayout rows = batch.rows;
   if (head_ != HeadKind::last_token || !rows.prompt.empty()) return rows;
   for (int64_t s = 0; s < rows.sequences(); ++s) rows.prompt.push_back(rows.length(s));
   return rows;

@@ -16,7 +16,7 @@ class DecoderModel : public Model {
   Tensor last_hidden_state(const PackedBatch& batch, ForwardContext& context) override;
   // Of a language model, for the token behind each sequence alone: [S, vocabulary].
   Tensor next_logits(const PackedBatch& batch, ForwardContext& context);
-  Tensor pooled(const Tensor&, const Rows&) override { return {}; }
+  Tensor pooled(const Tensor&, const SequenceLayout&) override { return {}; }
   bool is_language_model() const override { return head_ == HeadKind::language; }
   Tensor head_input(const PackedBatch& batch, ForwardContext& context,
                     const SelectedRows* read) override;
@@ -48,7 +48,7 @@ class DecoderModel : public Model {
   Sites sites_;
 
  private:
-  Rows rows_of(const PackedBatch& batch) const;
+  SequenceLayout rows_of(const PackedBatch& batch) const;
   Tensor through_head(const Tensor& z) const;
 
   HeadKind head_;

@@ -11,8 +11,8 @@ namespace {
 struct FamilyRules {
   const char* model_type;
   bool attention_biased;    // query, key and value have biases whatever the file says
-  bool normalises_heads;    // RMS norm of each head of query and key
-  bool normalises_outputs;  // a norm after each sublayer
+  bool normalizes_heads;    // RMS norm of each head of query and key
+  bool normalizes_outputs;  // a norm after each sublayer
   bool scales_embeddings;   // by sqrt(hidden_size)
   bool tied;                // default of tie_word_embeddings
   double norm_offset;       // norms multiply by offset + weight
@@ -142,11 +142,11 @@ void read_family(const ConfigFields& read, const FamilyRules& family, ModelConfi
   d.attention_biased = family.attention_biased || biased;
   d.output_biased = biased;
   d.feed_forward_biased = read.flag("mlp_bias", false);
-  d.normalises_heads = family.normalises_heads;
-  d.normalises_outputs = family.normalises_outputs;
+  d.normalizes_heads = family.normalizes_heads;
+  d.normalizes_outputs = family.normalizes_outputs;
   d.norm_offset = family.norm_offset;
   if (family.scales_embeddings) d.embedding_scale = std::sqrt(static_cast<double>(c.hidden_size));
-  if (family.normalises_outputs) {  // Gemma 2
+  if (family.normalizes_outputs) {  // Gemma 2
     d.attention_scale = 1 / std::sqrt(read.number("query_pre_attn_scalar", 256, 1e-6, 1e9));
     if (!read.json().contains("attn_logit_softcapping") || read.has("attn_logit_softcapping"))
       d.attention_cap = read.number("attn_logit_softcapping", 50, 1e-6, 1e9);

@@ -73,7 +73,7 @@ void check_length(const Model& model, const std::vector<std::vector<int32_t>>& p
 
 }  // namespace
 
-std::vector<Generated> plain_search(GrowingTexts& texts,
+std::vector<Generated> plain_search(GenerationState& texts,
                                     const std::vector<std::vector<int32_t>>& prompts,
                                     const GenerateOptions& options) {
   std::vector<Generated> out(prompts.size());
@@ -113,9 +113,9 @@ std::vector<std::vector<Generated>> generate(Model& model,
                                              const std::vector<std::vector<int32_t>>& prompts,
                                              const GenerateOptions& options,
                                              ForwardContext& context) {
-  MIXTUNE_CHECK(options.beams >= 1 && options.max_new_tokens >= 1, "options of generation");
+  MIXTUNE_CHECK(options.num_beams >= 1 && options.max_new_tokens >= 1, "options of generation");
   MIXTUNE_CHECK(
-      !options.sampling || (options.beams == 1 && options.streams.size() == prompts.size()),
+      !options.sampling || (options.num_beams == 1 && options.streams.size() == prompts.size()),
       "sampling draws one text for each prompt, from its stream");
   DecoderModel& decoder = decoder_of(model);
   int64_t longest = 0;
@@ -123,9 +123,9 @@ std::vector<std::vector<Generated>> generate(Model& model,
   longest += options.max_new_tokens;
   check_length(model, prompts, longest);
   if (prompts.empty()) return {};
-  context.numbers = options.numbers;
-  GrowingTexts texts(decoder, context, options.decoding, longest);
-  if (options.beams > 1) return beam_search(texts, prompts, options);
+  context.sequence_ids = options.sequence_ids;
+  GenerationState texts(decoder, context, options.decoding, longest);
+  if (options.num_beams > 1) return beam_search(texts, prompts, options);
   std::vector<std::vector<Generated>> out;
   for (Generated& text : plain_search(texts, prompts, options)) out.push_back({std::move(text)});
   return out;

@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "models/growing_texts.h"
+#include "models/generation_state.h"
 #include "models/token_rules.h"
 
 namespace mixtune {
@@ -13,18 +13,18 @@ namespace mixtune {
 struct GenerateOptions {
   int64_t max_new_tokens = 64;
   TokenRules rules = {};
-  int64_t beams = 1;          // 1: token after token, the best or a drawn one
+  int64_t num_beams = 1;      // 1: token after token, the best or a drawn one
   double length_penalty = 1;  // beams: a text's score is its log-probability / tokens^penalty
   // Beams, when as many texts have ended as there are beams: stop at once; when no running one can
   // be better as long as it is; when none can be better at any length.
-  enum class Patience { none, likely, full } patience = Patience::likely;
+  enum class EarlyStopping { at_once, likely, never } early_stopping = EarlyStopping::likely;
   // Where set, tokens are drawn. `streams`: of each prompt, the key of its draws; a draw is a
   // function of key and token number, so a text does not depend on its batch.
   std::optional<SamplingFilters> sampling = {};
   std::vector<RandomKey> streams = {};
   // Of each prompt, what draws of the model go by (MoLEx's `control: uniform`), so that a text does
   // not depend on its batch; empty: its place among the prompts.
-  std::vector<int64_t> numbers = {};
+  std::vector<int64_t> sequence_ids = {};
   // Called with each new token of a text: whether `written` ends it, beside the stops of the rules.
   std::function<bool(size_t prompt, std::span<const int32_t> written)> ends = {};
   Decoding decoding = Decoding::cached;
@@ -47,10 +47,10 @@ std::vector<std::vector<Generated>> generate(Model& model,
                                              ForwardContext& context);
 
 // The two searches behind it, on texts that have not started.
-std::vector<Generated> plain_search(GrowingTexts& texts,
+std::vector<Generated> plain_search(GenerationState& texts,
                                     const std::vector<std::vector<int32_t>>& prompts,
                                     const GenerateOptions& options);
-std::vector<std::vector<Generated>> beam_search(GrowingTexts& texts,
+std::vector<std::vector<Generated>> beam_search(GenerationState& texts,
                                                 const std::vector<std::vector<int32_t>>& prompts,
                                                 const GenerateOptions& options);
 

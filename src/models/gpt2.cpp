@@ -20,9 +20,9 @@ LinearGroup fused_attention(const ModelConfig& c, const std::string& layer, int6
   return out;
 }
 
-class Gpt2Block final : public Block {
+class Gpt2Layer final : public Layer {
  public:
-  Gpt2Block(const ModelConfig& c, const std::string& layer, int64_t number,
+  Gpt2Layer(const ModelConfig& c, const std::string& layer, int64_t number,
             const at::TensorOptions& options)
       : attention_norm(layer + "ln_1", c.hidden_size, c.layer_norm_epsilon, options),
         feed_forward_norm(layer + "ln_2", c.hidden_size, c.layer_norm_epsilon, options),
@@ -50,7 +50,7 @@ class Gpt2Block final : public Block {
   }
 
   Tensor forward(const Tensor& z, const Call& call) override {
-    const Rows& read_rows = call.read ? call.read->rows : call.rows;
+    const SequenceLayout& read_rows = call.read ? call.read->rows : call.rows;
     const Call read{read_rows, call.path, call.context};
     const DropoutMask mask =
         call.context.mask(attention_dropout_, attention.site(), call.path, "attention", read_rows);
@@ -77,9 +77,9 @@ class Gpt2Block final : public Block {
 
   LayerNorm attention_norm, feed_forward_norm;
   LinearGroup attention, attention_output;
-  SublayerEnd attention_end;
+  ResidualAdd attention_end;
   FeedForward feed_forward;
-  SublayerEnd feed_forward_end;
+  ResidualAdd feed_forward_end;
 
  private:
   static double scale_of(const ModelConfig& c, int64_t number) {
@@ -102,19 +102,19 @@ class Gpt2Model final : public DecoderModel {
     add_weight(prefix_ + "wte.weight", words_, WeightKind::embedding);
     add_weight(prefix_ + "wpe.weight", positions_, WeightKind::embedding);
     for (int64_t n = 0; n < config.layers; ++n) {
-      auto block =
-          std::make_unique<Gpt2Block>(config, prefix_ + "h." + std::to_string(n) + ".", n, options);
-      add_norm(block->attention_norm);
-      add_transposed(block->attention,
-                     block->attention.site().substr(0, block->attention.site().rfind('.')));
-      add_transposed(block->attention_output, block->attention_output.site());
-      add_norm(block->feed_forward_norm);
-      add_transposed(block->feed_forward.up, block->feed_forward.up.site());
-      add_transposed(block->feed_forward.down, block->feed_forward.down.site());
-      sites_.feed_forwards.push_back(&block->feed_forward);
-      sites_.outputs.push_back(&block->attention_end);
-      sites_.outputs.push_back(&block->feed_forward_end);
-      stack_.blocks.push_back(std::move(block));
+      auto layer =
+          std::make_unique<Gpt2Layer>(config, prefix_ + "h." + std::to_string(n) + ".", n, options);
+      add_norm(layer->attention_norm);
+      add_transposed(layer->attention,
+                     layer->attention.site().substr(0, layer->attention.site().rfind('.')));
+      add_transposed(layer->attention_output, layer->attention_output.site());
+      add_norm(layer->feed_forward_norm);
+      add_transposed(layer->feed_forward.up, layer->feed_forward.up.site());
+      add_transposed(layer->feed_forward.down, layer->feed_forward.down.site());
+      sites_.feed_forwards.push_back(&layer->feed_forward);
+      sites_.outputs.push_back(&layer->attention_end);
+      sites_.outputs.push_back(&layer->feed_forward_end);
+      stack_.layers.push_back(std::move(layer));
     }
     add_norm(norm_);
     add_head();

@@ -28,9 +28,9 @@ LinearGroup gate_up_group(const ModelConfig& c, const std::string& layer, int64_
                      c.hidden_size, number, options, c.decoder->feed_forward_biased);
 }
 
-class LlamaBlock final : public Block {
+class LlamaLayer final : public Layer {
  public:
-  LlamaBlock(const ModelConfig& c, const std::string& layer, int64_t number,
+  LlamaLayer(const ModelConfig& c, const std::string& layer, int64_t number,
              std::shared_ptr<Rotary> rotary, const at::TensorOptions& options)
       : attention(attention_group(c, layer, number, options)),
         attention_output(LinearGroup(
@@ -60,21 +60,21 @@ class LlamaBlock final : public Block {
     };
     norms.push_back(norm("input_layernorm", c.hidden_size));
     norms.push_back(norm("post_attention_layernorm", c.hidden_size));
-    if (d.normalises_outputs) {
+    if (d.normalizes_outputs) {
       norms.push_back(norm("pre_feedforward_layernorm", c.hidden_size));
       norms.push_back(norm("post_feedforward_layernorm", c.hidden_size));
     }
-    if (d.normalises_heads) {
+    if (d.normalizes_heads) {
       head_norms.push_back(norm("self_attn.q_norm", d.head_width));
       head_norms.push_back(norm("self_attn.k_norm", d.head_width));
     }
-    RmsNorm& before_feed_forward = norms[d.normalises_outputs ? 2 : 1];
+    RmsNorm& before_feed_forward = norms[d.normalizes_outputs ? 2 : 1];
     attention_end.norms = {{norms[0].name + ".weight", &norms[0].weight}};
     feed_forward_end.norms = {{before_feed_forward.name + ".weight", &before_feed_forward.weight}};
   }
 
   Tensor forward(const Tensor& z, const Call& call) override {
-    const Rows& read_rows = call.read ? call.read->rows : call.rows;
+    const SequenceLayout& read_rows = call.read ? call.read->rows : call.rows;
     const Call read{read_rows, call.path, call.context};
     const DropoutMask mask =
         call.context.mask(attention_dropout_, attention.site(), call.path, "attention", read_rows);
@@ -107,17 +107,17 @@ class LlamaBlock final : public Block {
   }
 
   LinearGroup attention, attention_output;
-  SublayerEnd attention_end;
+  ResidualAdd attention_end;
   FeedForward feed_forward;
-  SublayerEnd feed_forward_end;
+  ResidualAdd feed_forward_end;
   std::vector<RmsNorm> norms;       // before attention, after it or before the feed-forward, ...
   std::vector<RmsNorm> head_norms;  // of query and key, or none
 
  private:
   // Queries and keys normalised by head where the family does so, and turned by position. x:
   // queries, keys and values, as far as they are in it.
-  Tensor turned(const Tensor& x, bool has_query, bool has_key, const Rows& rows,
-                const Rows& whole) const {
+  Tensor turned(const Tensor& x, bool has_query, bool has_key, const SequenceLayout& rows,
+                const SequenceLayout& whole) const {
     const int64_t q = has_query ? shape_.query_columns() : 0,
                   k = has_key ? shape_.key_columns() : 0;
     Tensor normed = x;
@@ -148,20 +148,20 @@ class LlamaModel final : public DecoderModel {
     const auto rotary = std::make_shared<Rotary>(config.decoder->rotary);
     add_weight(prefix_ + "embed_tokens.weight", words_, WeightKind::embedding);
     for (int64_t n = 0; n < config.layers; ++n) {
-      auto block = std::make_unique<LlamaBlock>(
+      auto layer = std::make_unique<LlamaLayer>(
           config, prefix_ + "layers." + std::to_string(n) + ".", n, rotary, options);
-      add_group(block->attention);
-      for (RmsNorm& norm : block->head_norms)
+      add_group(layer->attention);
+      for (RmsNorm& norm : layer->head_norms)
         add_weight(norm.name + ".weight", norm.weight, WeightKind::norm);
-      add_group(block->attention_output);
-      add_group(block->feed_forward.up);
-      add_group(block->feed_forward.down);
-      for (RmsNorm& norm : block->norms)
+      add_group(layer->attention_output);
+      add_group(layer->feed_forward.up);
+      add_group(layer->feed_forward.down);
+      for (RmsNorm& norm : layer->norms)
         add_weight(norm.name + ".weight", norm.weight, WeightKind::norm);
-      sites_.feed_forwards.push_back(&block->feed_forward);
-      sites_.outputs.push_back(&block->attention_end);
-      sites_.outputs.push_back(&block->feed_forward_end);
-      stack_.blocks.push_back(std::move(block));
+      sites_.feed_forwards.push_back(&layer->feed_forward);
+      sites_.outputs.push_back(&layer->attention_end);
+      sites_.outputs.push_back(&layer->feed_forward_end);
+      stack_.layers.push_back(std::move(layer));
     }
     add_weight(norm_.name + ".weight", norm_.weight, WeightKind::norm);
     add_head();

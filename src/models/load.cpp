@@ -59,7 +59,7 @@ void check_missing(const std::vector<std::string>& missing, const std::string& w
                   "Is the file complete and of the model type that config.json names?");
 }
 
-void initialise(const WeightSlot& slot, double range, RandomKey seed) {
+void initialize(const WeightSlot& slot, double range, RandomKey seed) {
   const Tensor view = slot.view();
   if (slot.kind == WeightKind::bias)
     view.zero_();
@@ -107,7 +107,7 @@ LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& o
           "model.from_scratch",
           "is set, and " + where + " is an encoder (" + config.model_type + "); expected a decoder",
           "Name a folder with a decoder's config.json.");
-    initialise_decoder(*out.model, derive(options.seed, "scratch"));
+    initialize_decoder(*out.model, derive(options.seed, "scratch"));
     return out;
   }
   std::map<std::string, std::pair<std::string, Tensor>> file;  // canonical name to name and tensor
@@ -139,8 +139,8 @@ LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& o
       absent.push_back(slot.name);
       continue;
     }
-    initialise(slot, config.initializer_range, derive(options.seed, "head"));
-    (slot.part == WeightPart::head ? out.report.newly_initialised : out.report.missing)
+    initialize(slot, config.initializer_range, derive(options.seed, "head"));
+    (slot.part == WeightPart::head ? out.report.newly_initialized : out.report.missing)
         .push_back(slot.name);
   }
   check_missing(absent, where);

@@ -26,7 +26,7 @@ class Model {
   virtual Tensor last_hidden_state(const PackedBatch& batch,
                                    ForwardContext& context) = 0;  // [T, D]
   // BERT's pooler on the first token of each sequence: [S, D]; undefined where the model has none.
-  virtual Tensor pooled(const Tensor& last_hidden_state, const Rows& rows) = 0;
+  virtual Tensor pooled(const Tensor& last_hidden_state, const SequenceLayout& rows) = 0;
 
   // The two halves of a language model's logits, for a loss that never holds all of them: what the
   // head multiplies, after the final norm ([T, D], or [read, D] of some rows, the only ones that
@@ -43,7 +43,7 @@ class Model {
 struct LoadReport {
   std::vector<std::string> missing;     // the pooler, where the file has none: initialised anew
   std::vector<std::string> unexpected;  // in the file (under today's names), not in the model
-  std::vector<std::string> newly_initialised;  // weights of the head that the file does not have
+  std::vector<std::string> newly_initialized;  // weights of the head that the file does not have
   int64_t loaded = 0;
 };
 
@@ -69,7 +69,7 @@ LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& o
 
 // Draws every weight of a decoder anew: N(0, initializer_range), norms as the identity, biases 0;
 // GPT-2's projections into the residual stream N(0, initializer_range / sqrt(2 layers)).
-void initialise_decoder(Model& model, RandomKey seed);
+void initialize_decoder(Model& model, RandomKey seed);
 
 // The same without weights: they are uninitialised but for norms. For tests and estimates.
 std::unique_ptr<Model> make_model(const ModelConfig& config, HeadKind head, int64_t labels,

@@ -18,8 +18,8 @@ struct DecoderConfig {
   std::vector<int64_t> windows;  // by layer, in tokens; 0: all that came before
   bool tied = false;             // the head is the embedding
   bool attention_biased = false, output_biased = false, feed_forward_biased = false;
-  bool normalises_heads = false;    // Qwen3: RMS norm of each head of query and key
-  bool normalises_outputs = false;  // Gemma 2: a norm after each sublayer too
+  bool normalizes_heads = false;    // Qwen3: RMS norm of each head of query and key
+  bool normalizes_outputs = false;  // Gemma 2: a norm after each sublayer too
   double norm_offset = 0;           // Gemma: norms multiply by 1 + weight
   double embedding_scale = 1;
   double attention_scale = 0;                // of the scores; 0: 1 / sqrt(head_width)

@@ -11,10 +11,10 @@ std::vector<LinearGroup*> groups_of(DecoderModel& model) {
 
 }  // namespace
 
-PackedWeights::PackedWeights(DecoderModel& model, int64_t room) : model_(model) {
+PackedWeights::PackedWeights(DecoderModel& model, int64_t space) : model_(model) {
   int64_t used = 0;
   const auto copy = [&](const Tensor& weight) -> std::unique_ptr<const PackedWeight> {
-    if (used > room || !PackedWeight::takes(weight)) return nullptr;
+    if (used > space || !PackedWeight::takes(weight)) return nullptr;
     auto out = std::make_unique<const PackedWeight>(weight);
     used += out->bytes();
     return out;
@@ -22,7 +22,7 @@ PackedWeights::PackedWeights(DecoderModel& model, int64_t room) : model_(model) 
   for (LinearGroup* group : groups_of(model)) group->packed = copy(group->weight);
   if (model.head_group() == nullptr && model.is_language_model())
     model.packed_words = copy(model.language_head().weight);
-  if (used > room) drop();  // some fast products are not worth a machine that swaps
+  if (used > space) drop();  // some fast products are not worth a machine that swaps
 }
 
 PackedWeights::~PackedWeights() {

@@ -9,7 +9,7 @@ namespace mixtune {
 class PackedWeights {
  public:
   // Copies what can be copied within `room` bytes, or nothing.
-  PackedWeights(DecoderModel& model, int64_t room);
+  PackedWeights(DecoderModel& model, int64_t space);
   ~PackedWeights();
   PackedWeights(const PackedWeights&) = delete;
   PackedWeights& operator=(const PackedWeights&) = delete;

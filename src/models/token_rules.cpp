@@ -47,7 +47,7 @@ void keep_highest(std::span<float> logits, int64_t count) {
     if (x < last) x = kNever;
 }
 
-void keep_nucleus(std::span<float> logits, double mass) {
+void keep_top_p(std::span<float> logits, double mass) {
   const std::vector<double> p = probabilities(logits);
   const std::vector<size_t> order = ascending(p);
   double below = 0;
@@ -96,8 +96,8 @@ void apply_rules(std::span<float> scores, const TextSoFar& text, const TokenRule
     for (const int32_t id : std::set<int32_t>(text.ids.begin(), text.ids.end()))
       scores[id] = scores[id] < 0 ? scores[id] * penalty : scores[id] / penalty;
   }
-  if (rules.no_repeat_ngram > 0)
-    for (const int32_t id : completions(text.ids, rules.no_repeat_ngram)) scores[id] = kNever;
+  if (rules.no_repeat_ngram_size > 0)
+    for (const int32_t id : completions(text.ids, rules.no_repeat_ngram_size)) scores[id] = kNever;
   if (static_cast<int64_t>(text.ids.size()) - text.prompt < rules.min_new_tokens)
     for (const int32_t id : rules.stops) scores[id] = kNever;
 }
@@ -106,7 +106,7 @@ void apply_filters(std::span<float> logits, const SamplingFilters& filters) {
   if (filters.temperature != 1)
     for (float& x : logits) x /= static_cast<float>(filters.temperature);
   if (filters.top_k > 0) keep_highest(logits, filters.top_k);
-  if (filters.top_p < 1) keep_nucleus(logits, filters.top_p);
+  if (filters.top_p < 1) keep_top_p(logits, filters.top_p);
   if (filters.min_p > 0) keep_likely(logits, filters.min_p);
   if (filters.typical_p < 1) keep_typical(logits, filters.typical_p);
 }

@@ -13,10 +13,10 @@ namespace mixtune {
 inline constexpr float kNever = -std::numeric_limits<float>::infinity();
 
 struct TokenRules {
-  double repetition_penalty = 1;    // of every id that stands in the text; 1: none
-  int64_t no_repeat_ngram = 0;      // no run of so many ids comes twice; 0: off
-  int64_t min_new_tokens = 0;       // until so many are written no stop is
-  std::vector<int32_t> stops = {};  // the ids that end a text, all of the vocabulary
+  double repetition_penalty = 1;     // of every id that stands in the text; 1: none
+  int64_t no_repeat_ngram_size = 0;  // no run of so many ids comes twice; 0: off
+  int64_t min_new_tokens = 0;        // until so many are written no stop is
+  std::vector<int32_t> stops = {};   // the ids that end a text, all of the vocabulary
 
   bool is_stop(int64_t id) const;
 };

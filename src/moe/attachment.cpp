@@ -19,14 +19,14 @@ std::vector<std::pair<std::string, Tensor>> Attachment::auxiliary(
     const ForwardContext& context) const {
   std::vector<std::pair<std::string, Tensor>> out;
   for (const AuxiliaryLoss& loss : losses)
-    out.emplace_back(loss.name, loss.formula(context.measures, context.reducer));
+    out.emplace_back(loss.name, loss.finalize(context.loss_statistics, context.reducer));
   return out;
 }
 
 Tensor Attachment::auxiliary_sum(const ForwardContext& context) const {
   Tensor sum;
   for (const AuxiliaryLoss& loss : losses) {
-    const Tensor term = loss.weight * loss.formula(context.measures, context.reducer);
+    const Tensor term = loss.weight * loss.finalize(context.loss_statistics, context.reducer);
     sum = sum.defined() ? sum + term : term;
   }
   return sum;

@@ -17,7 +17,7 @@ struct AuxiliaryLoss {
   std::string name;
   double weight;
   // The unweighted loss from the table of a forward pass; a scalar.
-  std::function<Tensor(const MeasureTable&, Reducer&)> formula;
+  std::function<Tensor(const LossStatistics&, Reducer&)> finalize;
   bool in_evaluation = false;  // counts in the loss of an evaluation too (MoLEx as released)
 };
 
@@ -51,7 +51,7 @@ struct Attachment {
   // What training alone needs: in checkpoints, not in adapters.
   std::vector<FrozenBuffer> training_buffers;
   std::vector<UpdateRule> update_rules;
-  MeasureTable measures;  // its layout; each forward pass starts from a cleared copy
+  LossStatistics loss_statistics;  // its layout; each forward pass starts from a cleared copy
   std::vector<AuxiliaryLoss> losses;
   std::map<std::string, GroupSettings> groups;
   std::vector<AttachedSite> table;

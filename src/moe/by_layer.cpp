@@ -9,11 +9,11 @@
 namespace mixtune {
 namespace {
 
-constexpr int64_t kBlocks = 4, kMost = 4096;
+constexpr int64_t kLayerCount = 4, kMost = 4096;
 
 struct Allocation {
   const char* name;
-  std::array<int64_t, kBlocks> experts;
+  std::array<int64_t, kLayerCount> experts;
 };
 
 constexpr Allocation kAllocations[] = {{"triangle", {8, 6, 4, 2}},
@@ -73,7 +73,7 @@ std::vector<int64_t> by_layer(const std::string& text, int64_t layers, const std
   std::vector<int64_t> out;
   if (const Allocation* allocation = find_allocation(text)) {
     for (int64_t l = 0; l < layers; ++l)
-      out.push_back(allocation->experts[static_cast<size_t>(l * kBlocks / layers)]);
+      out.push_back(allocation->experts[static_cast<size_t>(l * kLayerCount / layers)]);
     return out;
   }
   out = numbers_of(text).value();

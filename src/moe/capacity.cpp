@@ -2,7 +2,7 @@
 
 namespace mixtune {
 
-Tensor within_capacity(const Tensor& mask, const Rows& rows, int64_t capacity) {
+Tensor within_capacity(const Tensor& mask, const SequenceLayout& rows, int64_t capacity) {
   MIXTUNE_CHECK(mask.size(0) == rows.tokens(), shape_text(mask));
   const at::NoGradGuard no_grad;
   std::vector<Tensor> kept;

@@ -22,7 +22,7 @@ Tensor Entropy::of(const Tensor& probabilities) const {
     out = (1 - p.pow(index).sum(1)) / (index - 1);
   else
     out = (p.pow(index).sum(1) + 1e-10).log() / (1 - index);
-  return normalised ? out / largest(probabilities.size(1)) : out;
+  return normalized ? out / largest(probabilities.size(1)) : out;
 }
 
 void Entropy::check(const std::string& where) const {

@@ -13,7 +13,7 @@ struct Entropy {
   enum class Kind { tsallis, renyi, shannon } kind = Kind::tsallis;
   double index = 1.1;  // q
   double eps = 1e-5;
-  bool normalised = true;
+  bool normalized = true;
 
   bool operator==(const Entropy&) const = default;
 

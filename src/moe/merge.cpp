@@ -5,7 +5,7 @@
 namespace mixtune {
 namespace {
 
-[[noreturn]] void refuse(const std::string& site) {
+[[noreturn]] void reject(const std::string& site) {
   throw UserError(site, "has an adapter that no weight can stand for: it depends on the input",
                   "Keep the adapter beside the model.");
 }
@@ -36,7 +36,7 @@ std::optional<std::string> first_unmergeable(const Sites& sites) {
   if (sites.stack && sites.stack->adapter) return "the layer stack";
   for (const FeedForward* feed_forward : sites.feed_forwards)
     if (feed_forward->adapter) return feed_forward->up.site();
-  for (const SublayerEnd* end : sites.outputs)
+  for (const ResidualAdd* end : sites.outputs)
     if (end->adapter) return end->path();
   for (const LinearGroup* group : sites.groups)
     for (size_t m = 0; group->adapter && m < group->members().size(); ++m)
@@ -46,7 +46,7 @@ std::optional<std::string> first_unmergeable(const Sites& sites) {
 
 void merge_adapters(Sites& sites) {
   const at::NoGradGuard no_grad;
-  if (const auto site = first_unmergeable(sites)) refuse(*site);
+  if (const auto site = first_unmergeable(sites)) reject(*site);
   for (LinearGroup* group : sites.groups)
     if (group->adapter) merge_group(*group);
 }

@@ -7,15 +7,15 @@
 namespace mixtune {
 namespace {
 
-constexpr int64_t kBlock = 8;    // draws of 16 bits in a Philox block
+constexpr int64_t kLayer = 8;    // draws of 16 bits in a Philox block
 constexpr int64_t kNormals = 4;  // normal draws of 32 bits in one
 
 void factor_row(float* out, int64_t width, float jitter, const DropoutMask& draw, uint32_t token,
                 uint32_t example) {
-  for (int64_t first = 0; first < width; first += kBlock) {
+  for (int64_t first = 0; first < width; first += kLayer) {
     const PhiloxBlock bits =
-        philox(draw.key, static_cast<uint32_t>(first / kBlock), token, example, draw.step);
-    for (int64_t j = first; j < std::min(width, first + kBlock); ++j) {
+        philox(draw.key, static_cast<uint32_t>(first / kLayer), token, example, draw.step);
+    for (int64_t j = first; j < std::min(width, first + kLayer); ++j) {
       const uint32_t word = bits.word[(j - first) / 2];
       const uint32_t half = (j - first) % 2 == 0 ? word & 0xFFFFu : word >> 16;
       out[j] = 1.0f + jitter * ((static_cast<float>(half) + 0.5f) / 32768.0f - 1.0f);

@@ -3,30 +3,30 @@
 #pragma once
 
 #include "moe/entropy.h"
-#include "moe/pool.h"
-#include "moe/score/score.h"
-#include "moe/select/select.h"
-#include "moe/squash/squashing.h"
+#include "moe/gate/gate.h"
+#include "moe/routing_scope.h"
+#include "moe/scoring/scoring.h"
+#include "moe/selection/selection.h"
 
 namespace mixtune {
 
 // Where the entropy of a token's probabilities is above the threshold, it uses every expert
 // (DynMoLE, arXiv 2504.00661). A threshold of 1 or more switches it off, but for entropies that are
 // not normalised: of those none is above `largest`.
-struct Broadcast {
+struct EntropySwitch {
   Entropy entropy;
   double threshold = 0.9;
 
-  bool is_on() const { return !entropy.normalised || threshold < 1; }
+  bool is_on() const { return !entropy.normalized || threshold < 1; }
 };
 
 struct Routing {
-  std::shared_ptr<const Select> select;
-  std::optional<Broadcast> broadcast = std::nullopt;
-  bool renormalises = false;  // the weights of a token's experts sum to one
-  std::shared_ptr<const Squashing> squash = softmax_squashing();
-  Choice score = linear_score();
-  Pool pool = {};  // of scores or of what they are squashed to
+  std::shared_ptr<const Selection> selection;
+  std::optional<EntropySwitch> entropy_switch = std::nullopt;
+  bool renormalizes = false;  // the weights of a token's experts sum to one
+  std::shared_ptr<const Scoring> scoring = softmax_scoring();
+  Choice gate = linear_gate();
+  RoutingScope scope = {};  // of scores or of what they are squashed to
 
   // Of block `layer` of `layers`: where the selection differs by layer, with that of this one.
   Routing of_layer(int64_t layer, int64_t layers, const std::string& where) const;

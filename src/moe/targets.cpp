@@ -57,7 +57,7 @@ std::string known_targets(const std::string& target, const Sites& sites) {
   std::vector<std::string> known = roles;
   known.insert(known.end(), {"all-linear", "attention", "feed-forward"});
   for (const LinearGroup* group : sites.groups)
-    if (group->block() == 0)
+    if (group->layer() == 0)
       for (const Member& member : group->members()) known.push_back(member.name);
   const auto near = nearest(target, known, 1);
   return (near.empty() ? "" : "Did you mean " + near[0] + "? ") + "There are " + join_names(roles) +
@@ -78,9 +78,9 @@ bool target_selects(const std::string& target, const LinearGroup& group, const M
   return name_matches(target, member.name);
 }
 
-bool layer_selected(const SiteChoice& choice, int64_t block) {
+bool layer_selected(const SiteChoice& choice, int64_t layer) {
   return !choice.layers ||
-         std::find(choice.layers->begin(), choice.layers->end(), block) != choice.layers->end();
+         std::find(choice.layers->begin(), choice.layers->end(), layer) != choice.layers->end();
 }
 
 bool is_excluded(const SiteChoice& choice, const std::string& path) {
@@ -102,7 +102,7 @@ bool pattern_key_matches(const std::string& key, const std::string& path) {
 
 std::vector<size_t> selected_members(const LinearGroup& group, const SiteChoice& choice) {
   std::vector<size_t> out;
-  if (!layer_selected(choice, group.block())) return out;
+  if (!layer_selected(choice, group.layer())) return out;
   if (!group.fused.empty() && is_excluded(choice, group.fused)) return out;
   for (size_t m = 0; m < group.members().size(); ++m) {
     const Member& member = group.members()[m];
@@ -114,14 +114,14 @@ std::vector<size_t> selected_members(const LinearGroup& group, const SiteChoice&
   return out;
 }
 
-std::vector<Unit> selected_units(const LinearGroup& group, const SiteChoice& choice) {
+std::vector<Level> selected_units(const LinearGroup& group, const SiteChoice& choice) {
   const std::vector<size_t> members = selected_members(group, choice);
   const bool whole =
       members.size() == group.members().size() &&
       std::any_of(choice.targets.begin(), choice.targets.end(),
                   [&](const auto& target) { return target_names_fused(target, group); });
   if (whole) return {{group.fused, 0, members.size()}};
-  std::vector<Unit> out;
+  std::vector<Level> out;
   for (const size_t m : members) out.push_back({group.members()[m].name, m, m + 1});
   return out;
 }
@@ -129,7 +129,7 @@ std::vector<Unit> selected_units(const LinearGroup& group, const SiteChoice& cho
 void check_layer_choice(const SiteChoice& choice, const Sites& sites, const std::string& method) {
   if (!choice.layers) return;
   // Updates beside the experts ("mixlora.attention") have the layers of the whole method.
-  const std::string where = method.substr(0, method.find('.')) + ".layers";
+  const std::string where = method.substr(0, method.find('.')) + ".layers_to_transform";
   if (choice.layers->empty())
     throw UserError(where, "is [], which names no layer", "Name at least one, or null for all.");
   for (const int64_t layer : *choice.layers)
@@ -141,8 +141,8 @@ void check_layer_choice(const SiteChoice& choice, const Sites& sites, const std:
 }
 
 void check_choice(const SiteChoice& choice, const Sites& sites, const std::string& method) {
-  check_expressions(choice.targets, method + ".targets");
-  check_expressions(choice.exclude, method + ".exclude");
+  check_expressions(choice.targets, method + ".target_modules");
+  check_expressions(choice.exclude, method + ".exclude_modules");
   check_layer_choice(choice, sites, method);
   for (const std::string& pattern : choice.exclude) {
     const auto meant = [&](auto* group) {
@@ -152,8 +152,8 @@ void check_choice(const SiteChoice& choice, const Sites& sites, const std::strin
                          [&](const Member& member) { return name_matches(pattern, member.name); });
     };
     if (!std::any_of(sites.groups.begin(), sites.groups.end(), meant))
-      throw UserError(method + ".exclude", "'" + pattern + "' matches no linear of the model",
-                      "Correct or remove it.");
+      throw UserError(method + ".exclude_modules",
+                      "'" + pattern + "' matches no linear of the model", "Correct or remove it.");
   }
   for (const std::string& target : choice.targets) {
     const SiteChoice one{{target}, std::nullopt};
@@ -161,13 +161,15 @@ void check_choice(const SiteChoice& choice, const Sites& sites, const std::strin
       return !selected_members(*group, one).empty();
     });
     if (matches) continue;
-    throw UserError(method + ".targets", "'" + target + "' matches no linear of the model",
+    throw UserError(method + ".target_modules", "'" + target + "' matches no linear of the model",
                     known_targets(target, sites));
   }
   if (std::all_of(sites.groups.begin(), sites.groups.end(),
                   [&](auto* group) { return selected_members(*group, choice).empty(); }))
-    throw UserError(method, "targets, layers and exclude select no linear of the model",
-                    "Name at least one target and one layer.");
+    throw UserError(
+        method,
+        "target_modules, layers_to_transform and exclude_modules select no linear of the model",
+        "Name at least one target and one layer.");
 }
 
 }  // namespace mixtune

@@ -1,7 +1,7 @@
 // Which linears of a model a list of targets means.
 #pragma once
 
-#include "moe/sentence.h"
+#include "moe/adapter_spec.h"
 
 namespace mixtune {
 
@@ -22,11 +22,11 @@ std::vector<size_t> selected_members(const LinearGroup& group, const SiteChoice&
 
 // What one update stands on: a member, or the whole group where a target names the module that
 // files hold it in ("c_attn") or all linears: as PEFT counts modules.
-struct Unit {
+struct Level {
   std::string name;    // the module path
   size_t first, last;  // members
 };
-std::vector<Unit> selected_units(const LinearGroup& group, const SiteChoice& choice);
+std::vector<Level> selected_units(const LinearGroup& group, const SiteChoice& choice);
 
 // UserError where a layer does not exist or none is named.
 void check_layer_choice(const SiteChoice& choice, const Sites& sites, const std::string& method);

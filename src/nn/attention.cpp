@@ -314,8 +314,9 @@ Tensor composed_attention(const Tensor& query, const Tensor& key_value, const Ge
 
 }  // namespace
 
-Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
-                        const Rows& rows, AttentionShape shape, const DropoutMask& mask) {
+Tensor packed_attention(const Tensor& query, const Tensor& key_value,
+                        const SequenceLayout& query_rows, const SequenceLayout& rows,
+                        AttentionShape shape, const DropoutMask& mask) {
   const int64_t width = (query.defined() ? 0 : shape.query_columns()) + 2 * shape.key_columns();
   MIXTUNE_CHECK(key_value.size(0) == rows.tokens(), shape_text(key_value));
   MIXTUNE_CHECK(key_value.size(1) == width, shape_text(key_value));

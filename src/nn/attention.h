@@ -30,11 +30,13 @@ struct AttentionShape {
 // `query` undefined key_value is the fused [T, (H + 2 G) * d] (queries, keys, values). query_rows:
 // the rows of the queries; their sequences are those of `rows`, which are whole. `mask` is of the
 // attention probabilities. Returns [Tq, H * d].
-Tensor packed_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
-                        const Rows& rows, AttentionShape shape, const DropoutMask& mask);
+Tensor packed_attention(const Tensor& query, const Tensor& key_value,
+                        const SequenceLayout& query_rows, const SequenceLayout& rows,
+                        AttentionShape shape, const DropoutMask& mask);
 
 // The same by one padded block of tensor operations: what packed_attention is on a CUDA device.
-Tensor padded_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
-                        const Rows& rows, const AttentionShape& shape, const DropoutMask& mask);
+Tensor padded_attention(const Tensor& query, const Tensor& key_value,
+                        const SequenceLayout& query_rows, const SequenceLayout& rows,
+                        const AttentionShape& shape, const DropoutMask& mask);
 
 }  // namespace mixtune

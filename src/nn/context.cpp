@@ -2,23 +2,23 @@
 
 namespace mixtune {
 
-int64_t MeasureTable::add_site(int64_t columns) {
+int64_t LossStatistics::add_site(int64_t columns) {
   columns_.push_back(columns);
   sums_.emplace_back();
   return static_cast<int64_t>(columns_.size()) - 1;
 }
 
-void MeasureTable::clear() {
+void LossStatistics::clear() {
   for (Tensor& sum : sums_) sum = Tensor();
 }
 
-void MeasureTable::add(int64_t site, const Tensor& sums) {
+void LossStatistics::add(int64_t site, const Tensor& sums) {
   MIXTUNE_CHECK(sums.dim() == 1 && sums.size(0) == columns_.at(site), shape_text(sums));
   Tensor& total = sums_[site];
   total = total.defined() ? total + sums : sums;
 }
 
-Tensor MeasureTable::sums(int64_t site, Reducer& reducer) const {
+Tensor LossStatistics::sums(int64_t site, Reducer& reducer) const {
   Tensor total = sums_.at(site);
   MIXTUNE_CHECK(total.defined(), "site " + std::to_string(site) + " was not measured");
   if (reducer.size() == 1) return total;
@@ -28,11 +28,11 @@ Tensor MeasureTable::sums(int64_t site, Reducer& reducer) const {
   return total + (everyone - total.detach());
 }
 
-void RoutingRecord::count(int64_t position, int64_t positions, int64_t blocks,
+void RoutingRecord::count(int64_t position, int64_t positions, int64_t layers,
                           const Decision& decision) {
-  if (!choices.defined()) choices = at::zeros({positions, blocks}, at::kLong);
-  int64_t* row = choices.data_ptr<int64_t>() + position * blocks;
-  for (const int64_t block : decision.choice) ++row[block];
+  if (!choices.defined()) choices = at::zeros({positions, layers}, at::kLong);
+  int64_t* row = choices.data_ptr<int64_t>() + position * layers;
+  for (const int64_t layer : decision.choice) ++row[layer];
 }
 
 void RoutingRecord::add_entropy(int64_t position, int64_t positions, double sum, int64_t count) {
@@ -50,12 +50,12 @@ const Decision& ForwardContext::route(const std::string& router, const CallPath&
   return decisions_.emplace(key, make()).first->second;
 }
 
-void ForwardContext::stand(const std::string& router, const CallPath& path, Decision decision) {
+void ForwardContext::pin(const std::string& router, const CallPath& path, Decision decision) {
   decisions_[std::make_pair(router, path)] = std::move(decision);
 }
 
-Tensor ForwardContext::pooled(const std::string& router, const CallPath& path, const Rows& rows,
-                              const std::function<Tensor()>& make) {
+Tensor ForwardContext::pooled(const std::string& router, const CallPath& path,
+                              const SequenceLayout& rows, const std::function<Tensor()>& make) {
   std::vector<Tensor>& of_text = pooled_[std::make_pair(router, path)];
   const std::vector<int64_t> texts = rows.example_of_sequence();
   std::vector<Tensor> standing;
@@ -85,17 +85,17 @@ void ForwardContext::keep_sequences(const std::vector<int64_t>& sequences) {
       kept.push_back(s < static_cast<int64_t>(old.size()) ? old[s] : Tensor());
     old = std::move(kept);
   }
-  if (numbers.empty()) return;
+  if (sequence_ids.empty()) return;
   std::vector<int64_t> kept;
-  for (const int64_t s : sequences) kept.push_back(numbers.at(s));
-  numbers = std::move(kept);
+  for (const int64_t s : sequences) kept.push_back(sequence_ids.at(s));
+  sequence_ids = std::move(kept);
 }
 
 DropoutMask ForwardContext::mask(double probability, std::string_view site, const CallPath& path,
-                                 std::string_view purpose, const Rows& rows) const {
+                                 std::string_view purpose, const SequenceLayout& rows) const {
   if (phase != Phase::train || probability == 0) return {};
   RandomKey key = derive(derive(seed, site), purpose);
-  for (const int64_t word : {path.pass, path.position, static_cast<int64_t>(path.use), path.block})
+  for (const int64_t word : {path.pass, path.position, static_cast<int64_t>(path.use), path.layer})
     key = derive(key, static_cast<uint64_t>(word));
   return {probability, key, static_cast<uint32_t>(step), rows.example, rows.token};
 }

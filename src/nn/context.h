@@ -18,7 +18,7 @@ enum class Use {
 struct CallPath {
   int64_t pass = 0, position = 0;
   Use use = Use::own;
-  int64_t block = 0;
+  int64_t layer = 0;
 
   auto operator<=>(const CallPath&) const = default;
 };
@@ -39,7 +39,7 @@ struct Decision {
 
 // Sums that the auxiliary losses read. The layout is fixed when a method attaches, so that every
 // process sees the same one however its routing went; the sums stay in the graph.
-class MeasureTable {
+class LossStatistics {
  public:
   // A row of `columns` sums for one site; returns its number.
   int64_t add_site(int64_t columns);
@@ -70,7 +70,7 @@ struct RoutingRecord {
   bool keeps_probabilities = false;
   std::map<int64_t, Tensor> probabilities;  // by position: [T, blocks] of the last pass, where kept
 
-  void count(int64_t position, int64_t positions, int64_t blocks, const Decision& decision);
+  void count(int64_t position, int64_t positions, int64_t layers, const Decision& decision);
   void add_entropy(int64_t position, int64_t positions, double sum, int64_t tokens);
 };
 
@@ -85,23 +85,23 @@ class ForwardContext {
   const RandomKey seed;
   const int64_t step;  // the optimizer step that randomness belongs to
   Reducer& reducer;
-  MeasureTable measures;
+  LossStatistics loss_statistics;
   RoutingRecord* record = nullptr;  // null when nobody looks
   DecodeState* decode = nullptr;    // null unless texts grow token by token
-  // While texts are written, `Rows::example` is the place of a text among those that run; here is
-  // the number that each of them keeps. Empty: it is the example itself.
-  std::vector<int64_t> numbers;
+  // While texts are written, `SequenceLayout::example` is the place of a text among those that run;
+  // here is the number that each of them keeps. Empty: it is the example itself.
+  std::vector<int64_t> sequence_ids;
 
   // The decision that stands for this router and path, else a new one, which then stands.
   const Decision& route(const std::string& router, const CallPath& path,
                         const std::function<Decision()>& make);
   // Lets a decision stand before the forward pass: forced routing, frozen votes.
-  void stand(const std::string& router, const CallPath& path, Decision decision);
+  void pin(const std::string& router, const CallPath& path, Decision decision);
   // Texts are being written, beside a cache or without.
-  bool writes() const { return !numbers.empty(); }
+  bool generates() const { return !sequence_ids.empty(); }
   // What a router pooled over each text's prompt, while texts are written: the values, [S, C], that
   // stand for this router, path and the texts of `rows`, else new ones, which then stand.
-  Tensor pooled(const std::string& router, const CallPath& path, const Rows& rows,
+  Tensor pooled(const std::string& router, const CallPath& path, const SequenceLayout& rows,
                 const std::function<Tensor()>& make);
   // From now on the sequences are those of the given old places: decisions, what was pooled and
   // numbers follow them.
@@ -109,7 +109,7 @@ class ForwardContext {
 
   // The mask of a dropout at `site` for `purpose`; inactive outside training.
   DropoutMask mask(double probability, std::string_view site, const CallPath& path,
-                   std::string_view purpose, const Rows& rows) const;
+                   std::string_view purpose, const SequenceLayout& rows) const;
 
  private:
   std::map<std::pair<std::string, CallPath>, Decision> decisions_;
@@ -119,7 +119,7 @@ class ForwardContext {
 // One call of a block or of a part of it. `read`, where set, names the rows whose outputs are read:
 // a block computes only those (the last block under a classification head).
 struct Call {
-  const Rows& rows;
+  const SequenceLayout& rows;
   CallPath path;
   ForwardContext& context;
   const SelectedRows* read = nullptr;

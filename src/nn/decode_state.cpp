@@ -108,7 +108,7 @@ MIXTUNE_CLONES void attend_in_lanes(const float* query, const Head& head, int64_
 
 // query [Tq, H d], a float tensor on the CPU; standing: the keys and values of each sequence.
 Tensor attend_on_host(const Tensor& query, const std::vector<Tensor>& standing,
-                      const Rows& query_rows, const AttentionShape& shape) {
+                      const SequenceLayout& query_rows, const AttentionShape& shape) {
   const int64_t d = shape.head_width, groups = shape.groups(), share = shape.heads / groups;
   const float scale =
       shape.scale != 0 ? static_cast<float>(shape.scale) : 1.0f / std::sqrt(static_cast<float>(d));
@@ -138,8 +138,8 @@ Tensor attend_on_host(const Tensor& query, const std::vector<Tensor>& standing,
 }
 
 // The rows of whole texts, which packed_attention takes for keys.
-Rows whole_rows(const std::vector<Tensor>& standing, const Rows& rows) {
-  Rows out;
+SequenceLayout whole_rows(const std::vector<Tensor>& standing, const SequenceLayout& rows) {
+  SequenceLayout out;
   out.offsets.push_back(0);
   std::vector<Tensor> tokens;
   for (const Tensor& text : standing) {
@@ -173,7 +173,7 @@ void copy_rows(const Tensor& x, std::pair<int64_t, int64_t> corner, const Tensor
 }  // namespace
 
 void DecodeState::append(const CallPath& path, const Tensor& x, std::pair<int64_t, int64_t> columns,
-                         const Rows& rows) {
+                         const SequenceLayout& rows) {
   const at::NoGradGuard no_grad;
   std::vector<Text>& texts = texts_[path];
   const std::vector<int64_t> numbers = rows.example_of_sequence();
@@ -241,7 +241,7 @@ void DecodeState::average(const CallPath& own, const std::vector<CallPath>& othe
   for (const CallPath& other : others) texts_.erase(other);
 }
 
-Tensor attend(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
+Tensor attend(const Tensor& query, const Tensor& key_value, const SequenceLayout& query_rows,
               const Call& call, const AttentionShape& shape, const DropoutMask& mask) {
   DecodeState* state = call.context.decode;
   if (state == nullptr)

@@ -8,7 +8,7 @@
 
 namespace mixtune {
 
-// In a decoding context `Rows::example` is the number of the text, from 0.
+// In a decoding context `SequenceLayout::example` is the number of the text, from 0.
 class DecodeState {
  public:
   // `averages`, compatibility: a position that mixes two blocks keeps one cache, the weighted mean
@@ -18,7 +18,7 @@ class DecodeState {
 
   // Appends columns [columns.first, columns.second) of x, the keys and values of a call's rows.
   void append(const CallPath& path, const Tensor& x, std::pair<int64_t, int64_t> columns,
-              const Rows& rows);
+              const SequenceLayout& rows);
   // The keys and values of a text on a call path, [tokens, 2 G d]; undefined before the first.
   Tensor of(const CallPath& path, int64_t text) const;
   // From now on the texts are those of the given old numbers; one may come twice (beams).
@@ -41,7 +41,7 @@ class DecodeState {
 
 // packed_attention within a call; with a decode state in its context, attention to all tokens that
 // stand, these included. query and key_value as there; query_rows: those of the queries.
-Tensor attend(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
+Tensor attend(const Tensor& query, const Tensor& key_value, const SequenceLayout& query_rows,
               const Call& call, const AttentionShape& shape, const DropoutMask& mask);
 
 }  // namespace mixtune

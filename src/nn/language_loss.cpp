@@ -9,15 +9,15 @@ namespace {
 // Logits of a chunk, [c, V]. `squashed` is tanh(product / cap) where there is a cap: what its
 // derivative needs.
 struct ChunkLogits {
-  Tensor logits, squashed;
+  Tensor logits, scored;
 };
 
 ChunkLogits chunk_logits(const Tensor& z, const LanguageHead& head) {
   ChunkLogits out;
   out.logits = at::mm(z, head.weight.t());  // [c, V]
   if (head.cap > 0) {
-    out.squashed = out.logits.div_(head.cap).tanh_();
-    out.logits = out.squashed * head.cap;
+    out.scored = out.logits.div_(head.cap).tanh_();
+    out.logits = out.scored * head.cap;
   }
   return out;
 }
@@ -55,7 +55,7 @@ class LanguageLoss : public torch::autograd::Function<LanguageLoss> {
       Tensor d = log_p.exp_();
       if (smoothing > 0) d.sub_(smoothing / vocabulary);
       d.scatter_add_(1, target, at::full({count, 1}, smoothing - 1, d.options()));
-      if (head.cap > 0) d.mul_(1 - logits.squashed.square());
+      if (head.cap > 0) d.mul_(1 - logits.scored.square());
       if (wanted->of_rows) {
         Tensor out = d_z.narrow(0, first, count);
         at::mm_out(out, d, weight);

@@ -35,7 +35,7 @@ TokenScores score_tokens(const Tensor& z, const LanguageHead& head, const Tensor
 // The logits of some tokens alone: ids [K] int64 to [R, K].
 Tensor candidate_logits(const Tensor& z, const LanguageHead& head, const Tensor& ids);
 
-// Rows of a chunk for a vocabulary.
+// SequenceLayout of a chunk for a vocabulary.
 int64_t language_chunk(int64_t vocabulary);
 
 }  // namespace mixtune

@@ -8,9 +8,9 @@
 
 namespace mixtune {
 
-class Block {
+class Layer {
  public:
-  virtual ~Block() = default;
+  virtual ~Layer() = default;
   // z [T, D] to [T, D], or to [read rows, D] where call.read is set.
   virtual Tensor forward(const Tensor& z, const Call& call) = 0;
   // Whether it draws random numbers in training (dropout of the model or of its adapters).
@@ -22,7 +22,7 @@ class LayerStack;
 class StackAdapter {
  public:
   virtual ~StackAdapter() = default;
-  virtual Tensor forward(LayerStack& stack, const Tensor& z, const Rows& rows,
+  virtual Tensor forward(LayerStack& stack, const Tensor& z, const SequenceLayout& rows,
                          ForwardContext& context, const SelectedRows* read) = 0;
   // Whether texts are to be written beside an averaged cache (nn/decode_state.h) unless asked
   // otherwise.
@@ -32,17 +32,18 @@ class StackAdapter {
 class LayerStack {
  public:
   // z [T, D] to [T, D]; with `read`, the last position computes those rows alone: [read rows, D].
-  Tensor forward(const Tensor& z, const Rows& rows, ForwardContext& context,
+  Tensor forward(const Tensor& z, const SequenceLayout& rows, ForwardContext& context,
                  const SelectedRows* read);
 
   // Several blocks on one input; `read` as in Call.
-  std::vector<Tensor> run(std::span<const CallPath> paths, const Tensor& z, const Rows& rows,
-                          ForwardContext& context, const SelectedRows* read);
+  std::vector<Tensor> run(std::span<const CallPath> paths, const Tensor& z,
+                          const SequenceLayout& rows, ForwardContext& context,
+                          const SelectedRows* read);
 
-  int64_t size() const { return static_cast<int64_t>(blocks.size()); }
+  int64_t size() const { return static_cast<int64_t>(layers.size()); }
   bool is_random() const;
 
-  std::vector<std::unique_ptr<Block>> blocks;
+  std::vector<std::unique_ptr<Layer>> layers;
   std::shared_ptr<StackAdapter> adapter;  // the slot
   // In training the last position computes every row too, since measures count them or experts
   // compete over them. Whoever attaches such a part says so.
@@ -53,7 +54,7 @@ class LayerStack {
   std::vector<Tensor>* hidden_states = nullptr;
 
  private:
-  Tensor forward_reading(const Tensor& z, const Rows& rows, ForwardContext& context,
+  Tensor forward_reading(const Tensor& z, const SequenceLayout& rows, ForwardContext& context,
                          const SelectedRows* read);
 };
 

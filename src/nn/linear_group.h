@@ -54,7 +54,7 @@ class GroupAdapter {
 class LinearGroup {
  public:
   // Weights are left uninitialised: [sum(out), in] and, unless `biased` is false, [sum(out)].
-  LinearGroup(std::vector<Member> members, int64_t in, int64_t block,
+  LinearGroup(std::vector<Member> members, int64_t in, int64_t layer,
               const at::TensorOptions& options, bool biased = true);
 
   Tensor forward(const Tensor& x, const Call& call) const;  // [T, D] to [T, sum(out)]
@@ -75,7 +75,7 @@ class LinearGroup {
 
   const std::vector<Member>& members() const { return members_; }
   int64_t in() const { return weight.size(1); }
-  int64_t block() const { return block_; }  // -1 outside the layer stack
+  int64_t layer() const { return layer_; }  // -1 outside the layer stack
   const std::string& site() const { return members_.front().name; }
 
   // The module that files hold the whole group in (GPT-2's c_attn). Empty: each member is one.
@@ -90,7 +90,7 @@ class LinearGroup {
   }
 
   std::vector<Member> members_;
-  int64_t block_;
+  int64_t layer_;
 };
 
 }  // namespace mixtune

@@ -52,17 +52,17 @@ Tensor LayerNorm::forward(const Tensor& x) const {
   return at::layer_norm(x, {x.size(1)}, weight, bias, epsilon);
 }
 
-DropoutMask SublayerEnd::mask(const Call& call) const {
+DropoutMask ResidualAdd::mask(const Call& call) const {
   return call.context.mask(dropout_, site_, call.path, "sublayer", call.rows);
 }
 
-Tensor SublayerEnd::add(const Tensor& x, const Tensor& residual, const Call& call) const {
+Tensor ResidualAdd::add(const Tensor& x, const Tensor& residual, const Call& call) const {
   const Tensor dropped = mixtune::dropout(x, mask(call));
   return residual + (adapter ? adapter->forward(dropped, call) : dropped);
 }
 
-ResidualNorm::ResidualNorm(LayerNorm norm, Sublayer sublayer, int64_t block, double dropout)
-    : SublayerEnd(norm.name.substr(0, norm.name.rfind('.')), norm.name, sublayer, block, dropout),
+ResidualNorm::ResidualNorm(LayerNorm norm, Sublayer sublayer, int64_t layer, double dropout)
+    : ResidualAdd(norm.name.substr(0, norm.name.rfind('.')), norm.name, sublayer, layer, dropout),
       norm(std::move(norm)) {}
 
 Tensor ResidualNorm::forward(const Tensor& x, const Tensor& residual, const Call& call) const {

@@ -26,14 +26,14 @@ enum class Sublayer { attention, feed_forward };
 
 // The end of a sublayer, residual + dropout(x), with the third kind of slot. Blocks stay where they
 // are made, so that `norms` may point into them.
-class SublayerEnd {
+class ResidualAdd {
  public:
   // `path`: the module whose output this is; `site` names the random stream of the dropout.
-  SublayerEnd(std::string path, std::string site, Sublayer sublayer, int64_t block, double dropout)
+  ResidualAdd(std::string path, std::string site, Sublayer sublayer, int64_t layer, double dropout)
       : path_(std::move(path)),
         site_(std::move(site)),
         sublayer_(sublayer),
-        block_(block),
+        layer_(layer),
         dropout_(dropout) {}
 
   // `call.rows` are the rows of x. [T, D]
@@ -41,7 +41,7 @@ class SublayerEnd {
 
   const std::string& path() const { return path_; }
   Sublayer sublayer() const { return sublayer_; }
-  int64_t block() const { return block_; }
+  int64_t layer() const { return layer_; }
   double dropout() const { return dropout_; }
 
   std::shared_ptr<OutputAdapter> adapter;              // the slot
@@ -53,14 +53,14 @@ class SublayerEnd {
  private:
   std::string path_, site_;
   Sublayer sublayer_;
-  int64_t block_;
+  int64_t layer_;
   double dropout_;
 };
 
 // The end of a post-norm sublayer: LN(residual + dropout(x)).
-class ResidualNorm : public SublayerEnd {
+class ResidualNorm : public ResidualAdd {
  public:
-  ResidualNorm(LayerNorm norm, Sublayer sublayer, int64_t block, double dropout);
+  ResidualNorm(LayerNorm norm, Sublayer sublayer, int64_t layer, double dropout);
   // `call.rows` are the rows of x. [T, D]
   Tensor forward(const Tensor& x, const Tensor& residual, const Call& call) const;
 

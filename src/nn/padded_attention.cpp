@@ -40,7 +40,7 @@ struct Padding {
 
 // 0 where a query sees a key, else -inf: [S, 1, Lq or 1, L].
 Tensor hidden_keys(const Padding& queries, const Padding& keys, const std::vector<int64_t>& offsets,
-                   const Rows& query_rows, const AttentionShape& shape,
+                   const SequenceLayout& query_rows, const AttentionShape& shape,
                    const at::TensorOptions& options) {
   std::vector<int64_t> lengths;
   for (int64_t s = 0; s < keys.sequences; ++s) lengths.push_back(offsets[s + 1] - offsets[s]);
@@ -73,8 +73,9 @@ Tensor factors_of(const DropoutMask& mask, const Padding& queries, int64_t heads
 
 }  // namespace
 
-Tensor padded_attention(const Tensor& query, const Tensor& key_value, const Rows& query_rows,
-                        const Rows& rows, const AttentionShape& shape, const DropoutMask& mask) {
+Tensor padded_attention(const Tensor& query, const Tensor& key_value,
+                        const SequenceLayout& query_rows, const SequenceLayout& rows,
+                        const AttentionShape& shape, const DropoutMask& mask) {
   const int64_t h = shape.heads, d = shape.head_width, groups = shape.groups();
   const int64_t first = query.defined() ? 0 : shape.query_columns();
   const Padding keys(rows.offsets, key_value.device());

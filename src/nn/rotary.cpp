@@ -150,7 +150,8 @@ const Rotary::Table& Rotary::table(int64_t length) {
   return found;
 }
 
-Tensor Rotary::forward(const Tensor& x, int64_t heads, const Rows& rows, const Rows& whole) {
+Tensor Rotary::forward(const Tensor& x, int64_t heads, const SequenceLayout& rows,
+                       const SequenceLayout& whole) {
   MIXTUNE_CHECK(x.size(0) == rows.tokens() && rows.sequences() == whole.sequences(), shape_text(x));
   int64_t longest = 1;
   for (int64_t s = 0; s < whole.sequences(); ++s) longest = std::max(longest, whole.length(s));

@@ -34,7 +34,8 @@ class Rotary {
 
   // Turns the first `heads` heads of each row of x [T, columns] by the row's position. `rows`:
   // those of x; `whole`: those of the whole sequences, whose lengths count.
-  Tensor forward(const Tensor& x, int64_t heads, const Rows& rows, const Rows& whole);
+  Tensor forward(const Tensor& x, int64_t heads, const SequenceLayout& rows,
+                 const SequenceLayout& whole);
 
  private:
   struct Table {

@@ -32,7 +32,7 @@ struct WeightSlot {
 struct Sites {
   std::vector<LinearGroup*> groups;  // those of the blocks, in the order of a forward pass
   std::vector<FeedForward*> feed_forwards;
-  std::vector<SublayerEnd*> outputs;
+  std::vector<ResidualAdd*> outputs;
   LayerStack* stack = nullptr;
   std::vector<WeightSlot> weights;
   int64_t width = 0;

@@ -5,7 +5,7 @@
 namespace mixtune {
 namespace {
 
-TextPart said(std::string text) {
+TextPart template_text(std::string text) {
   return {.text = std::move(text)};
 }
 
@@ -29,12 +29,12 @@ std::vector<TextPart> framed(const std::vector<Turn>& turns, const Frame& frame)
     return frame.before + (is_answer ? frame.assistant : role(speaker)) + frame.after_role;
   };
   for (size_t i = 0; i < turns.size(); ++i) {
-    out.push_back(said((i > 0 ? frame.between : "") + header(turns[i].speaker)));
+    out.push_back(template_text((i > 0 ? frame.between : "") + header(turns[i].speaker)));
     out.push_back(answer(turns[i].text));
     out.back().is_supervised = turns[i].speaker == Speaker::assistant;
   }
   if (turns.back().speaker != Speaker::assistant)
-    out.push_back(said(frame.between + header(Speaker::assistant)));
+    out.push_back(template_text(frame.between + header(Speaker::assistant)));
   return out;
 }
 
@@ -69,7 +69,7 @@ std::vector<TextPart> llama2(const std::vector<Turn>& given) {
       out.push_back(answer(" " + turn.text + " "));
     } else {
       const bool begins = !out.empty();
-      out.push_back(said("[INST] " + turn.text + " [/INST]"));
+      out.push_back(template_text("[INST] " + turn.text + " [/INST]"));
       out.back().begins = begins;
     }
   }
@@ -85,9 +85,10 @@ std::vector<TextPart> titled(const std::vector<Turn>& turns, const Titles& title
   for (size_t i = 0; i < turns.size(); ++i) {
     const std::string gap = i > 0 ? titles.between : "";
     if (turns[i].speaker == Speaker::system)
-      out.push_back(said(turns[i].text));
+      out.push_back(template_text(turns[i].text));
     else if (turns[i].speaker == Speaker::user)
-      out.push_back(said(gap + titles.user + turns[i].text + titles.between + titles.assistant));
+      out.push_back(
+          template_text(gap + titles.user + turns[i].text + titles.between + titles.assistant));
     else
       out.push_back(answer(titles.before_answer + turns[i].text));
   }

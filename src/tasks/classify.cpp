@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 struct ClassifyConfig : TaskConfig {
   std::string text = "text";
-  std::optional<std::string> text_pair, label, score, kind, format, best;
+  std::optional<std::string> text_pair, label, score, example_group, format, best;
   std::optional<double> dev_share;
 
   void fields(FieldVisitor& v) override {
@@ -32,8 +32,8 @@ struct ClassifyConfig : TaskConfig {
     v.field("text_pair", text_pair, "Column of a second text, for pairs.");
     v.field("label", label, "Column of the label; 'label' if neither label nor score is given.");
     v.field("score", score, "Column of a number to predict: the task is then a regression.");
-    v.field("kind", kind,
-            "Column of the training file that tells two kinds of examples apart, for localised "
+    v.field("example_group", example_group,
+            "Column of the training file that tells two groups of examples apart, for localized "
             "balancing (loramoe).");
     v.field("format", format, "Format of the files; by default that of their ending.",
             {.choices = {"tsv", "csv", "jsonl", "json"}});
@@ -80,7 +80,7 @@ class ClassifyTask final : public Task {
 
   std::vector<MetricValue> metrics(const DataSet& set,
                                    const Predictions& predictions) const override {
-    const Labelled of = labelled(set, predictions, is_regression());
+    const Labeled of = labeled(set, predictions, is_regression());
     if (of.labels.empty() && of.scores.empty()) return {};
     if (is_regression())
       return {{"pearson", pearson(of.scores, of.predicted_scores)},
@@ -162,7 +162,7 @@ class ClassifyTask final : public Task {
          .text_pair = config_.text_pair,
          .target = config_.score ? *config_.score : config_.label.value_or("label"),
          .is_score = config_.score.has_value(),
-         .kind = set == "train" ? config_.kind : std::nullopt},
+         .example_group = set == "train" ? config_.example_group : std::nullopt},
         kind, labels_);
   }
 

@@ -5,7 +5,7 @@
 
 #include "base/scalars.h"
 #include "files/table.h"
-#include "tasks/kinds.h"
+#include "tasks/example_groups.h"
 #include "tasks/label_names.h"
 
 namespace mixtune {
@@ -40,7 +40,7 @@ Table read_table(const ClassifyFile& file, const ClassifyColumns& columns, Class
   if (columns.text_pair) texts.push_back(*columns.text_pair);
   std::vector<std::string> all = texts;
   all.push_back(columns.target);
-  if (columns.kind) all.push_back(*columns.kind);
+  if (columns.example_group) all.push_back(*columns.example_group);
   if (kind != ClassifyLabels::optional) return read_json_table(format, file.path, all);
   try {
     return read_json_table(format, file.path, all);
@@ -80,7 +80,9 @@ class ClassifyReader {
       empty_texts += example.first.empty() || (example.second && example.second->empty());
       set_.examples.push_back(std::move(example));
     }
-    if (columns_.kind) number_kinds(cells_of(*columns_.kind, "kind"), *columns_.kind, set_);
+    if (columns_.example_group)
+      number_groups(cells_of(*columns_.example_group, "example_group"), *columns_.example_group,
+                    set_);
     if (empty_texts > 0)
       set_.warnings.push_back(table_.source + ": " + std::to_string(empty_texts) +
                               " examples have an empty text");

@@ -16,7 +16,7 @@ struct ClassifyColumns {
   std::optional<std::string> text_pair = {};
   std::string target = "label";  // the column of the label or the score
   bool is_score = false;
-  std::optional<std::string> kind = {};  // the column of what kind of example it is
+  std::optional<std::string> example_group = {};  // the column of which example group it is in
 };
 
 // Where labels come from: `infer` takes those of the file and returns them in `labels`, `known`
@@ -32,7 +32,7 @@ struct ClassifyFile {
 };
 
 // UserError with file and line for a missing column, a label that is not known or a score that is
-// no number, and for kinds that are not two.
+// no number, and for example groups that are not two.
 DataSet read_classify(const ClassifyFile& file, const ClassifyColumns& columns, ClassifyLabels kind,
                       std::vector<std::string>& labels);
 

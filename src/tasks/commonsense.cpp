@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct CommonsenseConfig final : LanguageTaskConfig {
-  std::string scoring = "label", normalise = "characters", chat = "plain";
+  std::string scoring = "label", normalize = "characters", chat = "plain";
 
   CommonsenseConfig() { max_length = 512; }
 
@@ -25,7 +25,7 @@ struct CommonsenseConfig final : LanguageTaskConfig {
             "label: the largest of the labels' tokens after the prompt; likelihood: the most "
             "probable answer for its length.",
             {.choices = {"label", "likelihood"}});
-    v.field("normalise", normalise, "What a likelihood is divided by.",
+    v.field("normalize", normalize, "What a likelihood is divided by.",
             {.choices = {"characters", "tokens", "none"}});
     v.field("template", chat, "How questions in the instruction form are written.",
             {.choices = chat_template_names()});
@@ -82,7 +82,7 @@ class CommonsenseTask final : public LanguageTask {
 
   std::vector<MetricValue> metrics(const DataSet& set,
                                    const Predictions& predictions) const override {
-    const Labelled of = labelled(set, predictions, false);
+    const Labeled of = labeled(set, predictions, false);
     if (of.labels.empty()) return {};
     return {{main_metric(), accuracy(of.labels, of.predicted_labels)}};
   }
@@ -108,7 +108,7 @@ class CommonsenseTask final : public LanguageTask {
       for (EncodedExample& sequence : sequences) {
         sequence.id = set.examples[i].id;
         const auto tokens = static_cast<int64_t>(sequence.ids.size());
-        const bool may_cut = config_.too_long != "refuse";
+        const bool may_cut = config_.too_long != "reject";
         if (tokens > max_length && (!may_cut || !cut_prompt(sequence, frame, max_length)))
           throw UserError(where,
                           "has " + std::to_string(tokens) + " tokens; expected at most " +
@@ -201,10 +201,10 @@ class CommonsenseTask final : public LanguageTask {
       EncodedExample& one = out.emplace_back(encode_parts(tokenizer, option.parts, frame, {}));
       one.label = option.label;
       one.is_distractor = example.label >= 0 && option.label != example.label;
-      if (config_.normalise == "characters")
+      if (config_.normalize == "characters")
         one.length =
             static_cast<double>(std::max<int64_t>(1, characters(option.parts.back().text)));
-      if (config_.normalise == "tokens")
+      if (config_.normalize == "tokens")
         one.length = static_cast<double>(std::max<int64_t>(1, one.supervised_tokens()));
     }
     return out;

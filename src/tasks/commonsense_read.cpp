@@ -73,7 +73,7 @@ Example instruction_example(const Json& object, const CommonsenseFormat& format,
   if (object.contains("input"))
     if (const std::string input = text_at(object, "input", where); !input.empty())
       out.first += "\n\n" + input;
-  std::string said = "the correct answer is ";
+  std::string reasoning = "the correct answer is ";
   if (object.contains("answer")) {
     const std::string answer = text_at(object, "answer", where);
     out.label = label_id(answer, labels, where);
@@ -83,11 +83,11 @@ Example instruction_example(const Json& object, const CommonsenseFormat& format,
           where,
           "'output' is '" + output + "'; expected it to end with the answer '" + answer + "'",
           "Correct the line or leave it out.");
-    said = output.substr(0, output.size() - answer.size());
+    reasoning = output.substr(0, output.size() - answer.size());
   }
   const auto parts = [&](const std::string& label) {
     return render_chat(*format.chat,
-                       {{Speaker::user, out.first}, {Speaker::assistant, said + label}});
+                       {{Speaker::user, out.first}, {Speaker::assistant, reasoning + label}});
   };
   if (out.label >= 0) out.parts = parts(labels[static_cast<size_t>(out.label)]);
   const bool all = format.scoring == CommonsenseScoring::label;

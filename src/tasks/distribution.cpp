@@ -33,16 +33,16 @@ int64_t majority_label(const DataSet& set) {
 
 double majority_accuracy(const DataSet& train, const DataSet& evaluated) {
   const int64_t majority = majority_label(train);
-  int64_t labelled = 0, right = 0;
+  int64_t labeled = 0, right = 0;
   for (const Example& example : evaluated.examples) {
-    labelled += example.label >= 0;
+    labeled += example.label >= 0;
     right += example.label >= 0 && example.label == majority;
   }
-  if (majority < 0 || labelled == 0) return std::numeric_limits<double>::quiet_NaN();
-  return static_cast<double>(right) / static_cast<double>(labelled);
+  if (majority < 0 || labeled == 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(right) / static_cast<double>(labeled);
 }
 
-ScoreSummary summarise_scores(const DataSet& set) {
+ScoreSummary summarize_scores(const DataSet& set) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> scores;
   for (const Example& example : set.examples)

@@ -25,6 +25,6 @@ struct ScoreSummary {
   int64_t count = 0;
   double mean = 0, variance = 0, minimum = 0, maximum = 0;
 };
-ScoreSummary summarise_scores(const DataSet& set);
+ScoreSummary summarize_scores(const DataSet& set);
 
 }  // namespace mixtune

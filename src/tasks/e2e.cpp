@@ -51,13 +51,13 @@ class E2eTask final : public LanguageTask {
                              .learns_all = config_.loss == "all"});
   }
 
-  std::vector<WritingPrompt> writing_prompts(const DataSet& set) const override {
+  std::vector<GenerationPrompt> writing_prompts(const DataSet& set) const override {
     std::vector<E2ePair> pairs;
     for (const Example& example : set.examples)
       pairs.push_back({example.first, *example.second, example.line});
-    std::vector<WritingPrompt> out;
+    std::vector<GenerationPrompt> out;
     for (E2eGroup& group : group_by_meaning(pairs)) {
-      WritingPrompt& one = out.emplace_back();
+      GenerationPrompt& one = out.emplace_back();
       one.prompt = {
           .id = static_cast<int64_t>(out.size()) - 1, .line = group.line, .first = group.meaning};
       one.prompt.parts = prompt_parts(group.meaning);
@@ -89,7 +89,7 @@ class E2eTask final : public LanguageTask {
   }
 
   Example example_of(const E2ePair& pair, int64_t id) const {
-    Example out{.id = id, .line = pair.line, .first = released_meaning(pair.meaning)};
+    Example out{.id = id, .line = pair.line, .first = reference_meaning(pair.meaning)};
     out.second = pair.text;
     out.parts = prompt_parts(out.first);
     out.parts.push_back({.text = " " + pair.text, .is_supervised = true, .ends = true});

@@ -216,7 +216,7 @@ std::string shortened(std::string_view text) {
 
 }  // namespace
 
-std::string released_meaning(const std::string& meaning) {
+std::string reference_meaning(const std::string& meaning) {
   std::string out;
   for (size_t at = 0; at < meaning.size();) {
     const size_t open = meaning.find('[', at), close = meaning.find(']', at);
@@ -292,7 +292,7 @@ std::vector<const E2eGroup*> align_e2e(const std::vector<E2eGroup>& references,
   // latter.
   std::unordered_map<std::string, const E2eGroup*> groups;
   for (const E2eGroup& group : references) groups.emplace(group.meaning, &group);
-  for (const E2eGroup& group : references) groups.emplace(released_meaning(group.meaning), &group);
+  for (const E2eGroup& group : references) groups.emplace(reference_meaning(group.meaning), &group);
   std::set<const E2eGroup*> seen;
   for (size_t i = 0; i < outputs.texts.size(); ++i) {
     const std::string& meaning = outputs.meanings[i];

@@ -14,7 +14,7 @@ namespace mixtune {
 
 // "name[The Eagle], eatType[pub]" as the pairs files write it, "name : The Eagle | Type : pub";
 // anything else stays as it is.
-std::string released_meaning(const std::string& meaning);
+std::string reference_meaning(const std::string& meaning);
 
 // A text with its meaning, as the training task and references have them.
 struct E2ePair {

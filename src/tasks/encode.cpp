@@ -24,7 +24,7 @@ EncodedExample encode_example(const Tokenizer& tokenizer, const Example& example
           .label = example.label,
           .score = example.score,
           .truncated = encoding.truncated,
-          .kind = example.kind};
+          .example_group = example.example_group};
 }
 
 std::vector<EncodedExample> encode_set(const Tokenizer& tokenizer, const DataSet& set,
@@ -42,7 +42,7 @@ std::vector<EncodedExample> encode_set(const Tokenizer& tokenizer, const DataSet
   return out;
 }
 
-LengthSummary summarise_lengths(const std::vector<EncodedExample>& examples) {
+LengthSummary summarize_lengths(const std::vector<EncodedExample>& examples) {
   LengthSummary out{.examples = static_cast<int64_t>(examples.size())};
   for (const EncodedExample& example : examples) {
     const auto length = static_cast<int64_t>(example.ids.size());

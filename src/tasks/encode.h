@@ -28,6 +28,6 @@ std::vector<EncodedExample> encode_set(const Tokenizer& tokenizer, const DataSet
 struct LengthSummary {
   int64_t examples = 0, tokens = 0, longest = 0, truncated = 0, supervised = 0;
 };
-LengthSummary summarise_lengths(const std::vector<EncodedExample>& examples);
+LengthSummary summarize_lengths(const std::vector<EncodedExample>& examples);
 
 }  // namespace mixtune

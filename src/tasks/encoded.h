@@ -28,7 +28,7 @@ struct EncodedExample {
   double length = 1;                     // what a log-probability is divided by to be compared
   bool is_distractor = false;            // an answer that is offered and wrong
 
-  int64_t kind = -1;  // of the example
+  int64_t example_group = -1;
 
   int64_t supervised_tokens() const {
     int64_t out = 0;

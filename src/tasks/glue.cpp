@@ -20,7 +20,7 @@
 namespace mixtune {
 namespace {
 
-double glue_metric(const std::string& name, const Labelled& of) {
+double glue_metric(const std::string& name, const Labeled& of) {
   if (name == "accuracy") return accuracy(of.labels, of.predicted_labels);
   if (name == "f1") return class_scores(of.labels, of.predicted_labels, 1).f1;
   if (name == "matthews") return matthews(of.labels, of.predicted_labels);
@@ -58,7 +58,7 @@ class GlueTask final : public Task {
 
   std::vector<MetricValue> metrics(const DataSet& set,
                                    const Predictions& predictions) const override {
-    const Labelled of = labelled(set, predictions, is_regression());
+    const Labeled of = labeled(set, predictions, is_regression());
     if (of.labels.empty() && of.scores.empty()) return {};
     std::vector<MetricValue> out;
     for (const std::string& name : spec_.metrics)

@@ -9,7 +9,7 @@ namespace {
 
 struct InstructConfig final : LanguageTaskConfig {
   std::string fields_of_file = "auto", chat = "plain", turns = "all";
-  std::optional<std::string> system, kind;
+  std::optional<std::string> system, example_group;
 
   InstructConfig() { max_length = 512; }
 
@@ -24,8 +24,8 @@ struct InstructConfig final : LanguageTaskConfig {
     v.field("system", system, "Said first where a conversation has no system message.");
     v.field("turns", turns, "Of a chat: learn all answers, or only the last.",
             {.choices = {"all", "last"}});
-    v.field("kind", kind,
-            "Field of the training file that tells two kinds of examples apart, for localised "
+    v.field("example_group", example_group,
+            "Field of the training file that tells two groups of examples apart, for localized "
             "balancing (loramoe).");
     completion_fields(v);
     end_field(v);
@@ -63,7 +63,7 @@ class InstructTask final : public LanguageTask {
  protected:
   DataSet read_train() override {
     InstructFormat of_training = format();
-    of_training.kind = config_.kind;
+    of_training.example_group = config_.example_group;
     DataSet all = read_instruct(files_.train(), "train", of_training);
     if (!config_.dev_share || files_.dev()) return all;
     auto [train, dev] = hold_out(all, *config_.dev_share);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "files/json_records.h"
-#include "tasks/kinds.h"
+#include "tasks/example_groups.h"
 
 namespace mixtune {
 namespace {
@@ -99,18 +99,18 @@ std::vector<TextPart> parts_of(const Json& object, InstructFields fields, ChatEn
   return parts;
 }
 
-// Texts, numbers and truth values as they are written; null: of no kind.
-std::string kind_at(const Json& object, const std::string& key, const std::string& where) {
+// Texts, numbers and truth values as they are written; null: of no group.
+std::string group_at(const Json& object, const std::string& key, const std::string& where) {
   const auto value = object.find(key);
   if (value == object.end())
     throw UserError(where, "has " + key_list(object) + "; expected the field '" + key + "'",
-                    "Choose the field with task.kind, or leave it out.");
+                    "Choose the field with task.example_group, or leave it out.");
   if (value->is_null()) return "";
   if (value->is_string()) return value->get<std::string>();
   if (value->is_number() || value->is_boolean()) return value->dump();
   throw UserError(where,
                   "has " + std::string(value->type_name()) + " in '" + key + "'; expected a text",
-                  "Write what kind of example it is in quotes.");
+                  "Write which example group it is in in quotes.");
 }
 
 void check_fields(const Json& object, InstructFields fields, const std::string& where) {
@@ -143,7 +143,7 @@ DataSet read_instruct(const std::filesystem::path& path, const std::string& name
                       const InstructFormat& format) {
   DataSet out{.name = name, .source = path.string()};
   std::optional<InstructFields> fields = format.fields;
-  std::vector<std::string> kinds;
+  std::vector<std::string> groups;
   read_json_records(path, [&](const Json& object, const RecordPlace& place) {
     if (!fields) fields = fields_of(object);
     if (!fields)
@@ -153,10 +153,10 @@ DataSet read_instruct(const std::filesystem::path& path, const std::string& name
     Example example{.id = static_cast<int64_t>(out.examples.size()), .line = place.line};
     example.parts = parts_of(object, *fields, ChatEnd::answered, format, place.text);
     for (const TextPart& part : example.parts) example.first += part.text;
-    if (format.kind) kinds.push_back(kind_at(object, *format.kind, place.text));
+    if (format.example_group) groups.push_back(group_at(object, *format.example_group, place.text));
     out.examples.push_back(std::move(example));
   });
-  if (format.kind) number_kinds(kinds, *format.kind, out);
+  if (format.example_group) number_groups(groups, *format.example_group, out);
   return out;
 }
 

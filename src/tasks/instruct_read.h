@@ -15,11 +15,11 @@ struct InstructFormat {
   const ChatTemplate* chat = nullptr;         // how instructions and messages are written
   std::optional<std::string> system = {};     // said first where a conversation has no system turn
   bool last_answer_alone = false;             // of a chat: earlier answers are not learnt
-  std::optional<std::string> kind = {};       // the field of what kind of example it is
+  std::optional<std::string> example_group = {};  // the field of which example group it is in
 };
 
 // UserError with file and line: keys that are missing, no texts, empty completions, turns out of
-// order, fields unlike those of the first object, kinds that are not two.
+// order, fields unlike those of the first object, example groups that are not two.
 DataSet read_instruct(const std::filesystem::path& path, const std::string& name,
                       const InstructFormat& format);
 

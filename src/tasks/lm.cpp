@@ -2,7 +2,7 @@
 // each line or paragraph. Documents follow each other in chunks with the end-of-text token between
 // them (as GPT-2 was trained), or are cut into chunks each for itself. Chunks overlap by what has
 // no loss, so that each token but the first is predicted exactly once (but for those that choose
-// blocks, train/voting_tokens.h).
+// blocks, train/routing_tokens.h).
 #include <utility>
 
 #include "base/file.h"
@@ -100,21 +100,21 @@ class Chunks {
   Chunks(const TextFrame& frame, const LmConfig& config, int64_t max_length)
       : begin_(frame.begin),
         prompt_(config.prompt_tokens),
-        room_(max_length - static_cast<int64_t>(frame.begin.size())),
+        space_(max_length - static_cast<int64_t>(frame.begin.size())),
         overlap_(std::max<int64_t>(prompt_, frame.begin.empty() ? 1 : 0)) {
-    if (room_ <= overlap_)
+    if (space_ <= overlap_)
       throw UserError("task.max_length",
-                      "leaves " + std::to_string(room_ - overlap_) +
+                      "leaves " + std::to_string(space_ - overlap_) +
                           " tokens of a chunk to learn; expected at least 1",
                       "Raise task.max_length or lower task.prompt_tokens.");
   }
 
   void cut(const std::vector<int32_t>& stream, std::vector<EncodedExample>& out) const {
     const auto tokens = static_cast<int64_t>(stream.size());
-    for (int64_t at = 0; at == 0 || at + overlap_ < tokens; at += room_ - overlap_) {
+    for (int64_t at = 0; at == 0 || at + overlap_ < tokens; at += space_ - overlap_) {
       EncodedExample chunk;
       chunk.ids = begin_;
-      const int64_t end = std::min(tokens, at + room_);
+      const int64_t end = std::min(tokens, at + space_);
       chunk.ids.insert(chunk.ids.end(), stream.begin() + at, stream.begin() + end);
       chunk.id = static_cast<int64_t>(out.size());
       const auto length = static_cast<int64_t>(chunk.ids.size());
@@ -131,7 +131,7 @@ class Chunks {
 
  private:
   const std::vector<int32_t>& begin_;
-  int64_t prompt_, room_, overlap_;
+  int64_t prompt_, space_, overlap_;
 };
 
 class LmTask final : public LanguageTask {

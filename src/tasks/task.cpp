@@ -77,12 +77,12 @@ std::optional<Submission> Task::submission(const DataSet&, const Predictions&) {
   return std::nullopt;
 }
 
-Labelled labelled(const DataSet& set, const Predictions& predictions, bool is_regression) {
+Labeled labeled(const DataSet& set, const Predictions& predictions, bool is_regression) {
   const size_t given = is_regression ? predictions.scores.size() : predictions.labels.size();
   MIXTUNE_CHECK(given == set.examples.size(), std::to_string(given) + " predictions for " +
                                                   std::to_string(set.examples.size()) +
                                                   " examples");
-  Labelled out;
+  Labeled out;
   for (size_t i = 0; i < given; ++i) {
     const Example& example = set.examples[i];
     if (is_regression && !std::isnan(example.score)) {

@@ -45,7 +45,7 @@ struct Example {
   double score = std::numeric_limits<double>::quiet_NaN();  // of a regression task; nan: not known
   std::vector<TextPart> parts = {};        // of tasks that predict tokens: what is trained on
   std::vector<AnswerOption> options = {};  // of questions with answers to choose from
-  int64_t kind = -1;                       // what it is told apart by (kinds.h); -1: not known
+  int64_t example_group = -1;  // for localized balancing (example_groups.h); -1: not known
 };
 
 struct DataSet {
@@ -84,7 +84,7 @@ struct Predictions {
 };
 
 // A prompt for which texts are to be written, and what people wrote.
-struct WritingPrompt {
+struct GenerationPrompt {
   Example prompt;
   std::vector<std::string> references;
 };
@@ -156,7 +156,7 @@ class Task {
   }
 
   // What to write texts for, each prompt once, of tasks that are scored by what is written.
-  virtual std::vector<WritingPrompt> writing_prompts(const DataSet&) const { return {}; }
+  virtual std::vector<GenerationPrompt> writing_prompts(const DataSet&) const { return {}; }
 
   // The official metrics over the labelled examples of `set`, none where nothing is labelled. Names
   // are unique over the evaluation sets of a task: MNLI has accuracy and accuracy_mismatched.
@@ -203,10 +203,10 @@ struct TaskEntry {
 const Registry<TaskEntry>& tasks();
 
 // The labelled examples alone, as the metrics want them.
-struct Labelled {
+struct Labeled {
   std::vector<int64_t> labels, predicted_labels;
   std::vector<double> scores, predicted_scores;
 };
-Labelled labelled(const DataSet& set, const Predictions& predictions, bool is_regression);
+Labeled labeled(const DataSet& set, const Predictions& predictions, bool is_regression);
 
 }  // namespace mixtune

@@ -58,7 +58,7 @@ void shift(EncodedExample& example, int64_t by) {
   example.prompt += by;
 }
 
-[[noreturn]] void refuse(const std::string& where, const EncodedExample& example,
+[[noreturn]] void reject(const std::string& where, const EncodedExample& example,
                          int64_t max_length, bool by_choice) {
   const int64_t answer = static_cast<int64_t>(example.ids.size()) - example.prompt;
   throw UserError(
@@ -95,7 +95,7 @@ TextFrame text_frame(const Tokenizer& tokenizer, const std::optional<std::string
 }
 
 const std::vector<std::string>& too_long_names() {
-  static const std::vector<std::string> names = {"cut_prompt", "drop", "refuse"};
+  static const std::vector<std::string> names = {"cut_prompt", "drop", "reject"};
   return names;
 }
 
@@ -163,14 +163,14 @@ EncodedExamples encode_parts_set(const Tokenizer& tokenizer, const DataSet& set,
       throw UserError(example_place(set, i), "has no token to learn",
                       "Give every example a completion.");
     if (static_cast<int64_t>(encoded.ids.size()) > options.max_length) {
-      if (options.too_long == TooLong::refuse)
-        refuse(example_place(set, i), encoded, options.max_length, true);
+      if (options.too_long == TooLong::reject)
+        reject(example_place(set, i), encoded, options.max_length, true);
       if (options.too_long == TooLong::drop) {
         ++dropped;
         continue;
       }
       if (!cut_prompt(encoded, frame, options.max_length))
-        refuse(example_place(set, i), encoded, options.max_length, false);
+        reject(example_place(set, i), encoded, options.max_length, false);
     }
     out.examples.push_back(std::move(encoded));
   }

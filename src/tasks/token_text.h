@@ -27,7 +27,7 @@ TextFrame text_frame(const Tokenizer& tokenizer, const std::optional<std::string
                      const std::string& key);
 
 // What becomes of a text that is longer than task.max_length. An answer is never cut.
-enum class TooLong { cut_prompt, drop, refuse };
+enum class TooLong { cut_prompt, drop, reject };
 TooLong too_long(const std::string& name);
 const std::vector<std::string>& too_long_names();
 

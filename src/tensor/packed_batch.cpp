@@ -2,7 +2,7 @@
 
 namespace mixtune {
 
-std::vector<int64_t> Rows::example_of_sequence() const {
+std::vector<int64_t> SequenceLayout::example_of_sequence() const {
   const Tensor on_host = example.to(at::kCPU);
   std::vector<int64_t> out;
   for (int64_t s = 0; s < sequences(); ++s)
@@ -10,20 +10,20 @@ std::vector<int64_t> Rows::example_of_sequence() const {
   return out;
 }
 
-Tensor Rows::sequence_of_row() const {
+Tensor SequenceLayout::sequence_of_row() const {
   const Tensor out = at::empty({tokens()}, at::kLong);
   for (int64_t s = 0; s < sequences(); ++s) out.narrow(0, offsets[s], length(s)).fill_(s);
   return out.to(example.device());
 }
 
-SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequences) {
+SelectedRows select_sequences(const SequenceLayout& rows, const std::vector<int64_t>& sequences) {
   SelectedRows out;
   out.rows.offsets.push_back(0);
   for (const int64_t s : sequences) {
     MIXTUNE_CHECK(s >= 0 && s < rows.sequences(), "sequence " + std::to_string(s));
     out.rows.offsets.push_back(out.rows.offsets.back() + rows.length(s));
     if (!rows.prompt.empty()) out.rows.prompt.push_back(rows.prompt[s]);
-    if (!rows.kind.empty()) out.rows.kind.push_back(rows.kind[s]);
+    if (!rows.example_group.empty()) out.rows.example_group.push_back(rows.example_group[s]);
   }
   Tensor index = at::empty({out.rows.tokens()}, at::kLong);
   int64_t* next = index.data_ptr<int64_t>();
@@ -35,38 +35,39 @@ SelectedRows select_sequences(const Rows& rows, const std::vector<int64_t>& sequ
   return out;
 }
 
-SelectedRows select_rows(const Rows& rows, const std::vector<int64_t>& chosen) {
+SelectedRows select_rows(const SequenceLayout& rows, const std::vector<int64_t>& chosen) {
   MIXTUNE_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(),
                 "one row of each sequence");
   SelectedRows out;
   for (int64_t s = 0; s <= rows.sequences(); ++s) out.rows.offsets.push_back(s);
-  out.rows.kind = rows.kind;
+  out.rows.example_group = rows.example_group;
   out.index = at::tensor(chosen, at::kLong).to(rows.example.device());
   out.rows.example = rows.example.index_select(0, out.index);
   out.rows.token = rows.token.index_select(0, out.index);
   return out;
 }
 
-SelectedRows first_rows(const Rows& rows) {
+SelectedRows first_rows(const SequenceLayout& rows) {
   return select_rows(rows, {rows.offsets.begin(), rows.offsets.end() - 1});
 }
 
 PackedBatch pack(const std::vector<SequenceView>& sequences, const at::Device& device) {
   PackedBatch batch;
   batch.rows.offsets.push_back(0);
-  bool typed = false, prompted = false, has_kinds = false;
+  bool typed = false, prompted = false, has_groups = false;
   for (const SequenceView& sequence : sequences) {
     MIXTUNE_CHECK(sequence.length > 0, "an empty sequence");
     batch.rows.offsets.push_back(batch.rows.offsets.back() + sequence.length);
     typed = typed || sequence.type_ids != nullptr;
     prompted = prompted || sequence.prompt > 0;
-    has_kinds = has_kinds || sequence.kind >= 0;
+    has_groups = has_groups || sequence.example_group >= 0;
     MIXTUNE_CHECK(sequence.prompt >= 0 && sequence.prompt <= sequence.length, "a prompt's length");
   }
   if (prompted)
     for (const SequenceView& sequence : sequences) batch.rows.prompt.push_back(sequence.prompt);
-  if (has_kinds)
-    for (const SequenceView& sequence : sequences) batch.rows.kind.push_back(sequence.kind);
+  if (has_groups)
+    for (const SequenceView& sequence : sequences)
+      batch.rows.example_group.push_back(sequence.example_group);
   const int64_t tokens = batch.rows.tokens();
   const Tensor ids = at::empty({tokens}, at::kLong), positions = at::empty({tokens}, at::kLong);
   const Tensor types = at::zeros({tokens}, at::kLong), example = at::empty({tokens}, at::kLong);

@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t kPanel = 32, kHalf = kPanel / 2;
 // How far ahead of use a weight is asked for: the processor's own guess ends with each page.
 constexpr int64_t kAheadBytes = 16384;
-// Rows that stay in registers beside the weights: 32 registers of 16 floats, or 16 of 8.
+// SequenceLayout that stay in registers beside the weights: 32 registers of 16 floats, or 16 of 8.
 constexpr int kRowsOfWide = 8, kRowsOfNarrow = 2;
 
 using HalfPanel [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = float;

@@ -8,7 +8,7 @@ namespace mixtune {
 
 class PackedWeight {
  public:
-  // Rows up to which a product from here is the faster one.
+  // SequenceLayout up to which a product from here is the faster one.
   static constexpr int64_t kFewRows = 64;
   // Whether there is a layout for it: a float matrix on the CPU.
   static bool takes(const Tensor& weight);

@@ -2,7 +2,8 @@
 
 namespace mixtune {
 
-SelectedRows pick_rows(const Rows& rows, const std::vector<std::vector<int64_t>>& chosen) {
+SelectedRows pick_rows(const SequenceLayout& rows,
+                       const std::vector<std::vector<int64_t>>& chosen) {
   MIXTUNE_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(), "rows of each sequence");
   SelectedRows out;
   out.rows.offsets.push_back(0);

@@ -7,6 +7,6 @@ namespace mixtune {
 
 // Some rows of each sequence, maybe none: chosen[s] holds numbers among all rows, rising. Prompts
 // are left behind: they are counted in rows of whole sequences.
-SelectedRows pick_rows(const Rows& rows, const std::vector<std::vector<int64_t>>& chosen);
+SelectedRows pick_rows(const SequenceLayout& rows, const std::vector<std::vector<int64_t>>& chosen);
 
 }  // namespace mixtune

@@ -61,9 +61,9 @@ NamedTensors read_pickled_tensors(const std::filesystem::path& file) {
     throw;
   } catch (const std::exception& error) {
     // Of a reader of zips, or of memory that there is not enough of: it says which.
-    const std::string_view said = error.what();
+    const std::string_view text = error.what();
     no_archive(where, "cannot be read as a zip of torch.save (" +
-                          std::string(said.substr(0, said.find('\n'))) + ")");
+                          std::string(text.substr(0, text.find('\n'))) + ")");
   }
   if (out.empty())
     throw UserError(where, "holds no tensors by name",

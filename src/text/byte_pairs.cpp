@@ -33,7 +33,7 @@ class BytePairs : public TokenizerModel {
 BytePairs::BytePairs(const JsonField& field, const Vocabulary& vocabulary)
     : merges_(field, vocabulary) {
   if (field.boolean_or("byte_fallback", false))
-    field.at("byte_fallback").refuse("a byte-level BPE model with byte_fallback", "false");
+    field.at("byte_fallback").reject("a byte-level BPE model with byte_fallback", "false");
   fuses_unknown_ = field.boolean_or("fuse_unk", false);
   takes_whole_words_ = field.boolean_or("ignore_merges", false);
   unknown_ = read_unknown_token(field, vocabulary);

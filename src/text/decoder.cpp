@@ -157,7 +157,7 @@ void Decoder::read(const JsonField& field) {
       for (std::string& token : tokens) strip(token, content, start, stop);
     });
   } else {
-    field.at("type").refuse(
+    field.at("type").reject(
         type, "ByteLevel, WordPiece, Metaspace, ByteFallback, Replace, Strip, Fuse or Sequence");
   }
 }

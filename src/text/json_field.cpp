@@ -86,7 +86,7 @@ void JsonField::fail(const std::string& found, const std::string& todo) const {
                   todo.empty() ? "Is the file complete? Fetch or write it again." : todo);
 }
 
-void JsonField::refuse(const std::string& component, const std::string& supported) const {
+void JsonField::reject(const std::string& component, const std::string& supported) const {
   fail("is " + component + ", which is not supported; expected " + supported,
        "Use a model whose tokenizer is supported; docs/tokenizers.md lists the components.");
 }

@@ -35,7 +35,7 @@ class JsonField {
   // `found` as in "is 9; expected 1 to 8".
   [[noreturn]] void fail(const std::string& found, const std::string& todo = "") const;
   // A component that exists but is not built.
-  [[noreturn]] void refuse(const std::string& component, const std::string& supported) const;
+  [[noreturn]] void reject(const std::string& component, const std::string& supported) const;
 
  private:
   const Json* value_;

@@ -11,7 +11,7 @@ PrependScheme read_scheme(const JsonField& field) {
   if (name == "always") return PrependScheme::kAlways;
   if (name == "first") return PrependScheme::kFirst;
   if (name == "never") return PrependScheme::kNever;
-  field.refuse(name, "always, first or never");
+  field.reject(name, "always, first or never");
 }
 
 class MetaspacePreTokenizer : public PreTokenizer {

@@ -62,7 +62,7 @@ void read_sentence_pieces(const std::string& content, const JsonField& config, J
                           TokenizerFolder& out) {
   auto pieces = std::make_unique<const SentencePieces>(content, out.file.string());
   if (!added.empty() && !config.boolean_or("legacy", true))
-    config.at("legacy").refuse("false, for a tokenizer.model with added tokens",
+    config.at("legacy").reject("false, for a tokenizer.model with added tokens",
                                "true, or a tokenizer.json beside it");
   Json vocabulary = Json::object();
   for (int32_t id = 0; id < pieces->size(); ++id) vocabulary[pieces->piece(id)] = id;

@@ -172,7 +172,7 @@ std::unique_ptr<const Normalizer> read_normalizer(const JsonField& field) {
   if (type == "Precompiled") return read_precompiled_normalizer(field);
   if (type == "Replace") return std::make_unique<ReplaceNormalizer>(field);
   if (type == "BertNormalizer") return read_bert_normalizer(field);
-  field.at("type").refuse(
+  field.at("type").reject(
       type,
       "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, "
       "Precompiled or BertNormalizer");

@@ -7,19 +7,19 @@
 namespace mixtune {
 namespace {
 
-void refuse_if_set(const JsonField& field, const std::string& key) {
+void reject_if_set(const JsonField& field, const std::string& key) {
   const auto value = field.find(key);
   if (value && !value->string().empty())
-    value->refuse("a BPE model with " + key, "null or an empty string");
+    value->reject("a BPE model with " + key, "null or an empty string");
 }
 
 }  // namespace
 
 PairMerger::PairMerger(const JsonField& field, const Vocabulary& vocabulary) {
-  refuse_if_set(field, "continuing_subword_prefix");
-  refuse_if_set(field, "end_of_word_suffix");
+  reject_if_set(field, "continuing_subword_prefix");
+  reject_if_set(field, "end_of_word_suffix");
   if (const auto dropout = field.find("dropout"); dropout && dropout->number() != 0)
-    dropout->refuse("a BPE model with dropout", "null or 0");
+    dropout->reject("a BPE model with dropout", "null or 0");
   read_merges(field.at("merges"), vocabulary);
 }
 

@@ -31,7 +31,7 @@ std::string model_type(const JsonField& model) {
 JsonField checked_model(const JsonField& model) {
   const std::string type = model_type(model);
   if (type != "WordPiece" && type != "BPE" && type != "Unigram")
-    model.refuse(type, "WordPiece, BPE or Unigram");
+    model.reject(type, "WordPiece, BPE or Unigram");
   const JsonField vocabulary = model.at("vocab");
   if (type == "Unigram")
     vocabulary.list();
@@ -47,7 +47,7 @@ std::unique_ptr<const TokenizerModel> read_model(const JsonField& model,
     return byte_level ? read_byte_pairs(model, vocabulary)
                       : read_character_pairs(model, vocabulary);
   if (byte_level)
-    model.refuse(type + " behind a ByteLevel pre-tokenizer",
+    model.reject(type + " behind a ByteLevel pre-tokenizer",
                  "BPE behind a ByteLevel pre-tokenizer");
   return type == "Unigram" ? read_unigram(model, vocabulary) : read_word_piece(model, vocabulary);
 }

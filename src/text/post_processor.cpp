@@ -75,9 +75,9 @@ void read_into(const JsonField& field, PostProcessor& out, bool& has_template) {
     return;
   }
   if (type != "TemplateProcessing" && type != "BertProcessing" && type != "RobertaProcessing")
-    field.at("type").refuse(
+    field.at("type").reject(
         type, "Sequence, ByteLevel, TemplateProcessing, BertProcessing or RobertaProcessing");
-  if (has_template) field.at("type").refuse("a second template", "one template");
+  if (has_template) field.at("type").reject("a second template", "one template");
   has_template = true;
   if (type == "TemplateProcessing") {
     out.single = read_template(field.at("single"), field, 1);

@@ -102,7 +102,7 @@ std::unique_ptr<const PreTokenizer> read_one(const JsonField& field, const std::
     return make_split(each(is_numeric), field.boolean_or("individual_digits", false)
                                             ? SplitBehavior::kIsolated
                                             : SplitBehavior::kContiguous);
-  field.at("type").refuse(
+  field.at("type").reject(
       type,
       "Sequence, BertPreTokenizer, ByteLevel, Metaspace, Split, Whitespace, WhitespaceSplit, "
       "Punctuation, Digits or CharDelimiterSplit");
@@ -117,7 +117,7 @@ void append(const JsonField& field, PreTokenizers& out) {
   }
   // Behind ByteLevel a text is no longer in its own letters; no published tokenizer cuts it there.
   if (out.byte_level)
-    field.at("type").refuse(type + " behind ByteLevel", "ByteLevel as the last pre-tokenizer");
+    field.at("type").reject(type + " behind ByteLevel", "ByteLevel as the last pre-tokenizer");
   out.steps.push_back(read_one(field, type));
   out.byte_level = type == "ByteLevel";
 }

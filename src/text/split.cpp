@@ -72,7 +72,7 @@ SplitBehavior read_behavior(const JsonField& field) {
   if (name == "MergedWithPrevious") return SplitBehavior::kMergedWithPrevious;
   if (name == "MergedWithNext") return SplitBehavior::kMergedWithNext;
   if (name == "Contiguous") return SplitBehavior::kContiguous;
-  field.refuse(name, "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
+  field.reject(name, "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
 }
 
 void split(const std::vector<Span>& matches, uint32_t size, SplitBehavior behavior, bool invert,

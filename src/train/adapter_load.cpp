@@ -92,7 +92,7 @@ AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachm
     const bool is_outer = !match.outer.empty() && place.name.starts_with(match.outer);
     if (is_outer ||
         (place.is_head && (use == AdapterUse::start || contents.outputs == std::nullopt)))
-      report.newly_initialised.push_back(place.name);
+      report.newly_initialized.push_back(place.name);
     else
       empty.push_back(place.name);
   }
@@ -130,7 +130,7 @@ MethodMatch match_method(const AdapterContents& contents, const Choice& method, 
     const std::string key = prefix + "." + dotted(pointer);
     const std::string line =
         key + " is " + value.dump() + " in the adapter, " + here.dump() + " here";
-    if (key.ends_with(".alpha") || key.ends_with(".rslora"))
+    if (key.ends_with(".lora_alpha") || key.ends_with(".use_rslora"))
       throw UserError(where, line + ", which scales its updates otherwise",
                       "Set " + key + "=" + value.dump() + ".");
     out.differences.push_back(line);

@@ -66,15 +66,15 @@ std::vector<MicroBatch> BatchPlan::by_tokens(const std::vector<int64_t>& order,
     std::stable_sort(window.begin(), window.end(),
                      [&](int64_t a, int64_t b) { return lengths_[a] > lengths_[b]; });
     const size_t first_bin = bins.size();
-    std::vector<int64_t> room;
+    std::vector<int64_t> space;
     for (const int64_t example : window) {
       size_t bin = 0;
-      while (bin < room.size() && room[bin] < lengths_[example]) ++bin;
-      if (bin == room.size()) {
-        room.push_back(budget);
+      while (bin < space.size() && space[bin] < lengths_[example]) ++bin;
+      if (bin == space.size()) {
+        space.push_back(budget);
         bins.emplace_back();
       }
-      room[bin] -= lengths_[example];
+      space[bin] -= lengths_[example];
       bins[first_bin + bin].push_back(example);
     }
     begin = end;

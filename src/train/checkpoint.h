@@ -5,7 +5,7 @@
 
 #include "moe/attachment.h"
 #include "train/optimizer.h"
-#include "train/progress.h"
+#include "train/training_callback.h"
 
 namespace mixtune {
 

@@ -34,8 +34,8 @@ std::string first_not_finite(Session& session, const StepBatches& batches, Rando
   LayerStack& stack = *session.model->sites().stack;
   for (const MicroBatch& batch : batches) {
     ForwardContext context(Phase::train, seed, step, reducer);
-    context.measures = session.attachment->measures;
-    context.measures.clear();
+    context.loss_statistics = session.attachment->loss_statistics;
+    context.loss_statistics.clear();
     RoutingRecord record;
     context.record = &record;
     std::vector<Tensor> states;

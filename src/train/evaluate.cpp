@@ -36,7 +36,7 @@ double auxiliary_of(const Attachment& attachment, ForwardContext& context) {
   double sum = 0;
   for (const AuxiliaryLoss& loss : attachment.losses)
     if (loss.in_evaluation)
-      sum += loss.weight * loss.formula(context.measures, context.reducer).item<double>();
+      sum += loss.weight * loss.finalize(context.loss_statistics, context.reducer).item<double>();
   return sum;
 }
 
@@ -51,8 +51,8 @@ Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examp
   for (const MicroBatch& batch : evaluation_batches(session, examples, options.batch_tokens)) {
     ForwardContext context(Phase::evaluate, static_cast<RandomKey>(session.config.train.seed), 0,
                            alone);
-    context.measures = session.attachment->measures;
-    context.measures.clear();
+    context.loss_statistics = session.attachment->loss_statistics;
+    context.loss_statistics.clear();
     context.record = options.record;
     const Tensor part =
         session.objective->outputs(*session.model, pack_examples(session, examples, batch),
@@ -91,14 +91,14 @@ Targets targets_of(const SequenceRefs& sequences, bool is_regression) {
     std::vector<double> scores;
     for (const EncodedExample* e : sequences) {
       scores.push_back(e->score);
-      out.labelled += !std::isnan(e->score);
+      out.labeled += !std::isnan(e->score);
     }
     out.values = at::tensor(scores, at::kFloat);
   } else {
     std::vector<int64_t> labels;
     for (const EncodedExample* e : sequences) {
       labels.push_back(e->label < 0 ? kIgnoredTarget : e->label);
-      out.labelled += e->label >= 0;
+      out.labeled += e->label >= 0;
     }
     out.values = at::tensor(labels, at::kLong);
   }
@@ -110,7 +110,7 @@ double task_loss(const Tensor& logits, const std::vector<EncodedExample>& exampl
   SequenceRefs all;
   for (const EncodedExample& example : examples) all.push_back(&example);
   const Targets targets = targets_of(all, is_regression);
-  if (targets.labelled == 0) return std::numeric_limits<double>::quiet_NaN();
+  if (targets.labeled == 0) return std::numeric_limits<double>::quiet_NaN();
   double sum = 0;
   if (is_regression) {
     const Tensor errors = (logits.select(1, 0) - targets.values).to(at::kDouble).square();
@@ -118,7 +118,7 @@ double task_loss(const Tensor& logits, const std::vector<EncodedExample>& exampl
   } else {
     sum = cross_entropy_sum(logits.to(at::kDouble), targets.values).item<double>();
   }
-  return sum / static_cast<double>(targets.labelled);
+  return sum / static_cast<double>(targets.labeled);
 }
 
 SetEvaluation evaluate_set(Session& session, const EncodedSet& set, const ForwardOptions& options) {

@@ -26,7 +26,7 @@ Predictions predictions_of(const Tensor& logits, bool is_regression);
 // the CPU.
 struct Targets {
   Tensor values;
-  int64_t labelled = 0;  // those that are known
+  int64_t labeled = 0;  // those that are known
 };
 Targets targets_of(const SequenceRefs& sequences, bool is_regression);
 

@@ -33,7 +33,8 @@ RandomKey hash_text(RandomKey key, const DataSet& set) {
     for (const AnswerOption& option : e.options)
       key = hash_parts(derive(key, static_cast<uint64_t>(option.label)), option.parts);
     key = derive(derive(key, static_cast<uint64_t>(e.label)), std::bit_cast<uint64_t>(e.score));
-    if (e.kind >= 0) key = derive(derive(key, "kind"), static_cast<uint64_t>(e.kind));
+    if (e.example_group >= 0)
+      key = derive(derive(key, "kind"), static_cast<uint64_t>(e.example_group));
   }
   return key;
 }

@@ -46,7 +46,8 @@ void follow_adapter(const AdapterContents& adapter, const PredictorOptions& opti
 
 // The token that a language task has behind each text it teaches; nothing, and a warning, where the
 // tokenizer has no such token.
-std::optional<int32_t> end_of(const Choice& task, const Tokenizer& tokenizer, Progress& progress) {
+std::optional<int32_t> end_of(const Choice& task, const Tokenizer& tokenizer,
+                              TrainingCallback& progress) {
   const auto* config = dynamic_cast<const LanguageTaskConfig*>(task.config.get());
   if (task.name.empty() || !config) return std::nullopt;
   try {
@@ -79,7 +80,8 @@ bool is_run_folder(const fs::path& folder) {
          fs::is_regular_file(folder / "events.jsonl", error);
 }
 
-std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progress& progress) {
+std::unique_ptr<Session> open_predictor(const PredictorOptions& options,
+                                        TrainingCallback& progress) {
   RunConfig config;
   std::optional<fs::path> folder = options.adapter;
   if (is_run_folder(options.source)) {
@@ -100,7 +102,7 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
   SessionOptions session{.train_data = false,
                          .evaluation_data = options.evaluation_data,
                          .adapter_use = AdapterUse::restore,
-                         .writes = options.writes};
+                         .generates = options.generates};
   if (folder) {
     config.model.adapter = adapter_folder(*folder).string();
     const AdapterContents adapter = load_adapter(*config.model.adapter);
@@ -114,8 +116,8 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
     for (const std::string& assignment : options.overrides) layers.add_override(assignment);
     layers.apply(config);
   }
-  const Choice learnt = config.task;
-  if (!options.wants_task || options.writes) {
+  const Choice supervised = config.task;
+  if (!options.wants_task || options.generates) {
     config.task = {};
   } else if (config.task.name.empty()) {
     throw UserError(options.source.string(), "does not say which task it is for",
@@ -124,7 +126,7 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progres
     use_data(*options.data, config);
   }
   auto out = open_session(config, session, progress);
-  if (options.writes) out->learnt_end = end_of(learnt, *out->tokenizer, progress);
+  if (options.generates) out->supervised_end = end_of(supervised, *out->tokenizer, progress);
   if (out->task && folder && !is_run_folder(options.source)) check_pooler(*out, folder->string());
   return out;
 }

@@ -13,12 +13,13 @@ struct PredictorOptions {
   std::vector<std::string> overrides = {};  // key=value on the config, last word
   bool evaluation_data = false;             // fill Session::evaluation
   bool wants_task = true;                   // false: `mixtune forward`, which takes ids
-  bool writes = false;                      // no task, but a language head and the tokenizer
+  bool generates = false;                   // no task, but a language head and the tokenizer
 };
 
 // The head and its label count come from the adapter where it carries them, else from the task,
 // else from the model's config. UserError where a task is wanted and nothing names one.
-std::unique_ptr<Session> open_predictor(const PredictorOptions& options, Progress& progress);
+std::unique_ptr<Session> open_predictor(const PredictorOptions& options,
+                                        TrainingCallback& progress);
 
 // A run folder has config.yaml and events.jsonl.
 bool is_run_folder(const std::filesystem::path& folder);

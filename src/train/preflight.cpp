@@ -27,14 +27,14 @@ std::vector<KindCount> count_kinds(const Attachment& attachment) {
   return out;
 }
 
-SetSummary summarise(Session& session, const EncodedSet& set) {
+SetSummary summarize(Session& session, const EncodedSet& set) {
   SetSummary out{.name = set.data->name,
                  .source = set.data->source,
-                 .lengths = summarise_lengths(set.examples),
+                 .lengths = summarize_lengths(set.examples),
                  .goal = session.task->goal(),
                  .labels = {}};
   if (out.goal == Goal::regress) {
-    const ScoreSummary scores = summarise_scores(*set.data);
+    const ScoreSummary scores = summarize_scores(*set.data);
     out.lowest = scores.minimum;
     out.highest = scores.maximum;
     out.mean = scores.mean;
@@ -64,9 +64,9 @@ int64_t activation_bytes(Session& session, double tokens, double mean_length) {
   const double per_layer = 10.0 * static_cast<double>(c.hidden_size) +
                            2.0 * static_cast<double>(c.intermediate_size) +
                            static_cast<double>(c.heads) * mean_length;
-  const double blocks =
+  const double layers =
       static_cast<double>(c.layers) * (session.model->sites().stack->adapter ? 2 : 1);
-  return static_cast<int64_t>(4 * tokens * per_layer * blocks);
+  return static_cast<int64_t>(4 * tokens * per_layer * layers);
 }
 
 void describe_loading(const Session& session, Preflight& out) {
@@ -78,10 +78,10 @@ void describe_loading(const Session& session, Preflight& out) {
   if (session.config.model.adapter)
     out.loading.push_back(std::to_string(session.adapter_report.loaded) +
                           " tensors loaded from the adapter " + *session.config.model.adapter);
-  add("initialised anew", session.load_report.newly_initialised);
+  add("initialised anew", session.load_report.newly_initialized);
   add("missing in the model's files", session.load_report.missing);
   add("in the model's files but not used", session.load_report.unexpected);
-  add("not taken from the adapter", session.adapter_report.newly_initialised);
+  add("not taken from the adapter", session.adapter_report.newly_initialized);
   add("options that differ", session.adapter_report.differences);
 }
 
@@ -104,12 +104,13 @@ void warn(const Session& session, Preflight& out) {
   for (const EncodedSet& set : session.evaluation) add_of(set);
   const auto& losses = session.attachment->losses;
   const auto& examples = session.train.examples;
-  const bool tells_kinds_apart = std::any_of(
+  const bool needs_example_groups = std::any_of(
       losses.begin(), losses.end(), [](const auto& loss) { return loss.name == "variation"; });
-  if (tells_kinds_apart &&
-      std::none_of(examples.begin(), examples.end(), [](const auto& e) { return e.kind >= 0; }))
-    add("localised balancing (variation) is on, but no training example has a kind, so it is zero; "
-        "name the field with task.kind");
+  if (needs_example_groups && std::none_of(examples.begin(), examples.end(),
+                                           [](const auto& e) { return e.example_group >= 0; }))
+    add("localized balancing (variation) is on, but no training example has a group, so it is "
+        "zero; "
+        "name the field with task.example_group");
   if (session.config.model.from_scratch && session.config.method.name != "full")
     add("random weights (model.from_scratch) stay as they are under this method; full trains them");
   if (session.attachment->trainables.count() == 0) add("nothing is trained");
@@ -183,14 +184,13 @@ std::string render_set(const SetSummary& set) {
     out += fmt::format("    scores {:.3g} to {:.3g}, mean {:.3g}\n", set.lowest, set.highest,
                        set.mean);
   } else if (!set.labels.empty()) {
-    int64_t labelled = 0;
-    for (const LabelShare& label : set.labels) labelled += label.count;
+    int64_t labeled = 0;
+    for (const LabelShare& label : set.labels) labeled += label.count;
     out += "    labels";
     for (const LabelShare& label : set.labels)
       out += fmt::format(
           "  {} {} ({:.1f} %)", label.label, grouped(label.count),
-          labelled ? 100.0 * static_cast<double>(label.count) / static_cast<double>(labelled)
-                   : 0.0);
+          labeled ? 100.0 * static_cast<double>(label.count) / static_cast<double>(labeled) : 0.0);
     out += '\n';
   }
   return out;
@@ -256,8 +256,8 @@ Preflight preflight(Session& session) {
   out.kinds = count_kinds(*session.attachment);
   describe_loading(session, out);
 
-  out.sets.push_back(summarise(session, session.train));
-  for (const EncodedSet& set : session.evaluation) out.sets.push_back(summarise(session, set));
+  out.sets.push_back(summarize(session, session.train));
+  for (const EncodedSet& set : session.evaluation) out.sets.push_back(summarize(session, set));
   if (!session.train.examples.empty()) {
     const EncodedExample& first = session.train.examples.front();
     out.example_ids = first.ids;

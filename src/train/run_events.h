@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "nn/context.h"
-#include "train/progress.h"
+#include "train/training_callback.h"
 
 namespace mixtune {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "train/adapter_load.h"
-#include "train/voting_tokens.h"
+#include "train/routing_tokens.h"
 
 namespace mixtune {
 namespace {
@@ -36,7 +36,7 @@ void check_goal(const RunConfig& config, const ModelConfig& model, Goal goal) {
         "Choose a decoder (gpt2, llama, ...), or a classification task.");
 }
 
-void check_writes(const RunConfig& config, const ModelConfig& model) {
+void check_generates(const RunConfig& config, const ModelConfig& model) {
   if (model.decoder) return;
   throw UserError(config.model.path, "is an encoder (" + model.model_type + "); it writes no texts",
                   "Choose a decoder (gpt2, llama, ...).");
@@ -49,9 +49,9 @@ std::unique_ptr<Tokenizer> open_tokenizer(const RunConfig& config) {
 
 // Whether the last block may leave rows out: not where tokens are routed to experts, whose load
 // and losses count every row.
-bool reads_some_rows(const std::vector<Sentence>& sentences) {
-  return std::none_of(sentences.begin(), sentences.end(),
-                      [](const Sentence& sentence) { return sentence.routing.has_value(); });
+bool reads_some_rows(const std::vector<AdapterSpec>& specs) {
+  return std::none_of(specs.begin(), specs.end(),
+                      [](const AdapterSpec& spec) { return spec.routing.has_value(); });
 }
 
 // A set whose examples were all left out.
@@ -64,8 +64,8 @@ void check_examples(const Session& session, const EncodedSet& set) {
 // A head that was drawn answers at random: neither the model nor the adapter has it.
 void check_head(const Session& session) {
   const std::optional<std::string>& adapter = session.config.model.adapter;
-  const auto& unplaced = session.adapter_report.newly_initialised;
-  for (const std::string& name : session.load_report.newly_initialised) {
+  const auto& unplaced = session.adapter_report.newly_initialized;
+  for (const std::string& name : session.load_report.newly_initialized) {
     if (adapter && std::find(unplaced.begin(), unplaced.end(), name) == unplaced.end()) continue;
     throw UserError(adapter.value_or(session.config.model.path),
                     "has no " + name + " for " + std::to_string(session.model->labels()) +
@@ -76,7 +76,7 @@ void check_head(const Session& session) {
   }
 }
 
-void lower_length(Session& session, Progress& progress) {
+void lower_length(Session& session, TrainingCallback& progress) {
   const int64_t most = session.model->max_length();
   if (session.max_length <= most) return;
   progress.on_warning("task.max_length " + std::to_string(session.max_length) + " is lowered to " +
@@ -84,7 +84,8 @@ void lower_length(Session& session, Progress& progress) {
   session.max_length = most;
 }
 
-void report_loading(const Session& session, const SessionOptions& options, Progress& progress) {
+void report_loading(const Session& session, const SessionOptions& options,
+                    TrainingCallback& progress) {
   if (!session.load_report.missing.empty())
     progress.on_warning("not in the model's files, so initialised anew: " +
                         join_names(session.load_report.missing));
@@ -92,10 +93,10 @@ void report_loading(const Session& session, const SessionOptions& options, Progr
   if (session.config.model.adapter)
     progress.on_message("adapter " + *session.config.model.adapter + ": " +
                         std::to_string(adapter.loaded) + " tensors loaded");
-  if (!adapter.newly_initialised.empty() && options.adapter_use == AdapterUse::start &&
+  if (!adapter.newly_initialized.empty() && options.adapter_use == AdapterUse::start &&
       session.config.model.adapter)
     progress.on_message("not taken from the adapter (not in it, or another number of labels): " +
-                        join_names(adapter.newly_initialised));
+                        join_names(adapter.newly_initialized));
   for (const std::string& line : adapter.differences) progress.on_warning(line);
   for (const std::string& line : adapter.warnings) progress.on_warning(line);
   for (const std::string& line : session.attachment->warnings) progress.on_warning(line);
@@ -137,12 +138,12 @@ void check_ids(std::span<const int32_t> ids, const ModelConfig& model, const std
 EncodedExamples encode_evaluation(const Session& session, const DataSet& set) {
   EncodedExamples out =
       session.task->encode_evaluation(*session.tokenizer, set, session.max_length);
-  leave_voters_out(out, session.voting_tokens);
+  leave_routing_tokens_out(out, session.routing_tokens);
   return out;
 }
 
 std::string what_leaves_more(const Session& session) {
-  return session.voting_tokens > 0
+  return session.routing_tokens > 0
              ? "Give longer texts, lower prompt_tokens of the method, or raise task.max_length."
              : "Raise task.max_length, or change task.too_long.";
 }
@@ -169,13 +170,13 @@ PackedBatch pack_examples(const Session& session, const std::vector<EncodedExamp
   for (const int64_t i : indices) {
     const EncodedExample& e = examples[static_cast<size_t>(i)];
     views.push_back({e.ids.data(), typed && !e.type_ids.empty() ? e.type_ids.data() : nullptr,
-                     static_cast<int64_t>(e.ids.size()), e.id, e.prompt, e.kind});
+                     static_cast<int64_t>(e.ids.size()), e.id, e.prompt, e.example_group});
   }
   return pack(views, session.device);
 }
 
 std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOptions& options,
-                                      Progress& progress) {
+                                      TrainingCallback& progress) {
   if (config.model.path.empty())
     throw UserError("model.path", "is not set",
                     "Give model.path=DIR, a Hugging Face model folder.");
@@ -212,8 +213,8 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
     session->tokenizer = open_tokenizer(config);
     session->max_length = session->task->options().max_length;
   }
-  if (options.writes) {
-    check_writes(config, described);
+  if (options.generates) {
+    check_generates(config, described);
     load.labels.reset();
     load.head = HeadKind::language;
     session->tokenizer = open_tokenizer(config);
@@ -224,18 +225,17 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
   session->model = std::move(loaded.model);
   session->load_report = std::move(loaded.report);
 
-  const std::vector<Sentence> sentences =
+  const std::vector<AdapterSpec> specs =
       config.method.name.empty()
-          ? std::vector<Sentence>()
-          : sentences_of(session->config.method, {session->model->config().layers,
-                                                  session->model->config().decoder.has_value()});
-  session->voting_tokens = voting_tokens(sentences);
-  session->attachment = attach(sentences, session->model->sites(),
+          ? std::vector<AdapterSpec>()
+          : specs_of(session->config.method, {session->model->config().layers,
+                                              session->model->config().decoder.has_value()});
+  session->routing_tokens = routing_tokens(specs);
+  session->attachment = attach(specs, session->model->sites(),
                                {.seed = static_cast<RandomKey>(config.train.seed),
                                 .train_pooler = config.model.train_pooler});
   if (session->task)
-    session->objective =
-        make_objective({.goal = goal, .reads_some_rows = reads_some_rows(sentences)});
+    session->objective = make_objective({.goal = goal, .reads_some_rows = reads_some_rows(specs)});
   if (adapter) {
     session->adapter_report =
         place_adapter(*adapter, *session->attachment, options.adapter_use, match, adapter_path);
@@ -251,7 +251,7 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
     const DataSet& set = session->task->train();
     EncodedExamples encoded =
         session->task->encode_training(*session->tokenizer, set, session->max_length);
-    leave_voters_out(encoded, session->voting_tokens);
+    leave_routing_tokens_out(encoded, session->routing_tokens);
     session->train = checked(*session, set, std::move(encoded));
     if (!set.examples.empty()) check_examples(*session, session->train);
   }
@@ -261,7 +261,7 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
   return session;
 }
 
-std::unique_ptr<Session> open_for_training(const RunConfig& config, Progress& progress) {
+std::unique_ptr<Session> open_for_training(const RunConfig& config, TrainingCallback& progress) {
   if (config.task.name.empty())
     throw UserError("task", "is not set", "Give a task's recipe, or task.name and task.data.");
   if (config.method.name.empty())

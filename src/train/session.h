@@ -10,8 +10,8 @@
 #include "tasks/encode.h"
 #include "text/tokenizer.h"
 #include "train/objective.h"
-#include "train/progress.h"
 #include "train/run_config.h"
+#include "train/training_callback.h"
 
 namespace mixtune {
 
@@ -25,7 +25,7 @@ struct EncodedSet {
 struct AdapterReport {
   int64_t loaded = 0;
   std::vector<std::string>
-      newly_initialised;                 // of the head: the adapter lacks them or has other shapes
+      newly_initialized;                 // of the head: the adapter lacks them or has other shapes
   std::vector<std::string> differences;  // "method.alpha is 16 in the adapter, 32 here"
   std::vector<std::string> warnings;     // of reading it
 };
@@ -42,8 +42,8 @@ struct Session {
   AdapterReport adapter_report;
   int64_t max_length = 0;  // the task's, lowered to what the model takes
   // Without a task, of what writes: the token that the source's task puts behind each text.
-  std::optional<int32_t> learnt_end;
-  int64_t voting_tokens = 0;           // see train/voting_tokens.h
+  std::optional<int32_t> supervised_end;
+  int64_t routing_tokens = 0;          // see train/routing_tokens.h
   EncodedSet train;                    // empty unless asked for
   std::vector<EncodedSet> evaluation;  // empty unless asked for
 
@@ -62,15 +62,15 @@ struct SessionOptions {
   std::vector<std::string> labels =
       {};  // names saved with an adapter; empty: those of the task's data
   std::optional<int64_t> outputs = {};  // of the head, where there is no task
-  bool writes = false;  // without a task: a decoder's language head, and the tokenizer
+  bool generates = false;  // without a task: a decoder's language head, and the tokenizer
 };
 
 // UserError for whatever is missing or does not fit. `config.threads` is set for the process.
 std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOptions& options,
-                                      Progress& progress);
+                                      TrainingCallback& progress);
 
 // A session with all that training needs. UserError where task, method or examples are missing.
-std::unique_ptr<Session> open_for_training(const RunConfig& config, Progress& progress);
+std::unique_ptr<Session> open_for_training(const RunConfig& config, TrainingCallback& progress);
 
 // "auto" is CUDA where there is one. UserError where the device does not exist.
 at::Device choose_device(const std::string& name);

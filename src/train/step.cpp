@@ -20,8 +20,8 @@ StepLosses accumulate_gradients(Session& session, const StepBatches& batches,
   const double share = 1.0 / static_cast<double>(batches.size());
   for (const MicroBatch& indices : batches) {
     ForwardContext context(Phase::train, options.seed, options.step, reducer);
-    context.measures = attachment.measures;
-    context.measures.clear();
+    context.loss_statistics = attachment.loss_statistics;
+    context.loss_statistics.clear();
     context.record = options.record;
     const PackedBatch batch = pack_examples(session, examples, indices);
     out.tokens += batch.rows.tokens();

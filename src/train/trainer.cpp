@@ -7,7 +7,7 @@
 
 #include "train/checkpoint.h"
 #include "train/identity.h"
-#include "train/narrator.h"
+#include "train/logging_callback.h"
 #include "train/preflight.h"
 #include "train/run_folder.h"
 #include "train/training.h"
@@ -18,25 +18,25 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void tell_preflight(Session& session, Narrator& narrator) {
+void tell_preflight(Session& session, LoggingCallback& callback) {
   const Preflight checked = preflight(session);
-  narrator.on_message(render(checked));
-  for (const std::string& line : checked.warnings) narrator.on_warning(line);
+  callback.on_message(render(checked));
+  for (const std::string& line : checked.warnings) callback.on_warning(line);
 }
 
 }  // namespace
 
-RunResult train(const RunConfig& config, const TrainOptions& options, Progress& progress) {
+RunResult train(const RunConfig& config, const TrainOptions& options, TrainingCallback& progress) {
   const Clock::time_point start = Clock::now();
-  Narrator narrator(progress);
+  LoggingCallback callback(progress);
   const fs::path path = output_folder(config);
   check_free(path, options.overwrite);  // before minutes of loading
-  const auto session = open_for_training(config, narrator);
-  tell_preflight(*session, narrator);
+  const auto session = open_for_training(config, callback);
+  tell_preflight(*session, callback);
   RunFolder folder = RunFolder::create(path, config, options);
   folder.write_environment(*session, options.command);
-  narrator.open(&folder);
-  Training training(*session, folder, narrator, options.interrupt, start);
+  callback.open(&folder);
+  Training training(*session, folder, callback, options.interrupt, start);
   folder.event({{"event", "start"},
                 {"step", 0},
                 {"total_steps", training.total()},
@@ -47,16 +47,16 @@ RunResult train(const RunConfig& config, const TrainOptions& options, Progress& 
   return training.run();
 }
 
-RunResult resume(const fs::path& run, const ResumeOptions& options, Progress& progress) {
+RunResult resume(const fs::path& run, const ResumeOptions& options, TrainingCallback& progress) {
   const Clock::time_point start = Clock::now();
-  Narrator narrator(progress);
+  LoggingCallback callback(progress);
   const RunConfig config = read_run_config(run);
   if (!options.allow_changed)
     if (const auto done = read_result(run)) {
-      narrator.on_message(run.string() + " is done already");
+      callback.on_message(run.string() + " is done already");
       return *done;
     }
-  const auto session = open_for_training(config, narrator);
+  const auto session = open_for_training(config, callback);
   const Checkpoints checkpoints(run / "checkpoints");
   const std::optional<int64_t> step = checkpoints.last_complete();
   std::optional<Cursor> cursor;
@@ -69,13 +69,13 @@ RunResult resume(const fs::path& run, const ResumeOptions& options, Progress& pr
                           join_names(changed, "; "),
                       "Put it back, or add --allow-changed for a run that is no longer the same.");
     for (const std::string& line : changed)
-      narrator.on_warning("changed since it was saved: " + line);
+      callback.on_warning("changed since it was saved: " + line);
   }
   RunFolder folder = RunFolder::reopen(run, step.value_or(0));
-  narrator.open(&folder);
-  Training training(*session, folder, narrator, options.interrupt, start);
+  callback.open(&folder);
+  Training training(*session, folder, callback, options.interrupt, start);
   if (step) training.go_back_to(*step, *cursor);
-  narrator.on_message(step ? fmt::format("going on from step {} of {}", *step, training.total())
+  callback.on_message(step ? fmt::format("going on from step {} of {}", *step, training.total())
                            : std::string("no checkpoint was complete: starting again from step 0"));
   folder.event({{"event", "resume"}, {"step", step.value_or(0)}, {"command", options.command}});
   return training.run();

@@ -27,7 +27,7 @@ struct TrainOptions {
 };
 // UserError leaves no folder if the first step was not reached, and what was saved before
 // otherwise.
-RunResult train(const RunConfig& config, const TrainOptions& options, Progress& progress);
+RunResult train(const RunConfig& config, const TrainOptions& options, TrainingCallback& progress);
 
 struct ResumeOptions {
   bool allow_changed = false;  // go on although config, data, tokenizer or model changed
@@ -37,6 +37,6 @@ struct ResumeOptions {
 // From the last complete checkpoint; losses and weights are those of a run that was never stopped.
 // A run that is done gives its result again.
 RunResult resume(const std::filesystem::path& run, const ResumeOptions& options,
-                 Progress& progress);
+                 TrainingCallback& progress);
 
 }  // namespace mixtune

@@ -38,12 +38,12 @@ std::string text_of(double value) {
 
 class TrainingLoop {
  public:
-  TrainingLoop(Session& session, RunFolder& folder, Narrator& narrator,
+  TrainingLoop(Session& session, RunFolder& folder, LoggingCallback& callback,
                const std::atomic<bool>* interrupt, Clock::time_point start)
       : session_(session),
         settings_(session.config.train),
         folder_(folder),
-        narrator_(narrator),
+        callback_(callback),
         interrupt_(interrupt),
         start_(start),
         plan_(batch_plan(session)),
@@ -173,7 +173,7 @@ class TrainingLoop {
       tell_routing("train", record_);
       if (!is_evaluated()) folder_.write_routing(record_);
     }
-    narrator_.on_step(r);
+    callback_.on_step(r);
   }
 
   bool is_recorded(int64_t step) const {
@@ -226,10 +226,10 @@ class TrainingLoop {
     folder_.event(evaluation_event(report));
     tell_routing("evaluate", record);
     folder_.write_routing(record);
-    narrator_.on_evaluation(report);
-    if (const std::string line = routing_line(record); !line.empty()) narrator_.on_message(line);
+    callback_.on_evaluation(report);
+    if (const std::string line = routing_line(record); !line.empty()) callback_.on_message(line);
     if (cursor_.stopped_early && cursor_.step < total_)
-      narrator_.on_message(fmt::format("stopped early: {} evaluations in a row without a new best",
+      callback_.on_message(fmt::format("stopped early: {} evaluations in a row without a new best",
                                        cursor_.evaluations_without_best));
     return report.is_best;
   }
@@ -243,7 +243,7 @@ class TrainingLoop {
     checkpoints_.retain(settings_.keep, cursor_.best_step);
     saved_step_ = cursor_.step;
     folder_.event({{"event", "checkpoint"}, {"step", cursor_.step}});
-    narrator_.on_checkpoint(written, cursor_.step);
+    callback_.on_checkpoint(written, cursor_.step);
   }
 
   [[noreturn]] void stop_at(int64_t number, const std::string& found) {
@@ -279,13 +279,13 @@ class TrainingLoop {
     RunResult out = result();
     out.interrupted = true;
     if (cursor_.step == 0) {  // nothing to go on from: no folder either
-      narrator_.on_message("interrupted before the first step; nothing was saved");
+      callback_.on_message("interrupted before the first step; nothing was saved");
       out.folder.clear();
       return out;
     }
     save();
     folder_.event({{"event", "interrupted"}, {"step", cursor_.step}});
-    narrator_.on_message(fmt::format("interrupted at step {} of {}; resume with: mixtune resume {}",
+    callback_.on_message(fmt::format("interrupted at step {} of {}; resume with: mixtune resume {}",
                                      cursor_.step, total_, folder_.path().string()));
     return out;
   }
@@ -329,7 +329,7 @@ class TrainingLoop {
   Session& session_;
   const TrainSettings& settings_;
   RunFolder& folder_;
-  Narrator& narrator_;
+  LoggingCallback& callback_;
   const std::atomic<bool>* interrupt_;
   const Clock::time_point start_;
   BatchPlan plan_;
@@ -347,9 +347,9 @@ class TrainingLoop {
   double seconds_before_ = 0, timed_here_ = 0;
 };
 
-Training::Training(Session& session, RunFolder& folder, Narrator& narrator,
+Training::Training(Session& session, RunFolder& folder, LoggingCallback& callback,
                    const std::atomic<bool>* interrupt, Clock::time_point start)
-    : loop_(std::make_unique<TrainingLoop>(session, folder, narrator, interrupt, start)) {}
+    : loop_(std::make_unique<TrainingLoop>(session, folder, callback, interrupt, start)) {}
 
 Training::~Training() = default;
 

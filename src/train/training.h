@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "train/checkpoint.h"
-#include "train/narrator.h"
+#include "train/logging_callback.h"
 #include "train/run_folder.h"
 #include "train/session.h"
 
@@ -18,7 +18,7 @@ class Training {
   // All references must outlive it. `interrupt` (or null) is looked at before each step; `start`:
   // when the program began, for the seconds of the run. UserError where the method cannot do with
   // the number of steps.
-  Training(Session& session, RunFolder& folder, Narrator& narrator,
+  Training(Session& session, RunFolder& folder, LoggingCallback& callback,
            const std::atomic<bool>* interrupt, std::chrono::steady_clock::time_point start);
   ~Training();
 

@@ -125,7 +125,7 @@ TEST(AdapterFolder, SaysForPeftWhatTheModelPredicts) {
   EXPECT_EQ(task_type(decoder), "SEQ_CLS");
 }
 
-TEST(AdapterFolder, GivesOtherMethodsATypeThatPeftRefuses) {
+TEST(AdapterFolder, GivesOtherMethodsATypeThatPeftRejects) {
   const TemporaryFolder folder;
   AdapterContents contents = lora();
   contents.method = R"({"name": "molex", "balance": 0.01})";
@@ -161,7 +161,7 @@ TEST(AdapterFolder, SaysWhichSettingsOfPeftItDoesNotKnow) {
   EXPECT_NE(warnings[0].find("new_option"), std::string::npos);
 }
 
-TEST(AdapterFolder, RefusesToSaveWhatIsNotANumber) {
+TEST(AdapterFolder, RejectsToSaveWhatIsNotANumber) {
   const TemporaryFolder folder;
   AdapterContents contents = lora();
   contents.tensors[0].second = at::full({2, 6}, std::nan(""));
@@ -210,7 +210,7 @@ PeftLoraConfig with(Change change) {
   return out;
 }
 
-TEST(PeftLora, RefusesWhatNoMethodHas) {
+TEST(PeftLora, RejectsWhatNoMethodHas) {
   EXPECT_THROW(method_of(with([](auto& c) { c.bias = "all"; }), "x"), UserError);
   EXPECT_THROW(method_of(with([](auto& c) { c.use_dora = c.lora_bias = true; }), "x"), UserError);
 }

@@ -38,9 +38,9 @@ struct WithAdapter {
       : contents(load_adapter(golden.folder)),
         method(method_choice(contents.method)),
         loaded(load_model(golden.folder / golden.json.at("base_model").get<std::string>(), {})) {
-    const auto sentences = sentences_of(
+    const auto specs = specs_of(
         method, {loaded.model->config().layers, loaded.model->config().decoder.has_value()});
-    attachment = attach(sentences, loaded.model->sites(),
+    attachment = attach(specs, loaded.model->sites(),
                         {.seed = 3, .train_head = contents.outputs.has_value()});
     place();
   }

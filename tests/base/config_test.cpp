@@ -143,7 +143,7 @@ TEST(Choice, MayBeNullOnlyWhereItIsOptional) {
             "a.yaml:1: start has no name; expected one of: full, lora, mixture. Where it starts.");
 }
 
-TEST(Choice, RefusesAnUnknownNameWithTheNearestOne) {
+TEST(Choice, RejectsAnUnknownNameWithTheNearestOne) {
   EXPECT_EQ(error_of("method: loar"),
             "a.yaml:1: method is loar, which is unknown; expected one of: full, lora, mixture. "
             "Did you mean lora?");
@@ -199,31 +199,31 @@ TEST(ConfigErrors, NameTheValueAndItsRange) {
             "a.yaml:1: method.gate is square; expected linear or cosine. Score.");
 }
 
-TEST(ConfigErrors, RefuseWrongTypes) {
-  const auto refuses = [](const std::string& yaml, const std::string& part) {
+TEST(ConfigErrors, RejectWrongTypes) {
+  const auto rejects = [](const std::string& yaml, const std::string& part) {
     const std::string line = error_of(yaml);
     EXPECT_NE(line.find(part), std::string::npos) << yaml << " gave: " << line;
   };
-  refuses("train: {seed: 1.5}", "is 1.5; expected whole number");
-  refuses("train: {seed: 1e3}", "is 1e3; expected whole number");
-  refuses("train: {seed: \"8\"}", "is \"8\" in quotes; expected whole number");
-  refuses("train: {seed: 99999999999999999999}", "expected whole number");
-  refuses("train: {seed: null}", "is null; expected whole number");
-  refuses("train: {seed: [1]}", "is [1]; expected whole number");
-  refuses("train: {clip: much}", "is much; expected number, above 0");
-  refuses("train: {clip: nan}", "is nan; expected number");
-  refuses("train: {clip: 1e999}", "expected number");
-  refuses("train: {betas: 0.9}", "is 0.9; expected list of numbers");
-  refuses("train: 4", "train is 4; expected a map of options");
-  refuses("train: [4]", "train is [4]; expected a map of options");
-  refuses("cache: yes", "is yes; expected true or false, or null");
-  refuses("cache: True", "expected true or false");
-  refuses("output: null", "is null; expected text");
-  refuses("output: [a]", "is [a]; expected text");
-  refuses("factors: [1]", "is [1]; expected map of names to numbers");
-  refuses("factors: {a: b}", "is b; expected map of names to numbers");
-  refuses("tags: {a: b}", "expected list of texts or null");
-  refuses("- 4", "the config is [4]; expected a map of options");
+  rejects("train: {seed: 1.5}", "is 1.5; expected whole number");
+  rejects("train: {seed: 1e3}", "is 1e3; expected whole number");
+  rejects("train: {seed: \"8\"}", "is \"8\" in quotes; expected whole number");
+  rejects("train: {seed: 99999999999999999999}", "expected whole number");
+  rejects("train: {seed: null}", "is null; expected whole number");
+  rejects("train: {seed: [1]}", "is [1]; expected whole number");
+  rejects("train: {clip: much}", "is much; expected number, above 0");
+  rejects("train: {clip: nan}", "is nan; expected number");
+  rejects("train: {clip: 1e999}", "expected number");
+  rejects("train: {betas: 0.9}", "is 0.9; expected list of numbers");
+  rejects("train: 4", "train is 4; expected a map of options");
+  rejects("train: [4]", "train is [4]; expected a map of options");
+  rejects("cache: yes", "is yes; expected true or false, or null");
+  rejects("cache: True", "expected true or false");
+  rejects("output: null", "is null; expected text");
+  rejects("output: [a]", "is [a]; expected text");
+  rejects("factors: [1]", "is [1]; expected map of names to numbers");
+  rejects("factors: {a: b}", "is b; expected map of names to numbers");
+  rejects("tags: {a: b}", "expected list of texts or null");
+  rejects("- 4", "the config is [4]; expected a map of options");
 }
 
 TEST(ConfigErrors, CountTheOtherProblems) {
@@ -239,7 +239,7 @@ TEST(ConfigErrors, IncludeWhatOnlyTwoFieldsTogetherShow) {
             "config: method.top_k i");
 }
 
-TEST(ConfigErrors, RefuseWhatIsNoAssignment) {
+TEST(ConfigErrors, RejectWhatIsNoAssignment) {
   for (const char* text : {"train", "=3", ".a=3", "a.=3", "a..b=3", ""})
     EXPECT_NE(error_of("", {text}).find("expected key=value"), std::string::npos) << text;
 }

@@ -31,7 +31,7 @@ TEST(Check, ThrowsABugWithItsValues) {
   }
 }
 
-TEST(RegistryOfNames, FindsByNameAndRefusesTwice) {
+TEST(RegistryOfNames, FindsByNameAndRejectsTwice) {
   struct Entry {
     std::string name;
   };

@@ -53,12 +53,12 @@ TEST(YamlTree, SpellsNodesOnOneLine) {
   EXPECT_EQ(flow_spelling(root), "{a: [1, \"2\", null, {b: c}]}");
 }
 
-TEST(YamlTree, RefusesARepeatedKey) {
+TEST(YamlTree, RejectsARepeatedKey) {
   expect_error("a: 1\nb: 2\na: 3\n", "a.yaml:3: repeats the key a.");
   expect_error("x: {a: 1, a: 2}", "a.yaml:1: repeats the key a.");
 }
 
-TEST(YamlTree, RefusesBrokenYamlWithItsLine) {
+TEST(YamlTree, RejectsBrokenYamlWithItsLine) {
   expect_error("a: 1\nb: [1, 2\n", "a.yaml:2: is not valid YAML");
   for (const char* text : {"a: \"x", "a: \"x\n", "a: 'x\nb: 1\n", "a: \"x\n b: 1\n", "a: [\"x\n"})
     EXPECT_NE(error_of(text).find("is not valid YAML"), std::string::npos) << text;
@@ -67,29 +67,29 @@ TEST(YamlTree, RefusesBrokenYamlWithItsLine) {
   expect_error("a: 1\n\tb: 2", "a.yaml:");
 }
 
-TEST(YamlTree, RefusesKeysThatAreNoNames) {
+TEST(YamlTree, RejectsKeysThatAreNoNames) {
   expect_error("{[1]: 2}", "a.yaml:1: has a key that is not a name");
   expect_error("? {a: 1}\n: 2\n", "a.yaml:1: has a key that is not a name");
 }
 
-TEST(YamlTree, RefusesTagsAndSecondDocuments) {
+TEST(YamlTree, RejectsTagsAndSecondDocuments) {
   expect_error("a: !!python/object 1", "a.yaml:1: has the tag");
   expect_error("a: !!map {}", "a.yaml:1: has the tag");
   expect_error("a: 1\n---\nb: 2\n", "a.yaml: holds more than one YAML document");
 }
 
-TEST(YamlTree, RefusesBytesThatAreNotText) {
+TEST(YamlTree, RejectsBytesThatAreNotText) {
   expect_error("a: 1\nb: \xff\n", "a.yaml:2: holds a byte that is not UTF-8 text");
   expect_error(std::string("a: 1\nb: \0", 9), "a.yaml:2: holds a byte");
 }
 
-TEST(YamlTree, RefusesDeepNestingAndHugeFiles) {
+TEST(YamlTree, RejectsDeepNestingAndHugeFiles) {
   expect_error(std::string(65, '['), "a.yaml:1: nests deeper than 64 levels");
   expect_error(std::string(100'000, '['), "a.yaml:1: ");
   expect_error(std::string(2 << 20, 'a'), "a.yaml: is larger than 1 MiB");
 }
 
-TEST(YamlTree, RefusesAliasBombs) {
+TEST(YamlTree, RejectsAliasBombs) {
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 30; ++i) {
     bomb += fmt::format("a{0}: &a{0} [*a{1}", i, i - 1);

@@ -36,17 +36,18 @@ TEST(EndIds, ATemplatesEndIsThatOfTheRunOfItsAdapterAndOfTheExport) {
   run(world.config("run", "instruct", {"task.template=chatml", "train.epochs=1"}));
   const fs::path folder = world.path("run");
   Recorder recorder;
-  const auto of_run = open_predictor({.source = folder, .writes = true}, recorder);
-  EXPECT_EQ(of_run->learnt_end, kImEnd);
+  const auto of_run = open_predictor({.source = folder, .generates = true}, recorder);
+  EXPECT_EQ(of_run->supervised_end, kImEnd);
   const auto of_adapter = open_predictor(
-      {.source = world.path("model"), .adapter = folder / "adapter", .writes = true}, recorder);
-  EXPECT_EQ(of_adapter->learnt_end, kImEnd);
-  EXPECT_FALSE(open_predictor({.source = world.path("model"), .writes = true}, recorder)
-                   ->learnt_end.has_value());
+      {.source = world.path("model"), .adapter = folder / "adapter", .generates = true}, recorder);
+  EXPECT_EQ(of_adapter->supervised_end, kImEnd);
+  EXPECT_FALSE(open_predictor({.source = world.path("model"), .generates = true}, recorder)
+                   ->supervised_end.has_value());
 
   run(world.config("texts", "lm", {"task.end=<|im_start|>", "train.epochs=1"}));
-  EXPECT_EQ(open_predictor({.source = world.path("texts"), .writes = true}, recorder)->learnt_end,
-            kImStart);
+  EXPECT_EQ(
+      open_predictor({.source = world.path("texts"), .generates = true}, recorder)->supervised_end,
+      kImStart);
 
   const std::string output = world.path("exported").string();
   const CliResult exported =
@@ -58,8 +59,8 @@ TEST(EndIds, ATemplatesEndIsThatOfTheRunOfItsAdapterAndOfTheExport) {
   write_file_atomically(world.path("prompts.jsonl"), "{\"prompt\": \"red\"}\n");
   const CliResult written =
       run_cli({"generate", folder.string(), "--input", world.path("prompts.jsonl").string(),
-               "--sample", "--temperature", "9", "--returned", "16", "--max-new-tokens", "40",
-               "--special", "--threads", "1"});
+               "--do-sample", "--temperature", "9", "--num-return-sequences", "16",
+               "--max-new-tokens", "40", "--special", "--threads", "1"});
   ASSERT_EQ(written.code, 0) << written.err;
   int ended = 0;
   const Json line = parse_json(written.out, "stdout");

@@ -127,7 +127,7 @@ TEST_F(EndToEnd, CheckWarnsAsTrainingDoes) {
   EXPECT_TRUE(says(checked.err, "are cut to task.max_length 8")) << checked.err;
 }
 
-TEST_F(EndToEnd, CheckRefusesWhatTrainingRefuses) {
+TEST_F(EndToEnd, CheckRejectsWhatTrainingRejects) {
   expect_mistake(run_cli({"check", "lora", "model.path=" + world_.model().string()}),
                  "task: is not set");
 }
@@ -205,35 +205,35 @@ TEST(Forward, EqualsTheReferenceOnAPackedBatch) {
   if (compared == 0) GTEST_SKIP() << "no golden case of a BERT model is here";
 }
 
-TEST(Forward, RefusesInputThatDoesNotFit) {
+TEST(Forward, RejectsInputThatDoesNotFit) {
   const TinyWorld world;
   const TemporaryFolder folder;
-  const auto refuses = [&](const NamedTensors& input, const std::string& part) {
+  const auto rejects = [&](const NamedTensors& input, const std::string& part) {
     write_tensors(folder / "in.safetensors", input);
     expect_mistake(run_cli({"forward", "--model", world.model().string(), "--input",
                             folder / "in.safetensors", "--output", folder / "out.safetensors"}),
                    part);
   };
   const Tensor ids = at::tensor({2, 5, 3}, at::kLong), offsets = at::tensor({0, 3}, at::kLong);
-  refuses({{"ids", ids}}, "offsets");
-  refuses({{"ids", ids + 100000}, {"offsets", offsets}}, "100005");
-  refuses({{"ids", ids - 3}, {"offsets", offsets}}, "-1");
-  refuses({{"ids", ids}, {"offsets", offsets + 1}}, "offsets");
-  refuses({{"ids", ids}, {"offsets", at::tensor({0, 2, 2, 3}, at::kLong)}}, "sequence 1");
-  refuses({{"ids", ids.to(at::kFloat)}, {"offsets", offsets}}, "whole numbers");
-  refuses({{"ids", ids}, {"offsets", offsets}, {"token_types", offsets}}, "token_types");
+  rejects({{"ids", ids}}, "offsets");
+  rejects({{"ids", ids + 100000}, {"offsets", offsets}}, "100005");
+  rejects({{"ids", ids - 3}, {"offsets", offsets}}, "-1");
+  rejects({{"ids", ids}, {"offsets", offsets + 1}}, "offsets");
+  rejects({{"ids", ids}, {"offsets", at::tensor({0, 2, 2, 3}, at::kLong)}}, "sequence 1");
+  rejects({{"ids", ids.to(at::kFloat)}, {"offsets", offsets}}, "whole numbers");
+  rejects({{"ids", ids}, {"offsets", offsets}, {"token_types", offsets}}, "token_types");
 }
 
 TEST_F(EndToEnd, WritesTheSubmissionOfABenchmark) {
   const std::string data = path("sst2");
   create_folder(data);
-  std::string rows = "sentence\tlabel\n", unlabelled = "index\tsentence\n";
+  std::string rows = "sentence\tlabel\n", unlabeled = "index\tsentence\n";
   for (int i = 0; i < 8; ++i) {
     rows += i % 2 ? "a red tree\t1\n" : "the blue sky\t0\n";
-    unlabelled += std::to_string(i) + "\tthe red sky\n";
+    unlabeled += std::to_string(i) + "\tthe red sky\n";
   }
   for (const char* name : {"train.tsv", "dev.tsv"}) write_file_atomically(data + "/" + name, rows);
-  write_file_atomically(data + "/test.tsv", unlabelled);
+  write_file_atomically(data + "/test.tsv", unlabeled);
   std::vector<std::string> command = train_command("lora", "glue");
   command[2] = "sst2";
   command[4] = "task.data=" + data;

@@ -44,8 +44,8 @@ TEST_P(E2eExample, TrainsWritesAndScores) {
                                      "task.limit_train=32", "task.limit_dev=8", "train.steps=2",
                                      "train.batch_size=4", "threads=1", "--output", run});
   EXPECT_TRUE(says(trained.out, "step 2/2")) << trained.out;
-  succeed({"generate", run, "--output", folder / "texts.jsonl", "--beams", "2", "--max-new-tokens",
-           "6", "--threads", "1"});
+  succeed({"generate", run, "--output", folder / "texts.jsonl", "--num-beams", "2",
+           "--max-new-tokens", "6", "--threads", "1"});
   const CliResult scored = succeed({"score", "e2e", "--references", data + "/pairs/test.txt",
                                     "--outputs", folder / "texts.txt"});
   EXPECT_TRUE(says(scored.out, "e2e: 60 outputs, 415 references")) << scored.out;

@@ -73,7 +73,7 @@ TEST_P(ExportDecoder, LoraIsMerged) {
   EXPECT_GT((exported - base).abs().max().item<float>(), 1e-2);
 }
 
-TEST_P(ExportDecoder, WhatDependsOnTheInputIsRefusedInOneLine) {
+TEST_P(ExportDecoder, WhatDependsOnTheInputIsRejectdInOneLine) {
   for (const std::string method : {"molex", "dynmole"}) {
     run(world_.config(method, "instruct", {"method=" + method, "train.epochs=1"}));
     const CliResult result = run_cli(export_command(path(method), path("out")));

@@ -59,7 +59,7 @@ TEST(FieldFlags, RepeatForTheItemsOfAList) {
   EXPECT_EQ(read({"--how-many", "3", "--how-many", "4"}).how_many, 4);
 }
 
-TEST(FieldFlags, RefuseWhatTheFieldDoes) {
+TEST(FieldFlags, RejectWhatTheFieldDoes) {
   EXPECT_THROW(read({"--how-many", "0"}), UserError);
   EXPECT_THROW(read({"--how-many", "some"}), UserError);
   EXPECT_THROW(read({"--ids", "one"}), UserError);

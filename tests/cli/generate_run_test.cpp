@@ -7,8 +7,8 @@
 namespace mixtune::test {
 namespace {
 
-const std::string kPooled = "{name: mixture, pool: {unit: prompt}, targets: [all-linear]}";
-const std::string kReleased = "name: molex, compat: released, alpha: {main: 0.5, other: 0.5}";
+const std::string kPooled = "{name: mixture, scope: {level: prompt}, target_modules: [all-linear]}";
+const std::string kReference = "name: molex, compat: reference, alpha: {main: 0.5, other: 0.5}";
 
 class GenerateOfRun : public testing::TestWithParam<std::string> {
  protected:
@@ -19,7 +19,7 @@ class GenerateOfRun : public testing::TestWithParam<std::string> {
     run(world_.config(name, "instruct",
                       {"method=" + method, "train.epochs=1", "train.learning_rate=0.05"}));
   }
-  // What `mixtune generate` said, and the one text that it wrote.
+  // What `mixtune generate` output, and the one text that it wrote.
   std::pair<std::string, std::string> written(const std::string& source,
                                               const std::vector<std::string>& more) const {
     const std::string file = path("out.jsonl");
@@ -58,9 +58,9 @@ TEST_P(GenerateOfRun, ItsAdapterBesideTheModelWritesTheSameWithACacheAndWithout)
 }
 
 TEST_P(GenerateOfRun, MolexAsReleasedHasTheAveragedCacheUnlessAskedOtherwise) {
-  train("released", "{" + kReleased + "}");
-  const auto [said, whole] = written("released", {});
-  EXPECT_NE(said.find("cache averaged, as the method was released"), std::string::npos) << said;
+  train("released", "{" + kReference + "}");
+  const auto [output, whole] = written("released", {});
+  EXPECT_NE(output.find("cache averaged, as the method was released"), std::string::npos) << output;
   const auto [unsaid, averaged] = written("released", {"--cache", "averaged"});
   EXPECT_EQ(unsaid.find("cache averaged"), std::string::npos);
   EXPECT_EQ(averaged, whole);
@@ -73,10 +73,10 @@ TEST_P(GenerateOfRun, MolexAsReleasedHasTheAveragedCacheUnlessAskedOtherwise) {
 }
 
 // What a router pooled has no place in the averaged cache.
-TEST_P(GenerateOfRun, APooledRouterRefusesTheAveragedCache) {
-  train("both", "{" + kReleased + ", over: " + kPooled + "}");
-  const auto [said, whole] = written("both", {});
-  EXPECT_NE(said.find("cache exact: the averaged one"), std::string::npos) << said;
+TEST_P(GenerateOfRun, APooledRouterRejectsTheAveragedCache) {
+  train("both", "{" + kReference + ", over: " + kPooled + "}");
+  const auto [output, whole] = written("both", {});
+  EXPECT_NE(output.find("cache exact: the averaged one"), std::string::npos) << output;
   EXPECT_EQ(text("both", {"--cache", "exact"}), whole);
   const CliResult result = run_cli({"generate", path("both"), "--prompt", "a", "--max-new-tokens",
                                     "4", "--cache", "averaged", "--output", path("both.jsonl")});

@@ -71,7 +71,7 @@ TEST_P(GenerateCommand, WritesTheSameToTheTerminalAndToAFile) {
 TEST_P(GenerateCommand, ATextDoesNotDependOnItsBatch) {
   const std::string input = file("in.jsonl", kPrompts);
   for (const std::vector<std::string>& how :
-       {std::vector<std::string>{}, {"--beams", "3"}, {"--sample", "--seed", "4"}}) {
+       {std::vector<std::string>{}, {"--num-beams", "3"}, {"--do-sample", "--seed", "4"}}) {
     std::vector<std::string> together = {"--input", input, "--max-new-tokens", "6"};
     together.insert(together.end(), how.begin(), how.end());
     std::vector<std::string> alone = together;
@@ -85,7 +85,7 @@ TEST_P(GenerateCommand, ATextDoesNotDependOnItsBatch) {
 
 TEST_P(GenerateCommand, DrawsTheSameWithTheSameSeedAndOthersWithAnother) {
   const auto drawn = [&](const std::string& seed) {
-    const CliResult result = generate({"--prompt", "red", "--max-new-tokens", "12", "--sample",
+    const CliResult result = generate({"--prompt", "red", "--max-new-tokens", "12", "--do-sample",
                                        "--temperature", "1.5", "--seed", seed});
     EXPECT_EQ(result.code, 0) << result.err;
     return result.out;
@@ -95,27 +95,27 @@ TEST_P(GenerateCommand, DrawsTheSameWithTheSameSeedAndOthersWithAnother) {
 }
 
 TEST_P(GenerateCommand, ReturnsSeveralTexts) {
-  const CliResult beams = generate({"--prompt", "red", "--max-new-tokens", "5", "--beams", "4",
-                                    "--returned", "2", "--output", path("b.jsonl")});
+  const CliResult beams = generate({"--prompt", "red", "--max-new-tokens", "5", "--num-beams", "4",
+                                    "--num-return-sequences", "2", "--output", path("b.jsonl")});
   ASSERT_EQ(beams.code, 0) << beams.err;
   const Json line = lines("b.jsonl").at(0);
   ASSERT_EQ(line["texts"].size(), 2u);
   EXPECT_GE(line["texts"][0]["score"], line["texts"][1]["score"]);
   EXPECT_EQ(line["texts"][0]["text"], line["text"]);
-  const CliResult draws = generate({"--prompt", "red", "--max-new-tokens", "12", "--sample",
-                                    "--temperature", "2", "--returned", "3"});
+  const CliResult draws = generate({"--prompt", "red", "--max-new-tokens", "12", "--do-sample",
+                                    "--temperature", "2", "--num-return-sequences", "3"});
   ASSERT_EQ(draws.code, 0) << draws.err;
   EXPECT_TRUE(says(draws.out, "--- 3 (score -")) << draws.out;
 }
 
 TEST_P(GenerateCommand, EndsBeforeAStopText) {
-  std::vector<std::string> command = {"--prompt", "red tree",   "--max-new-tokens",
-                                      "16",       "--sample",   "--temperature",
-                                      "3",        "--stop-ids", "2"};
+  std::vector<std::string> command = {"--prompt", "red tree",       "--max-new-tokens",
+                                      "16",       "--do-sample",    "--temperature",
+                                      "3",        "--eos-token-id", "2"};
   const std::string whole = generate(command).out;
   ASSERT_GT(whole.size(), 6u);
   const std::string stop = whole.substr(3, 2);
-  command.insert(command.end(), {"--stop", "never comes", "--stop", stop});
+  command.insert(command.end(), {"--stop-strings", "never comes", "--stop-strings", stop});
   const CliResult result = generate(command);
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(result.out, whole.substr(0, whole.find(stop)) + "\n");
@@ -191,9 +191,10 @@ TEST_P(GenerateCommand, DoesNotGoOnWithAnotherAdapter) {
   std::string bytes = read_file(adapter);
   bytes[bytes.size() - 4] ^= 1;  // the last number's lowest bit
   write_file_atomically(adapter, bytes);
-  const CliResult refused = run_cli(command);
-  EXPECT_EQ(refused.code, 2);
-  EXPECT_TRUE(says(refused.err, "was begun with other inputs, weights or options")) << refused.err;
+  const CliResult rejected = run_cli(command);
+  EXPECT_EQ(rejected.code, 2);
+  EXPECT_TRUE(says(rejected.err, "was begun with other inputs, weights or options"))
+      << rejected.err;
 }
 
 TEST_P(GenerateCommand, BlocksThatAreDrawnDoNotDependOnTheBatch) {
@@ -266,7 +267,7 @@ TEST_P(GenerateCommand, CutsALongPromptWhenAsked) {
   expect_mistake(generate({"--prompt", prompt, "--max-new-tokens", "10"}),
                  "leave room for 54. Shorten it");
   const CliResult cut =
-      generate({"--prompt", prompt, "--max-new-tokens", "10", "--too-long", "cut_left"});
+      generate({"--prompt", prompt, "--max-new-tokens", "10", "--too-long", "truncate_left"});
   ASSERT_EQ(cut.code, 0) << cut.err;
   EXPECT_TRUE(says(cut.err, "1 prompts were cut at their left")) << cut.err;
   const std::string begin = GetParam() == "llama" ? "" : "a";  // <s> stays before the others
@@ -296,11 +297,20 @@ TEST(GenerateWithLlama, TheBeginTokenStandsOnceEvenIfThePromptSaysIt) {
 // None of 100 tokens comes twice, and those that would end the text may not come yet.
 TEST_P(GenerateCommand, EndsATextThatNoTokenMayFollow) {
   for (const std::string beams : {"1", "2"}) {
-    std::vector<std::string> command = {
-        "--prompt",         "red", "--no-repeat-ngram", "1",   "--min-new-tokens", "60",
-        "--max-new-tokens", "60",  "--beams",           beams, "--output",         path(beams)};
+    std::vector<std::string> command = {"--prompt",
+                                        "red",
+                                        "--no-repeat-ngram-size",
+                                        "1",
+                                        "--min-new-tokens",
+                                        "60",
+                                        "--max-new-tokens",
+                                        "60",
+                                        "--num-beams",
+                                        beams,
+                                        "--output",
+                                        path(beams)};
     for (int id = 1; id < 60; ++id)
-      command.insert(command.end(), {"--stop-ids", std::to_string(id)});
+      command.insert(command.end(), {"--eos-token-id", std::to_string(id)});
     const CliResult result = generate(command);
     ASSERT_EQ(result.code, 0) << result.err;
     const Json line = lines(beams).at(0);
@@ -310,7 +320,7 @@ TEST_P(GenerateCommand, EndsATextThatNoTokenMayFollow) {
   }
 }
 
-TEST_P(GenerateCommand, RefusesATokenizerThatIsLargerThanTheModel) {
+TEST_P(GenerateCommand, RejectsATokenizerThatIsLargerThanTheModel) {
   const fs::path tokenizer = world_.path("model/tokenizer.json");
   Json content = read_json(tokenizer);
   Json token = content.at("added_tokens").at(0);
@@ -330,7 +340,8 @@ TEST_P(GenerateCommand, MistakesAreOneLine) {
   expect_mistake(generate({"--prompt", ""}), "--prompt: is an empty prompt");
   const std::string not_utf8 = ": holds a byte that is not UTF-8 text. Give the flag UTF-8 text.";
   expect_mistake(generate({"--prompt", "\xFF"}), "--prompt" + not_utf8);
-  expect_mistake(generate({"--prompt", "a", "--stop", "\xFF"}), "--stop" + not_utf8);
+  expect_mistake(generate({"--prompt", "a", "--stop-strings", "\xFF"}),
+                 "--stop-strings" + not_utf8);
   expect_mistake(generate({"--input", file("a.jsonl", "{\"prompt\": \"a\"}\nno\n")}),
                  "a.jsonl:2: is not valid JSON");
   expect_mistake(generate({"--input", file("a.jsonl", "{\"prompt\": \"a\"}\n{\"prompt\": \"\"}")}),
@@ -344,22 +355,22 @@ TEST_P(GenerateCommand, MistakesAreOneLine) {
   expect_mistake(generate({"--prompt", "a", "--top-k", "5"}), "command line: sample is false");
   expect_mistake(generate({"--prompt", "a", "--seed", "5"}), "sample is false");
   expect_mistake(generate({"--prompt", "a", "--length-penalty", "2"}), "beams is 1");
-  expect_mistake(generate({"--prompt", "a", "--patience", "full"}), "beams is 1");
+  expect_mistake(generate({"--prompt", "a", "--early-stopping", "full"}), "beams is 1");
   const auto four_tokens = [&](std::vector<std::string> more) {
     more.insert(more.end(), {"--prompt", "a", "--max-new-tokens", "4"});
     return generate(more);
   };
   expect_mistake(four_tokens({"--cache", "averaged"}),
                  "cache: is averaged, which is for molex; the method here is none");
-  expect_mistake(four_tokens({"--stop-ids", "16777216", "--min-new-tokens", "3"}),
+  expect_mistake(four_tokens({"--eos-token-id", "16777216", "--min-new-tokens", "3"}),
                  "stop_ids: has 16777216; the model has the ids 0 to 99");
   expect_mistake(four_tokens({"--output", path("model"), "--overwrite"}),
                  "model: is a folder; expected a file");
   expect_mistake(four_tokens({"--output", "/nowhere/x.jsonl"}), "/nowhere/x.jsonl: ");
   EXPECT_FALSE(fs::exists(path("model.unfinished")));
-  expect_mistake(generate({"--prompt", "a", "--beams", "0"}), "beams");
-  expect_mistake(generate({"--prompt", "a", "--beams", "many"}), "beams");
-  expect_mistake(generate({"--prompt", "a", "--returned", "2"}), "returned");
+  expect_mistake(generate({"--prompt", "a", "--num-beams", "0"}), "beams");
+  expect_mistake(generate({"--prompt", "a", "--num-beams", "many"}), "beams");
+  expect_mistake(generate({"--prompt", "a", "--num-return-sequences", "2"}), "returned");
   expect_mistake(generate({"--prompt", "a", "--max-new-tokens", "64"}), "max_new_tokens");
   expect_mistake(generate({"--prompt", "a", "--temprature", "2"}), "--temperature");
   EXPECT_FALSE(fs::exists(path("out.jsonl")));

@@ -33,8 +33,8 @@ TEST(Program, TheMethodsPageIsWhatTheProgramPrints) {
 TEST(Program, AMethodIsListedWithTheOptionsOfItsParts) {
   const CliResult mixture = run_cli({"methods", "mixture"});
   EXPECT_EQ(mixture.code, 0);
-  for (const char* part : {"\nselect: all (Every expert.)\n  no options\n",
-                           "\nselect: nucleus (The fewest experts that hold a share of the "
+  for (const char* part : {"\nselection: all (Every expert.)\n  no options\n",
+                           "\nselection: top_p (The fewest experts that hold a share of the "
                            "probability.)\n  p ",
                            "\nlosses: variation (", "\n  delta "})
     EXPECT_TRUE(says(mixture.out, part)) << mixture.out;

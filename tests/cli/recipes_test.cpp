@@ -18,7 +18,7 @@ TEST(Recipes, AreFoundByNameBelowTheRecipeFolder) {
 
 TEST(Recipes, AFileIsTakenAsItIsNamed) {
   const TemporaryFolder folder;
-  write_file_atomically(folder / "mine.yaml", "method: {name: lora, rank: 3}\n");
+  write_file_atomically(folder / "mine.yaml", "method: {name: lora, r: 3}\n");
   EXPECT_EQ(find_recipe(folder / "mine.yaml"), folder / "mine.yaml");
 }
 
@@ -34,16 +34,15 @@ TEST(Recipes, AnUnknownNameListsTheNearest) {
 
 TEST(Recipes, LayersMergeLeftToRightAndAssignmentsComeLast) {
   const TemporaryFolder folder;
-  write_file_atomically(folder / "mine.yaml",
-                        "method: {name: lora, rank: 3}\ntrain: {epochs: 7}\n");
+  write_file_atomically(folder / "mine.yaml", "method: {name: lora, r: 3}\ntrain: {epochs: 7}\n");
   const RunRequest request =
-      read_request({"method.rank=5", "lora", "rte", folder / "mine.yaml", "method.rank=4"});
+      read_request({"method.r=5", "lora", "rte", folder / "mine.yaml", "method.r=4"});
   EXPECT_EQ(request.config.method.name, "lora");
   EXPECT_EQ(request.config.task.name, "rte");
   EXPECT_EQ(request.config.train.epochs, 7);
-  EXPECT_EQ(request.origins.at("method.rank"), "command line");
+  EXPECT_EQ(request.origins.at("method.r"), "command line");
   EXPECT_TRUE(says(request.origins.at("train.epochs"), "mine.yaml:2"));
-  EXPECT_TRUE(says(to_yaml(request.config), "rank: 4"));
+  EXPECT_TRUE(says(to_yaml(request.config), "r: 4"));
 }
 
 TEST(Recipes, EveryShippedRecipeIsRead) {
@@ -98,25 +97,25 @@ TEST(Config, PrintsAMixtureAsASentenceOfTheGrammar) {
   const size_t begin = result.out.find("# method:\n");
   ASSERT_NE(begin, std::string::npos) << result.out;
   std::istringstream lines(result.out.substr(begin));
-  std::string sentence;
-  for (std::string line; std::getline(lines, line);) sentence += line.substr(2) + "\n";
+  std::string spec;
+  for (std::string line; std::getline(lines, line);) spec += line.substr(2) + "\n";
   const TemporaryFolder folder;
-  write_file_atomically(folder / "sentence.yaml", sentence);
+  write_file_atomically(folder / "sentence.yaml", spec);
   const RunRequest request = read_request({"rte", folder / "sentence.yaml"});
   EXPECT_EQ(request.config.method.name, "mixture");
-  EXPECT_TRUE(says(to_yaml(request.config), "keep: 3")) << sentence;
+  EXPECT_TRUE(says(to_yaml(request.config), "keep: 3")) << spec;
 }
 
 TEST(Config, PrintsMolexAsAMixtureOfLayersButNotAsReleased) {
   const CliResult result = run_cli({"config", "molex", "rte"});
   EXPECT_TRUE(says(result.out, "#   name: mixture\n#   site:\n#     name: layer\n")) << result.out;
   EXPECT_FALSE(
-      says(run_cli({"config", "molex", "rte", "method.compat=released"}).out, "in the grammar"));
+      says(run_cli({"config", "molex", "rte", "method.compat=reference"}).out, "in the grammar"));
 }
 
 TEST(Config, UnknownKeysAndWrongValuesAreMistakesOfOneLine) {
   expect_mistake(run_cli({"config", "lora", "train.epohcs=3"}), "epochs");
-  expect_mistake(run_cli({"config", "lora", "method.rank=0"}), "rank");
+  expect_mistake(run_cli({"config", "lora", "method.r=0"}), "rank");
   expect_mistake(run_cli({"config", "lora", "method.name=lroa"}), "lora");
 }
 

@@ -80,7 +80,7 @@ TEST(RoutingReport, SaysInOneLineHowManyExpertsATokenUsed) {
             "experts: 1.25 of 2 a token, entropy 0.50, 25 % of tokens sent to all");
 }
 
-TEST(RoutingChart, RefusesAFileOfAnotherShape) {
+TEST(RoutingChart, RejectsAFileOfAnotherShape) {
   const TemporaryFolder folder;
   write_tensors(folder / "routing.safetensors", {{"choices", at::zeros({3})}});
   EXPECT_THROW(read_routing(folder.path()), UserError);

@@ -13,9 +13,9 @@ TEST(StopSignal, TheFirstSignalSetsTheFlag) {
   EXPECT_FALSE(*stop.flag());
   testing::internal::CaptureStderr();
   std::raise(SIGINT);
-  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string output = testing::internal::GetCapturedStderr();
   EXPECT_TRUE(*stop.flag());
-  EXPECT_NE(said.find("stopping after this step"), std::string::npos);
+  EXPECT_NE(output.find("stopping after this step"), std::string::npos);
 }
 
 TEST(StopSignal, SaysWhatTheProgramDoesThen) {

@@ -1,6 +1,6 @@
 // Every registered method on every decoder: logits of texts that grow token by token beside a cache
 // are those of one forward pass over the whole texts.
-#include "models/growing_texts.h"
+#include "models/generation_state.h"
 #include "models/packed_weights.h"
 #include "support/tiny_model.h"
 
@@ -28,17 +28,19 @@ std::vector<CachedCase> cases() {
   out.push_back({"molex, all options", "molex",
                  "gate: {kind: cosine, projection: 4, sharing: per_layer, gradient: probability}\n"
                  "alpha: {kind: learned}\nreduce: mean\n"});
-  const std::string pooled = "pool: {unit: prompt, prompt_tokens: 2}\ntargets: [all-linear]\n";
+  const std::string pooled =
+      "scope: {level: prompt, prompt_tokens: 2}\ntarget_modules: [all-linear]\n";
   out.push_back({"mixture, pooled by prompt", "mixture", pooled});
   out.push_back({"mixture, probabilities of prompts", "mixture",
-                 "pool: {unit: prompt, of: probabilities}\ntargets: [query, ffn_up]\n"});
+                 "scope: {level: prompt, pool: probabilities}\ntarget_modules: [query, ffn_up]\n"});
   out.push_back({"mixture, pooled by prompt, cosine", "mixture",
-                 pooled + "score: {name: cosine, projection: 4}\n"});
-  out.push_back({"mixture of feed-forwards, pooled by prompt", "mixture",
-                 "site: feed_forward\npool: {unit: prompt, of: probabilities}\nselect: all\n"});
+                 pooled + "gate: {name: cosine, projection: 4}\n"});
+  out.push_back(
+      {"mixture of feed-forwards, pooled by prompt", "mixture",
+       "site: feed_forward\nscope: {level: prompt, pool: probabilities}\nselection: all\n"});
   out.push_back({"molex over a mixture, pooled by prompt", "molex",
-                 "over: {name: mixture, pool: {unit: prompt}}\n"});
-  out.push_back({"lora everywhere", "lora", "targets: [all-linear]\n"});
+                 "over: {name: mixture, scope: {level: prompt}}\n"});
+  out.push_back({"lora everywhere", "lora", "target_modules: [all-linear]\n"});
   return out;
 }
 
@@ -51,7 +53,7 @@ struct Writer {
   }
   ForwardContext context() {
     ForwardContext out(Phase::evaluate, 7, 0, alone);
-    out.measures = attachment->measures;
+    out.loss_statistics = attachment->loss_statistics;
     return out;
   }
   Tensor whole(ForwardContext& c) {
@@ -70,7 +72,7 @@ struct Writer {
     }
     auto& decoder = dynamic_cast<DecoderModel&>(*model);
     const PackedWeights packed(decoder, int64_t{1} << 30);  // as `mixtune generate` has them
-    GrowingTexts texts(decoder, c, Decoding::cached, 24);
+    GenerationState texts(decoder, c, Decoding::cached, 24);
     std::vector<Tensor> out = {texts.start(prompts)};
     for (int64_t n = 0; n < kSteps; ++n) {
       std::vector<int32_t> next;
@@ -99,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(EveryMethod, CachedDecoding, testing::ValuesIn(decoders
                          [](const auto& info) { return info.param; });
 
 TEST_P(CachedDecoding, LogitsAreThoseOfTheFullForwardPass) {
-  const Rows rows = pack_texts(kWhole).rows;
+  const SequenceLayout rows = pack_texts(kWhole).rows;
   const auto expect_close = [&](const std::vector<Tensor>& steps, const Tensor& expected,
                                 double tolerance) {
     for (int64_t n = 0; n <= kSteps; ++n)

@@ -35,15 +35,16 @@ std::vector<Case> cases_of(const std::string& model) {
                  "gate: {kind: cosine, projection: 4, sharing: per_layer, gradient: probability}\n"
                  "alpha: {kind: learned}\nreduce: mean\n"});
   out.push_back({"mixture, pooled by sequence", model, "mixture",
-                 "pool: {unit: sequence}\nexperts: 3\ntargets: [all-linear]\n"
+                 "scope: {level: sequence}\nnum_experts: 3\ntarget_modules: [all-linear]\n"
                  "losses: [{name: load, weight: 0.1}]\nrouter: {noise: 0.1}\n"});
   out.push_back({"mixture, cosines of prompts", model, "mixture",
-                 "pool: {unit: prompt, of: probabilities, prompt_tokens: 2}\nexperts: 3\n"
-                 "score: {name: cosine, projection: 4}\nrouter: {jitter: 0.1}\n"});
+                 "scope: {level: prompt, pool: probabilities, prompt_tokens: 2}\nnum_experts: 3\n"
+                 "gate: {name: cosine, projection: 4}\nrouter: {jitter_noise: 0.1}\n"});
   out.push_back({"mixture of feed-forwards, cosines of sequences", model, "mixture",
-                 "site: feed_forward\nselect: all\npool: {unit: sequence}\n"
-                 "score: {name: cosine, projection: 4}\n"});
-  out.push_back({"lora with dropout", model, "lora", "dropout: 0.2\ntargets: [all-linear]\n"});
+                 "site: feed_forward\nselection: all\nscope: {level: sequence}\n"
+                 "gate: {name: cosine, projection: 4}\n"});
+  out.push_back(
+      {"lora with dropout", model, "lora", "lora_dropout: 0.2\ntarget_modules: [all-linear]\n"});
   return out;
 }
 
@@ -266,7 +267,7 @@ TEST_P(Conformance, NamesOfTheStateAreUnique) {
 
 TEST(ConformanceOfMolex, ABatchVoteMayLookAtNeighboursAndIsOneDecision) {
   for (const std::string& model : supported_model_types()) {
-    Attached run(tiny_config(model), "molex", "vote: batch");
+    Attached run(tiny_config(model), "molex", "scope: batch");
     ForwardContext c = run.context();
     run.model->logits(pack_examples({0, 1, 2}), c);
     EXPECT_EQ(decision(c, 0).size(), 1u);

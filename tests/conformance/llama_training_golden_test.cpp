@@ -36,11 +36,10 @@ ModelConfig config_of(const Json& m) {
 // Whole feed-forwards as experts, and plain updates of the same rank in the attention.
 std::string mixlora_recipe(const Json& c, bool has_router_loss) {
   const std::string rank = c.at("lora_r").dump(), alpha = c.at("lora_alpha").dump();
-  return "experts: " + c.at("num_experts").dump() + "\nk: " + c.at("top_k").dump() +
-         "\nrank: " + rank + "\nalpha: " + alpha + "\nattention_rank: " + rank +
-         "\nattention_alpha: " + alpha +
-         "\ndropout: 0\nbalance: " + (has_router_loss ? c.at("router_aux_loss_coef").dump() : "0") +
-         "\n";
+  return "num_experts: " + c.at("num_experts").dump() + "\nk: " + c.at("top_k").dump() +
+         "\nr: " + rank + "\nlora_alpha: " + alpha + "\nattention_r: " + rank +
+         "\nattention_alpha: " + alpha + "\nlora_dropout: 0\nbalance: " +
+         (has_router_loss ? c.at("router_aux_loss_coef").dump() : "0") + "\n";
 }
 
 std::string recipe_of(const Json& c, bool has_router_loss) {
@@ -48,14 +47,14 @@ std::string recipe_of(const Json& c, bool has_router_loss) {
   std::string targets;
   for (const std::string one : c.at("target_modules"))
     targets += (targets.empty() ? "" : ", ") + one;
-  std::string y = "targets: [" + targets + "]\nexperts: " + c.at("num_experts").dump() +
-                  "\nrank: " + c.at("lora_r").dump() + "\nalpha: " + c.at("lora_alpha").dump() +
-                  "\ndropout: 0\n";
+  std::string y = "target_modules: [" + targets + "]\nnum_experts: " + c.at("num_experts").dump() +
+                  "\nr: " + c.at("lora_r").dump() + "\nlora_alpha: " + c.at("lora_alpha").dump() +
+                  "\nlora_dropout: 0\n";
   const auto weight = [&](const char* key) { return has_router_loss ? c.at(key).dump() : "0"; };
   const std::string method = c.at("routing_strategy");
   if (method == "dynmole")
     y += "top_p: " + c.at("top_p").dump() + "\nkeep_top_k: " + c.at("keep_top_k").dump() +
-         "\nthreshold: " + c.at("entropy_threshold").dump() +
+         "\nentropy_threshold: " + c.at("entropy_threshold").dump() +
          "\nindex: " + c.at("entropy_index").dump() + "\neps: " + c.at("entropy_eps").dump() +
          "\nentropy_loss: " + weight("router_dyn_loss_coef") +
          "\nbalance: " + weight("router_aux_loss_coef") + "\n";
@@ -117,7 +116,7 @@ class Runner {
 
   Losses forward() {
     ForwardContext context(Phase::train, 0, 0, alone_);
-    context.measures = attachment_->measures;
+    context.loss_statistics = attachment_->loss_statistics;
     Losses out;
     out.logits = model_->logits(batch_, context);  // [T, V]
     std::vector<int64_t> rows, targets;

@@ -23,12 +23,12 @@ Tensor embedding_of(const Tensor& hidden) {
 }
 
 // All sentences in one packed batch.
-void check_sentences(Model& model, const GoldenCase& golden, GoldenTensors& tensors) {
-  const Json& sentences = golden.json.at("sentences");
+void check_specs(Model& model, const GoldenCase& golden, GoldenTensors& tensors) {
+  const Json& specs = golden.json.at("sentences");
   const double hidden_tolerance = golden.json.at("tolerances").at("hidden_abs");
   const double embedding_tolerance = golden.json.at("tolerances").at("embedding_abs");
   std::vector<SequenceData> all;
-  for (const Json& entry : sentences) all.push_back(sequence_of(entry));
+  for (const Json& entry : specs) all.push_back(sequence_of(entry));
   const PackedBatch batch = packed(all);
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
@@ -41,7 +41,7 @@ void check_sentences(Model& model, const GoldenCase& golden, GoldenTensors& tens
     if (tensors.has(name + ".last_hidden_state"))
       tensors.expect_near(own, tensors.get(name + ".last_hidden_state"), hidden_tolerance, name);
     else
-      tensors.expect_near(own.index_select(0, long_tensor(sentences[s].at("rows_recorded"))),
+      tensors.expect_near(own.index_select(0, long_tensor(specs[s].at("rows_recorded"))),
                           tensors.get(name + ".last_hidden_state_rows"), hidden_tolerance, name);
     if (tensors.has(name + ".pooler_output"))
       tensors.expect_near(pooled[s], tensors.get(name + ".pooler_output"), hidden_tolerance,
@@ -79,7 +79,7 @@ TEST(MiniLmGolden, EveryCaseOfKind_golden_minilm) {
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.folder.string());
     GoldenTensors tensors(one.folder / "tensors.safetensors");
-    check_sentences(*loaded.model, one, tensors);
+    check_specs(*loaded.model, one, tensors);
     check_pair(*loaded.model, one, tensors);
     tally.checked(one, tensors.values());
   }

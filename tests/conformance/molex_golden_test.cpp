@@ -141,7 +141,7 @@ void check_votes_without_padding(MolexRunner& r) {
   if (r.golden.json.at("molex").value("cosine_norm_axis", "") == "sequence") return;
   ForwardContext c = r.context();
   r.model().logits(r.without_padding(), c);
-  const Decision& first = c.route("molex", {.position = positions[0], .block = positions[0]},
+  const Decision& first = c.route("molex", {.position = positions[0], .layer = positions[0]},
                                   [] { return Decision{}; });
   r.tensors.expect_equal(at::tensor(first.choice, at::kLong), expected.narrow(0, 0, 1),
                          "choice without padding");
@@ -151,13 +151,13 @@ void check_votes_without_padding(MolexRunner& r) {
 void check_sequence_votes(const GoldenCase& one, MolexRunner& counted) {
   MolexRunner r(one, "sequence");
   ForwardContext c(Phase::evaluate, 0, 0, *std::make_unique<Reducer>());
-  c.measures = r.attachment->measures;
+  c.loss_statistics = r.attachment->loss_statistics;
   std::vector<std::vector<int64_t>> choices;
   const Tensor logits = r.model().logits(r.batch, c);
   counted.tensors.expect_near(logits, r.tensors.get("single.logits"), r.tolerance("logits_abs"),
                               "single");
   for (const int64_t t : r.mixed()) {
-    const Decision& d = c.route("molex", {.position = t, .block = t}, [] { return Decision{}; });
+    const Decision& d = c.route("molex", {.position = t, .layer = t}, [] { return Decision{}; });
     counted.tensors.expect_equal(at::tensor(d.choice, at::kLong),
                                  r.tensors.get("single.choice").select(1, t), "single choice");
   }

@@ -62,7 +62,7 @@ TEST(Events, ResumedWithoutAFileBeginOne) {
   EXPECT_THROW(EventWriter::resume(folder / "absent" / "events.jsonl", 5), UserError);
 }
 
-TEST(Events, RefuseAWrongLineInTheMiddle) {
+TEST(Events, RejectAWrongLineInTheMiddle) {
   TemporaryFolder folder;
   const fs::path path = folder / "e";
   write_file_atomically(path, "{\"step\":1}\n{\"st\n{\"step\":2}\n");

@@ -105,7 +105,7 @@ TEST(PeftConfig, ListsUnknownKeysThatAreSet) {
       (std::vector<std::string>{"new", "also"}));
 }
 
-TEST(PeftConfig, RefusesFieldsThatWouldChangeTheResult) {
+TEST(PeftConfig, RejectsFieldsThatWouldChangeTheResult) {
   for (const char* key :
        {"target_parameters", "layer_replication", "trainable_token_indices",
         "alora_invocation_tokens", "use_qalora", "use_bdlora", "arrow_config", "kasa_config",
@@ -124,7 +124,7 @@ TEST(PeftConfig, RefusesFieldsThatWouldChangeTheResult) {
   }
 }
 
-TEST(PeftConfig, RefusesInitialisationsThatChangeTheBase) {
+TEST(PeftConfig, RejectsInitializationsThatChangeTheBase) {
   for (const char* name : {"pissa", "pissa_niter_16", "olora", "loftq", "corda", "lora_ga"})
     EXPECT_NE(error_of_config("\"init_lora_weights\": \"" + std::string(name) + "\"")
                   .find("changes the base"),
@@ -133,32 +133,32 @@ TEST(PeftConfig, RefusesInitialisationsThatChangeTheBase) {
     EXPECT_EQ(error_of_config("\"init_lora_weights\": " + std::string(value)), "no error");
 }
 
-TEST(PeftConfig, RefusesWrongValues) {
-  const auto refuses = [](const std::string& body, const std::string& part) {
+TEST(PeftConfig, RejectsWrongValues) {
+  const auto rejects = [](const std::string& body, const std::string& part) {
     const std::string line = error_of_config(body);
     EXPECT_NE(line.find(part), std::string::npos) << body << " gave: " << line;
   };
-  refuses("\"r\": 0", "r is 0; expected a whole number from 1");
-  refuses("\"r\": 8.5", "r is 8.5; expected a whole number from 1");
-  refuses("\"r\": \"8\"", "r is \"8\"; expected a whole number");
-  refuses("\"r\": 18446744073709551615", "expected a whole number");
-  refuses("\"lora_alpha\": \"x\"", "lora_alpha is \"x\"; expected a number");
-  refuses("\"lora_dropout\": 1", "expected at least 0 and below 1");
-  refuses("\"use_dora\": 1", "use_dora is 1; expected true or false");
-  refuses("\"bias\": \"some\"", "expected none, all or lora_only");
-  refuses("\"target_modules\": [1]", "expected a list of names or null");
-  refuses("\"target_modules\": {}", "expected a list of names or null");
-  refuses("\"modules_to_save\": \"x\"", "expected a list of names or null");
-  refuses("\"layers_to_transform\": -1", "expected a layer");
-  refuses("\"layers_to_transform\": [0.5]", "expected a layer");
-  refuses("\"rank_pattern\": []", "expected a map of patterns to ranks");
-  refuses("\"rank_pattern\": {\"a\": 0}", "expected whole numbers from 1");
-  refuses("\"alpha_pattern\": {\"a\": null}", "expected numbers");
-  refuses("\"task_type\": 3", "expected a text or null");
-  refuses("\"r\": 4, \"r\": 8", "repeats the key \"r\"");
+  rejects("\"r\": 0", "r is 0; expected a whole number from 1");
+  rejects("\"r\": 8.5", "r is 8.5; expected a whole number from 1");
+  rejects("\"r\": \"8\"", "r is \"8\"; expected a whole number");
+  rejects("\"r\": 18446744073709551615", "expected a whole number");
+  rejects("\"lora_alpha\": \"x\"", "lora_alpha is \"x\"; expected a number");
+  rejects("\"lora_dropout\": 1", "expected at least 0 and below 1");
+  rejects("\"use_dora\": 1", "use_dora is 1; expected true or false");
+  rejects("\"bias\": \"some\"", "expected none, all or lora_only");
+  rejects("\"target_modules\": [1]", "expected a list of names or null");
+  rejects("\"target_modules\": {}", "expected a list of names or null");
+  rejects("\"modules_to_save\": \"x\"", "expected a list of names or null");
+  rejects("\"layers_to_transform\": -1", "expected a layer");
+  rejects("\"layers_to_transform\": [0.5]", "expected a layer");
+  rejects("\"rank_pattern\": []", "expected a map of patterns to ranks");
+  rejects("\"rank_pattern\": {\"a\": 0}", "expected whole numbers from 1");
+  rejects("\"alpha_pattern\": {\"a\": null}", "expected numbers");
+  rejects("\"task_type\": 3", "expected a text or null");
+  rejects("\"r\": 4, \"r\": 8", "repeats the key \"r\"");
 }
 
-TEST(PeftConfig, RefusesOtherAdaptersAndOtherFiles) {
+TEST(PeftConfig, RejectsOtherAdaptersAndOtherFiles) {
   TemporaryFolder folder;
   const auto error = [&](const std::string& text) {
     return error_line(folder, [&] { parse_peft_config(text, "f"); });

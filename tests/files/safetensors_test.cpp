@@ -87,7 +87,7 @@ TEST(Safetensors, NamesTheNearestTensors) {
   EXPECT_EQ(file.find("zzz"), nullptr);
 }
 
-TEST(Safetensors, RefusesTruncatedFiles) {
+TEST(Safetensors, RejectsTruncatedFiles) {
   expect_error("", "f: is empty");
   expect_error("1234567", "has 7 bytes; expected at least 8");
   expect_error(raw_safetensors("{}", 0).substr(0, 9),
@@ -106,7 +106,7 @@ TEST(Safetensors, CapsTheHeader) {
   expect_error(large, "expected at most 100000000");
 }
 
-TEST(Safetensors, RefusesAHeaderThatIsNoJsonObject) {
+TEST(Safetensors, RejectsAHeaderThatIsNoJsonObject) {
   expect_error(raw_safetensors("", 0), "does not begin with '{'");
   expect_error(raw_safetensors("[]", 0), "does not begin with '{'");
   expect_error(raw_safetensors(" {}", 0), "does not begin with '{'");
@@ -117,7 +117,7 @@ TEST(Safetensors, RefusesAHeaderThatIsNoJsonObject) {
   expect_error(raw_safetensors("{\"\\ud800\":{}}", 0), "not valid JSON");
 }
 
-TEST(Safetensors, RefusesDeepNesting) {
+TEST(Safetensors, RejectsDeepNesting) {
   expect_error(raw_safetensors("{\"a\":" + std::string(1'000'000, '['), 0),
                "is a list; expected an object");
   std::string deep = "{";
@@ -125,7 +125,7 @@ TEST(Safetensors, RefusesDeepNesting) {
   expect_error(raw_safetensors(deep, 0), "has the key \"a\"");
 }
 
-TEST(Safetensors, RefusesRepeatedKeys) {
+TEST(Safetensors, RejectsRepeatedKeys) {
   const std::string entry = "{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}";
   expect_error(raw_safetensors("{\"a\":" + entry + ",\"a\":" + entry + "}", 1),
                "repeats the name \"a\"");
@@ -136,14 +136,14 @@ TEST(Safetensors, RefusesRepeatedKeys) {
                      "tensor \"a\" repeats the key dtype");
 }
 
-TEST(Safetensors, RefusesMetadataThatIsNotText) {
+TEST(Safetensors, RejectsMetadataThatIsNotText) {
   expect_error(raw_safetensors("{\"__metadata__\":{\"k\":1}}", 0), "holds a number under \"k\"");
   expect_error(raw_safetensors("{\"__metadata__\":{\"k\":null}}", 0), "holds null");
   expect_error(raw_safetensors("{\"__metadata__\":{\"k\":{}}}", 0), "holds an object");
   expect_error(raw_safetensors("{\"__metadata__\":\"x\"}", 0), "is a text; expected an object");
 }
 
-TEST(Safetensors, RefusesEntriesOfTheWrongForm) {
+TEST(Safetensors, RejectsEntriesOfTheWrongForm) {
   expect_entry_error("3", "\"a\" is a number; expected an object");
   expect_entry_error("{}", "lacks dtype, shape or two data_offsets");
   expect_entry_error("{\"dtype\":\"F32\",\"shape\":[2]}", "lacks dtype");
@@ -156,7 +156,7 @@ TEST(Safetensors, RefusesEntriesOfTheWrongForm) {
                      "a list in dtype");
 }
 
-TEST(Safetensors, RefusesUnknownAndPackedTypes) {
+TEST(Safetensors, RejectsUnknownAndPackedTypes) {
   expect_entry_error("{\"dtype\":\"F33\",\"shape\":[2],\"data_offsets\":[0,8]}",
                      "unknown dtype \"F33\"");
   expect_entry_error("{\"dtype\":\"f32\",\"shape\":[2],\"data_offsets\":[0,8]}",
@@ -167,7 +167,7 @@ TEST(Safetensors, RefusesUnknownAndPackedTypes) {
         "packs elements below a byte. Convert it");
 }
 
-TEST(Safetensors, RefusesWrongShapes) {
+TEST(Safetensors, RejectsWrongShapes) {
   const auto shape = [](const std::string& text, const std::string& part) {
     expect_entry_error("{\"dtype\":\"F32\",\"shape\":" + text + ",\"data_offsets\":[0,8]}", part);
   };
@@ -190,7 +190,7 @@ TEST(Safetensors, RefusesWrongShapes) {
   shape("[4611686018427387904,2,0]", "a shape whose size overflows");
 }
 
-TEST(Safetensors, RefusesWrongOffsets) {
+TEST(Safetensors, RejectsWrongOffsets) {
   const auto offsets = [](const std::string& text, const std::string& part) {
     expect_entry_error("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":" + text + "}", part);
   };
@@ -201,7 +201,7 @@ TEST(Safetensors, RefusesWrongOffsets) {
   offsets("[0.0,8]", "has 0.0 in data_offsets");
 }
 
-TEST(Safetensors, RefusesHolesOverlapsAndUncoveredData) {
+TEST(Safetensors, RejectsHolesOverlapsAndUncoveredData) {
   const auto pair = [](const std::string& a, const std::string& b, size_t bytes,
                        const std::string& part) {
     expect_error(
@@ -220,7 +220,7 @@ TEST(Safetensors, RefusesHolesOverlapsAndUncoveredData) {
   expect_error(raw_safetensors("{}", 3), "of which tensors cover 0");
 }
 
-TEST(Safetensors, RefusesWhatIsNoFile) {
+TEST(Safetensors, RejectsWhatIsNoFile) {
   TemporaryFolder folder;
   EXPECT_EQ(error_line(folder, [&] { SafetensorsFile::open(folder / "absent"); }),
             "absent: cannot be read (No such file or directory). Check the path.");

@@ -34,21 +34,21 @@ std::string error_of_pickle(const std::string& pickle) {
 }
 
 // A file may be cut or changed anywhere: it is read, or refused in one line.
-TEST(StateDict, DamageIsReadOrRefused) {
+TEST(StateDict, DamageIsReadOrRejectd) {
   const std::string whole = state_dict_pickle();
   for (size_t length = 0; length < whole.size(); ++length)
     EXPECT_NE(error_of_pickle(whole.substr(0, length)), "no error") << length;
-  int refused = 0;
+  int rejected = 0;
   for (size_t at = 0; at < whole.size(); ++at)
     for (const int bits : {0x01, 0x20, 0x80, 0xff}) {
       std::string changed = whole;
       changed[at] = static_cast<char>(changed[at] ^ bits);
-      refused += error_of_pickle(changed) != "no error";
+      rejected += error_of_pickle(changed) != "no error";
     }
-  EXPECT_GT(refused, 500);
+  EXPECT_GT(rejected, 500);
 }
 
-TEST(StateDict, RefusesWhatIsNoData) {
+TEST(StateDict, RejectsWhatIsNoData) {
   const std::string whole = state_dict_pickle();
   const auto with = [&](const std::string& old, const std::string& now) {
     std::string out = whole;

@@ -8,7 +8,7 @@
 namespace mixtune::test {
 namespace {
 
-using Rows = std::vector<std::vector<std::string>>;
+using SequenceLayout = std::vector<std::vector<std::string>>;
 using Lines = std::vector<int64_t>;
 
 // The reader's result, or the error as the only row.
@@ -37,9 +37,9 @@ Table list(const std::string& text, const std::vector<std::string>& columns = {}
 TEST(Tsv, TakesTheFirstLineForTheHeaderUnlessColumnsAreGiven) {
   const Table table = tsv("sentence\tlabel\nfine \"film\t1\n\tx\n");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"sentence", "label"}));
-  EXPECT_EQ(table.rows, (Rows{{"fine \"film", "1"}, {"", "x"}}));
+  EXPECT_EQ(table.rows, (SequenceLayout{{"fine \"film", "1"}, {"", "x"}}));
   EXPECT_EQ(table.lines, (Lines{2, 3}));
-  EXPECT_EQ(tsv("a\t1\n", {"text", "label"}).rows, (Rows{{"a", "1"}}));
+  EXPECT_EQ(tsv("a\t1\n", {"text", "label"}).rows, (SequenceLayout{{"a", "1"}}));
 }
 
 TEST(Tsv, TakesAnyLineEndAndAByteOrderMark) {
@@ -47,10 +47,10 @@ TEST(Tsv, TakesAnyLineEndAndAByteOrderMark) {
       tsv("\xEF\xBB\xBF"
           "a\tb\r\n1\t2\r\n3\t4");
   EXPECT_EQ(table.columns[0], "a");
-  EXPECT_EQ(table.rows, (Rows{{"1", "2"}, {"3", "4"}}));
+  EXPECT_EQ(table.rows, (SequenceLayout{{"1", "2"}, {"3", "4"}}));
 }
 
-TEST(Tsv, RefusesLinesOfTheWrongLength) {
+TEST(Tsv, RejectsLinesOfTheWrongLength) {
   EXPECT_EQ(tsv("a\tb\n1\t2\n3\n").rows[0][0],
             "f:3: has 1 fields; expected 2 (a, b). Correct the line, or name the columns that the "
             "file has.");
@@ -58,7 +58,7 @@ TEST(Tsv, RefusesLinesOfTheWrongLength) {
   EXPECT_EQ(tsv("a\tb\n\n").rows[0][0].substr(0, 17), "f:2: has 1 fields");
 }
 
-TEST(Tsv, RefusesEmptyFilesRepeatedColumnsAndOtherEncodings) {
+TEST(Tsv, RejectsEmptyFilesRepeatedColumnsAndOtherEncodings) {
   EXPECT_EQ(tsv("").rows[0][0], "f: is empty; expected a header line. Is this the right file?");
   EXPECT_TRUE(tsv("", {"a"}).rows.empty());
   EXPECT_EQ(tsv("a\ta\n").rows[0][0], "f:1: names the column \"a\" twice. Rename one of them.");
@@ -81,12 +81,12 @@ TEST(TableColumn, NamesTheNearestOne) {
 TEST(Csv, KeepsCommasQuotesAndLineBreaksOfQuotedFields) {
   const Table table = csv("mr,ref\n\"a, b\",\"say \"\"hi\"\"\"\n\"two\nlines\",\n\"\",x\n");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"mr", "ref"}));
-  EXPECT_EQ(table.rows, (Rows{{"a, b", "say \"hi\""}, {"two\nlines", ""}, {"", "x"}}));
+  EXPECT_EQ(table.rows, (SequenceLayout{{"a, b", "say \"hi\""}, {"two\nlines", ""}, {"", "x"}}));
   EXPECT_EQ(table.lines, (Lines{2, 3, 5}));
 }
 
 TEST(Csv, TakesAnyLineEndAndAByteOrderMark) {
-  const Rows rows = {{"1", "2"}, {"3", "4"}};
+  const SequenceLayout rows = {{"1", "2"}, {"3", "4"}};
   EXPECT_EQ(csv("\xEF\xBB\xBF"
                 "\"a\",b\r\n\"1\",\"2\"\r\n3,4\r\n")
                 .rows,
@@ -98,11 +98,11 @@ TEST(Csv, TakesAnyLineEndAndAByteOrderMark) {
 }
 
 TEST(Csv, AllowsTrailingEmptyFields) {
-  EXPECT_EQ(csv("a,b,c\n,,").rows, (Rows{{"", "", ""}}));
-  EXPECT_EQ(csv("a,b\n\"x\",\n").rows, (Rows{{"x", ""}}));
+  EXPECT_EQ(csv("a,b,c\n,,").rows, (SequenceLayout{{"", "", ""}}));
+  EXPECT_EQ(csv("a,b\n\"x\",\n").rows, (SequenceLayout{{"x", ""}}));
 }
 
-TEST(Csv, RefusesWhatIsMalformedWithItsLine) {
+TEST(Csv, RejectsWhatIsMalformedWithItsLine) {
   const auto error = [](const std::string& text) { return csv(text).rows.at(0).at(0); };
   EXPECT_EQ(error("a,b\n1,\"2\n3,4\n"),
             "f:2: opens a quote that is never closed. Close it, or double a quote that is meant.");
@@ -116,7 +116,7 @@ TEST(Jsonl, TakesTheNamedColumns) {
   const Table table =
       jsonl("{\"text\": \"a\\tb\", \"label\": 1, \"x\": [1]}\n\n{\"label\": true, \"text\": \"\"}",
             {"text", "label"});
-  EXPECT_EQ(table.rows, (Rows{{"a\tb", "1"}, {"", "true"}}));
+  EXPECT_EQ(table.rows, (SequenceLayout{{"a\tb", "1"}, {"", "true"}}));
   EXPECT_EQ(table.lines, (Lines{1, 3}));
   EXPECT_EQ(table.columns, (std::vector<std::string>{"text", "label"}));
 }
@@ -124,10 +124,10 @@ TEST(Jsonl, TakesTheNamedColumns) {
 TEST(Jsonl, TakesTheFirstObjectsKeysWhereNoneAreNamed) {
   const Table table = jsonl("{\"b\": \"x\", \"a\": 0.5}\r\n{\"a\": -2, \"b\": \"y\"}\r\n");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(table.rows, (Rows{{"0.5", "x"}, {"-2", "y"}}));
+  EXPECT_EQ(table.rows, (SequenceLayout{{"0.5", "x"}, {"-2", "y"}}));
 }
 
-TEST(Jsonl, RefusesWhatIsMalformedWithItsLine) {
+TEST(Jsonl, RejectsWhatIsMalformedWithItsLine) {
   const auto error = [](const std::string& text) { return jsonl(text, {"text"}).rows.at(0).at(0); };
   EXPECT_EQ(error("{\"text\": \"a\"}\n{\"text\": \n"),
             "f:2: is not valid JSON. Write one JSON object on each line.");
@@ -146,7 +146,7 @@ TEST(Jsonl, RefusesWhatIsMalformedWithItsLine) {
 
 TEST(JsonList, IsATableWithNumberedItems) {
   const Table table = list("[{\"a\": \"x\"},\n {\"a\": 2}]");
-  EXPECT_EQ(table.rows, (Rows{{"x"}, {"2"}}));
+  EXPECT_EQ(table.rows, (SequenceLayout{{"x"}, {"2"}}));
   EXPECT_EQ(table.lines, (Lines{1, 2}));
   EXPECT_EQ(list("{}").rows[0][0].substr(0, 33), "f: is object; expected a list of ");
   EXPECT_EQ(list("[{\"a\": 1}, 3]").rows[0][0].substr(0, 36),

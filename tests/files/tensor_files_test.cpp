@@ -59,7 +59,7 @@ TEST(OpenModel, JoinsShards) {
       ": has no tensor \"query.weight\". It holds 3 other tensors.");
 }
 
-TEST(OpenModel, RefusesAnIndexThatDoesNotFitItsShards) {
+TEST(OpenModel, RejectsAnIndexThatDoesNotFitItsShards) {
   TemporaryFolder folder;
   write_tensors(folder / "1.safetensors", {"a", "b"});
   write_tensors(folder / "2.safetensors", {"b", "c"});
@@ -71,7 +71,7 @@ TEST(OpenModel, RefusesAnIndexThatDoesNotFitItsShards) {
   expect_folder_error(folder, "names 3.safetensors, which is missing. Fetch that file too.");
 }
 
-TEST(OpenModel, RefusesAMalformedIndex) {
+TEST(OpenModel, RejectsAMalformedIndex) {
   TemporaryFolder folder;
   write_index(folder, "[]");
   expect_folder_error(folder, "has no weight_map");
@@ -92,7 +92,7 @@ TEST(OpenModel, RefusesAMalformedIndex) {
   }
 }
 
-TEST(OpenModel, RefusesPicklesAndSaysHowToConvertThem) {
+TEST(OpenModel, RejectsPicklesAndSaysHowToConvertThem) {
   TemporaryFolder folder;
   write_file_atomically(folder / "pytorch_model.bin", "x");
   expect_folder_error(folder,

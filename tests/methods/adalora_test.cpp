@@ -1,5 +1,5 @@
 // AdaLoRA: the budget by hand, and steps of two linears beside PEFT's.
-#include "moe/bank/rank_budget.h"
+#include "moe/experts/rank_budget.h"
 #include "support/golden_tensors.h"
 #include "support/hand_made_linear.h"
 
@@ -34,14 +34,14 @@ TEST(AdaLora, TheBudgetDeclinesAsACube) {
 }
 
 TEST(AdaLora, StartsAsTheModelItself) {
-  HandMadeLinear made = two_linears("rank: 4\ntarget_rank: 2");
+  HandMadeLinear made = two_linears("init_r: 4\ntarget_r: 2");
   const Tensor x = draw({6, 5}, 1, "x").to(at::kDouble);
   EXPECT_CLOSE(made.forward(x), made.group.base(x, made.group.all()), 0);
   EXPECT_GT(made.value("query.lora_B").abs().sum().item<double>(), 0);
 }
 
 TEST(AdaLora, FoldedWeightsAreItsProducts) {
-  HandMadeLinear made = two_linears("rank: 4\ntarget_rank: 2");
+  HandMadeLinear made = two_linears("init_r: 4\ntarget_r: 2");
   for (const char* name : {"query.lora_E", "value.lora_E"}) made.set(name, draw({4, 1}, 1, name));
   const Tensor x = draw({6, 5}, 1, "x").to(at::kDouble);
   for (size_t m = 0; m < 2; ++m) {
@@ -51,12 +51,12 @@ TEST(AdaLora, FoldedWeightsAreItsProducts) {
   }
 }
 
-TEST(AdaLora, RefusesWhatLeavesNothingToShrink) {
+TEST(AdaLora, RejectsWhatLeavesNothingToShrink) {
   EXPECT_NE(refusal([] {
-              two_linears("rank: 4\ntarget_rank: 5");
+              two_linears("init_r: 4\ntarget_r: 5");
             }).find("target_rank is 5; expected 1 to 4 (the rank at first)"),
             std::string::npos);
-  HandMadeLinear made = two_linears("rank: 4\ntarget_rank: 2\ninitial_steps: 6\nfinal_steps: 5");
+  HandMadeLinear made = two_linears("init_r: 4\ntarget_r: 2\ntinit: 6\ntfinal: 5");
   ASSERT_EQ(made.attachment->update_rules.size(), 1u);
   const UpdateRule& rule = made.attachment->update_rules.front();
   rule.check(12);

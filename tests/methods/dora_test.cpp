@@ -10,7 +10,7 @@ HandMadeLinear dora_by_hand() {
   HandMadeLinear made({{Role::value, "value", 2}}, 2);
   made.group.weight.copy_(matrix({{0, 4}, {0, 12}}));
   made.group.bias.copy_(at::tensor({1.0, 2.0}));
-  made.attach_method("dora", "rank: 1\nalpha: 1\ntargets: [value]");
+  made.attach_method("dora", "r: 1\nlora_alpha: 1\ntarget_modules: [value]");
   made.set("value.lora_A.weight", matrix({{1, 0}}));
   made.set("value.lora_B.weight", matrix({{3}, {5}}));
   return made;
@@ -52,7 +52,7 @@ TEST(Dora, MergedRowsHaveTheMagnitudesAsNorms) {
 TEST(Dora, ARowOfZerosStaysZero) {
   HandMadeLinear made({{Role::value, "value", 2}}, 2);
   made.group.weight.copy_(matrix({{0, 0}, {0, 12}}));
-  made.attach_method("dora", "rank: 1\ntargets: [value]");
+  made.attach_method("dora", "r: 1\ntarget_modules: [value]");
   const Tensor y = made.forward(matrix({{1, 1}}));
   EXPECT_CLOSE(y, matrix({{0, 12}}) + made.group.bias, 1e-12);
   y.sum().backward();
@@ -64,7 +64,7 @@ TEST(Dora, EqualsItsDefinitionOnEveryRangeOfAGroup) {
   HandMadeLinear made(
       {{Role::query, "self.query", 6}, {Role::key, "self.key", 6}, {Role::value, "self.value", 6}},
       5);
-  made.attach_method("dora", "targets: [query, value]\nrank: 2\nalpha: 3");
+  made.attach_method("dora", "target_modules: [query, value]\nr: 2\nlora_alpha: 3");
   perturb(made.attachment->trainables, 0.5);
   const Tensor start = draw({7, 5}, 1, "x").to(at::kDouble);
   std::map<std::string, Tensor> leaves;
@@ -103,7 +103,7 @@ TEST(Dora, EqualsItsDefinitionOnEveryRangeOfAGroup) {
 // The norm of 768-wide rows in single precision, without the matrix W + B A.
 TEST(Dora, TheNormFromTheFactorsIsAccurate) {
   HandMadeLinear made({{Role::value, "value", 96}}, 768, at::kFloat);
-  made.attach_method("dora", "targets: [value]\nrank: 16");
+  made.attach_method("dora", "target_modules: [value]\nr: 16");
   perturb(made.attachment->trainables, 0.05);
   const Tensor v =
       made.group.weight.to(at::kDouble) + at::mm(made.value("value.lora_B.weight").to(at::kDouble),

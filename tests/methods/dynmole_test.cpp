@@ -11,7 +11,7 @@ struct ByHand {
       : made({{Role::ffn_up, "up", 1}}, 2) {
     made.group.weight.zero_();
     made.group.bias.zero_();
-    made.attach_method(method, "experts: 3\nrank: 1\nalpha: 2\ndropout: 0\n" + yaml);
+    made.attach_method(method, "num_experts: 3\nr: 1\nlora_alpha: 2\nlora_dropout: 0\n" + yaml);
     const double a[3][2] = {{1, 0}, {0, 1}, {1, 1}}, b[3] = {1, 2, -1};
     for (int e = 0; e < 3; ++e) {
       const std::string name = "up.experts." + std::to_string(e);
@@ -51,27 +51,27 @@ TEST(Dynmole, TopOneByHand) {
 }
 
 TEST(Dynmole, SoftByHand) {
-  ByHand hand("threshold: 0.7\n");  // H = .749115
+  ByHand hand("entropy_threshold: 0.7\n");  // H = .749115
   EXPECT_NEAR(hand.y(), 2.748126, 6e-7);
   EXPECT_CLOSE(hand.dz(), matrix({{-.497684, 1.285283, -.787599}})[0], 6e-7);
-  EXPECT_NEAR(ByHand("threshold: 0.749\n").y(), 2.748126, 6e-7);
-  EXPECT_NEAR(ByHand("threshold: 0.7492\ntop_p: 0.01\n").y(), 3.288310, 6e-7);
+  EXPECT_NEAR(ByHand("entropy_threshold: 0.749\n").y(), 2.748126, 6e-7);
+  EXPECT_NEAR(ByHand("entropy_threshold: 0.7492\ntop_p: 0.01\n").y(), 3.288310, 6e-7);
 }
 
-TEST(Dynmole, RenormalisedByHand) {
-  EXPECT_NEAR(ByHand(kSparse + "renormalise: true\n").y(), 3.613649, 6e-7);
+TEST(Dynmole, RenormalizedByHand) {
+  EXPECT_NEAR(ByHand(kSparse + "renormalize: true\n").y(), 3.613649, 6e-7);
 }
 
 TEST(Dynmole, WithATinyThresholdIsLoramoeAndSparseIsMolaUpToTheSum) {
-  EXPECT_NEAR(ByHand("threshold: 1e-6\n").y(), ByHand("", "loramoe").y(), 1e-12);
-  EXPECT_NEAR(ByHand(kSparse + "threshold: 1\nrenormalise: true\n").y(),
-              ByHand("targets: [ffn_up]\ntop_k: 2\n", "mola").y(), 1e-12);
+  EXPECT_NEAR(ByHand("entropy_threshold: 1e-6\n").y(), ByHand("", "loramoe").y(), 1e-12);
+  EXPECT_NEAR(ByHand(kSparse + "entropy_threshold: 1\nrenormalize: true\n").y(),
+              ByHand("target_modules: [ffn_up]\ntop_k: 2\n", "mola").y(), 1e-12);
 }
 
 // B = 0: nothing changes, the task reaches B alone, the auxiliary losses reach the routers.
 TEST(Dynmole, AtTheStartOnlyBLearnsFromTheTask) {
   HandMadeLinear made({{Role::ffn_up, "up", 4}}, 6);
-  made.attach_method("dynmole", "experts: 4\nrank: 2\ndropout: 0\n");
+  made.attach_method("dynmole", "num_experts: 4\nr: 2\nlora_dropout: 0\n");
   const Tensor x = draw({9, 6}, 1, "x").to(at::kDouble);
   ForwardContext context = made.context(Phase::train);
   const Tensor y = made.forward(x, context);
@@ -89,7 +89,7 @@ TEST(Dynmole, AtTheStartOnlyBLearnsFromTheTask) {
 // Losses of the last block count every token, though a classifier reads only the first.
 TEST(Dynmole, LossesCountRowsThatNoHeadReads) {
   for (const std::string model : {"bert", "llama"}) {
-    Attached run(tiny_config(model, 2), "dynmole", "experts: 3\nrank: 2\ndropout: 0\n");
+    Attached run(tiny_config(model, 2), "dynmole", "num_experts: 3\nr: 2\nlora_dropout: 0\n");
     ForwardContext context = run.context(Phase::train);
     const PackedBatch batch = pack_examples({0, 1, 2});
     RoutingRecord record;
@@ -116,23 +116,27 @@ TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
     EXPECT_NE(found.find(key), std::string::npos) << found;
     EXPECT_NE(found.find(says), std::string::npos) << found;
   };
-  expect("experts: 1\n", "dynmole", "asks for 2 experts for each token; a layer has 1");
-  expect("experts: 1\nkeep_top_k: 1\n", "dynmole.experts", "at least 2");
+  expect("num_experts: 1\n", "dynmole", "asks for 2 experts for each token; a layer has 1");
+  expect("num_experts: 1\nkeep_top_k: 1\n", "dynmole.experts", "at least 2");
   expect("keep_top_k: 9\n", "dynmole", "asks for 9 experts for each token; a layer has 6");
-  expect("normalised: false\nthreshold: 5\n", "dynmole: the entropy threshold is 5", "1.6404");
-  expect("threshold: 0\n", "threshold", "expected");
-  expect("threshold: 1.5\n", "threshold", "at most 1");
+  expect("normalize_entropy: false\nentropy_threshold: 5\n", "dynmole: the entropy threshold is 5",
+         "1.6404");
+  expect("entropy_threshold: 0\n", "threshold", "expected");
+  expect("entropy_threshold: 1.5\n", "threshold", "at most 1");
   expect("top_p: 1.5\n", "top_p", "expected");
-  expect("index: 2.5\n", "index", "expected");
-  expect("index: 1.0001\n", "dynmole: the index of the entropy is 1.0001", "or 0.01 or more away");
-  expect("index: 1.0001\nthreshold: 1\n", "dynmole: the index", "expected 1");  // of the loss
-  expect("experts: [6, 6, 6]\n", "dynmole.experts", "3 numbers; the model has 2 layers");
-  expect("experts: many\n", "experts", "triangle");
-  expect("targets: [ffn_upp]\n", "dynmole.targets", "ffn_up");
-  expect("experts: [2, 4]\n", "dynmole: the loss", "pooled together, which have 2 and 4 experts");
+  expect("entropy_index: 2.5\n", "index", "expected");
+  expect("entropy_index: 1.0001\n", "dynmole: the index of the entropy is 1.0001",
+         "or 0.01 or more away");
+  expect("entropy_index: 1.0001\nentropy_threshold: 1\n", "dynmole: the index",
+         "expected 1");  // of the loss
+  expect("num_experts: [6, 6, 6]\n", "dynmole.experts", "3 numbers; the model has 2 layers");
+  expect("num_experts: many\n", "experts", "triangle");
+  expect("target_modules: [ffn_upp]\n", "dynmole.targets", "ffn_up");
+  expect("num_experts: [2, 4]\n", "dynmole: the loss",
+         "pooled together, which have 2 and 4 experts");
   // A layer that is left out counts nowhere.
-  EXPECT_EQ(mistake("experts: [1, 6]\nlayers: [1]\n"), "none");
-  EXPECT_EQ(mistake("experts: [2, 4]\nover: layer_mean\nrank: [3, 2]\n"), "none");
+  EXPECT_EQ(mistake("num_experts: [1, 6]\nlayers_to_transform: [1]\n"), "none");
+  EXPECT_EQ(mistake("num_experts: [2, 4]\nreduction: layer_mean\nr: [3, 2]\n"), "none");
 }
 
 }  // namespace

@@ -29,12 +29,12 @@ struct NormSite {
 // bias (0, -1) it is (2.5, 4); x + that = (5.5, 5); with the residual (0.5, -2) it is (6, 3), whose
 // norm is (1, -1).
 TEST(Houlsby, AddsTheBottleneckBeforeTheResidualAndTheNorm) {
-  NormSite site(Sublayer::attention, "width: 1\nactivation: relu");
+  NormSite site(Sublayer::attention, "bottleneck_size: 1\nactivation: relu");
   site.set("down.weight", {1, -1});
   site.set("down.bias", {0.5});
   site.set("up.weight", {1, 2});
   site.set("up.bias", {0, -1});
-  const Rows rows = rows_of({1});
+  const SequenceLayout rows = rows_of({1});
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
   const Call call{rows, {}, context};
@@ -48,11 +48,11 @@ TEST(Houlsby, AddsTheBottleneckBeforeTheResidualAndTheNorm) {
 
 // The activation cuts: down (-1, 1) of (3, 1) is -2, relu 0, so only the bias of `up` is left.
 TEST(Houlsby, AppliesTheActivationInTheBottleneck) {
-  NormSite site(Sublayer::feed_forward, "width: 1\nactivation: relu");
+  NormSite site(Sublayer::feed_forward, "bottleneck_size: 1\nactivation: relu");
   site.set("down.weight", {-1, 1});
   site.set("up.weight", {7, 7});
   site.set("up.bias", {0.25, 0});
-  const Rows rows = rows_of({1});
+  const SequenceLayout rows = rows_of({1});
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
   EXPECT_CLOSE(site.end.adapter->forward(at::tensor({3., 1.}, at::kDouble).view({1, 2}),
@@ -62,7 +62,7 @@ TEST(Houlsby, AppliesTheActivationInTheBottleneck) {
 
 TEST(Houlsby, StandsAfterTheSublayersThatAreAskedFor) {
   const auto sites = [](const std::string& yaml) {
-    Attached run(tiny_config("bert", 2), "houlsby", "width: 4\n" + yaml);
+    Attached run(tiny_config("bert", 2), "houlsby", "bottleneck_size: 4\n" + yaml);
     std::vector<std::string> out;
     for (const AttachedSite& site : run.attachment->table)
       if (site.what == "bottleneck 4") out.push_back(site.site);
@@ -72,7 +72,7 @@ TEST(Houlsby, StandsAfterTheSublayersThatAreAskedFor) {
   EXPECT_EQ(sites("").size(), 4u);
   EXPECT_EQ(sites("after_feed_forward: false"),
             (std::vector<std::string>{layer + "0.attention.output", layer + "1.attention.output"}));
-  EXPECT_EQ(sites("after_attention: false\nlayers: [1]"),
+  EXPECT_EQ(sites("after_attention: false\nlayers_to_transform: [1]"),
             (std::vector<std::string>{layer + "1.output"}));
   EXPECT_THROW(sites("after_attention: false\nafter_feed_forward: false"), UserError);
 }

@@ -10,7 +10,7 @@ HandMadeLinear ia3_by_hand(Role role) {
   HandMadeLinear made({{role, "linear", 2}}, 2);
   made.group.weight.copy_(matrix({{1, 2}, {3, 4}}));
   made.group.bias.copy_(matrix({{10, 20}})[0]);
-  made.attach_method("ia3", "targets: [linear]");
+  made.attach_method("ia3", "target_modules: [linear]");
   return made;
 }
 
@@ -55,7 +55,7 @@ TEST(Ia3, ScalesKeysValuesAndInnerActivationsFromOneByDefault) {
 TEST(Ia3, GivesARangeOfMembersItsOwnColumns) {
   HandMadeLinear made({{Role::query, "query", 2}, {Role::key, "key", 2}, {Role::value, "value", 2}},
                       3);
-  made.attach_method("ia3", "targets: [key, value]");
+  made.attach_method("ia3", "target_modules: [key, value]");
   made.set("key.ia3_l", matrix({{2}, {3}}));
   made.set("value.ia3_l", matrix({{4}, {5}}));
   const Tensor x = draw({4, 3}, 1, "x").to(at::kDouble);

@@ -7,7 +7,8 @@
 namespace mixtune::test {
 namespace {
 
-HandMadeLinear lora_by_hand(const std::string& yaml = "rank: 1\nalpha: 2\ntargets: [value]") {
+HandMadeLinear lora_by_hand(
+    const std::string& yaml = "r: 1\nlora_alpha: 2\ntarget_modules: [value]") {
   HandMadeLinear made({{Role::value, "value", 2}}, 2);
   made.group.weight.copy_(at::eye(2, at::kDouble));
   made.group.bias.zero_();
@@ -40,12 +41,13 @@ TEST(Lora, MergedWeightIsTheBasePlusTheScaledProduct) {
 }
 
 // rsLoRA: alpha / sqrt(rank). Four equal ranks of A = (1, 2) / 4 make the same B A.
-TEST(Lora, RankStabilisedScalingDividesByTheRootOfTheRank) {
+TEST(Lora, RankStabilizedScalingDividesByTheRootOfTheRank) {
   const auto output = [](const std::string& rslora) {
     HandMadeLinear made({{Role::value, "value", 2}}, 2);
     made.group.weight.zero_();
     made.group.bias.zero_();
-    made.attach_method("lora", "rank: 4\nalpha: 2\ntargets: [value]\nrslora: " + rslora);
+    made.attach_method("lora",
+                       "r: 4\nlora_alpha: 2\ntarget_modules: [value]\nuse_rslora: " + rslora);
     made.set("value.lora_A.weight", matrix({{1, 2}, {1, 2}, {1, 2}, {1, 2}}) / 4);
     made.set("value.lora_B.weight", matrix({{3, 3, 3, 3}, {4, 4, 4, 4}}));
     return made.forward(matrix({{1, 1}}));
@@ -79,7 +81,8 @@ TEST(Lora, StartsAUniformWithinOneOverTheRootOfTheWidthAndBZero) {
 
 TEST(Lora, InitialValuesDependOnTheSeedAndTheNameAlone) {
   const auto first = [](RandomKey seed, const std::string& targets) {
-    Attached run(tiny_config("bert", 1), "lora", "targets: " + targets, at::kFloat, {.seed = seed});
+    Attached run(tiny_config("bert", 1), "lora", "target_modules: " + targets, at::kFloat,
+                 {.seed = seed});
     return run.trainables()
         .value_of(*run.trainables().find("bert.encoder.layer.0.attention.self.value.lora_A.weight"))
         .clone();
@@ -89,15 +92,15 @@ TEST(Lora, InitialValuesDependOnTheSeedAndTheNameAlone) {
 }
 
 TEST(Lora, LayersLimitsTheBlocks) {
-  Attached run(tiny_config("bert", 3), "lora", "layers: [1]");
+  Attached run(tiny_config("bert", 3), "lora", "layers_to_transform: [1]");
   for (const Segment& s : run.trainables().segments())
     EXPECT_TRUE(s.group == "head" || s.name.find("layer.1.") != std::string::npos) << s.name;
-  EXPECT_THROW(Attached(tiny_config("bert", 3), "lora", "layers: [3]"), UserError);
+  EXPECT_THROW(Attached(tiny_config("bert", 3), "lora", "layers_to_transform: [3]"), UserError);
 }
 
 // LoRA+: B learns faster than A.
 TEST(Lora, PlusGivesBARateOfItsOwn) {
-  Attached run(tiny_config("bert", 1), "lora", "plus: 16");
+  Attached run(tiny_config("bert", 1), "lora", "loraplus_lr_ratio: 16");
   for (const Segment& s : run.trainables().segments()) {
     const bool is_down = s.name.ends_with(".lora_A.weight");
     if (is_down || s.name.ends_with(".lora_B.weight")) {
@@ -110,7 +113,8 @@ TEST(Lora, PlusGivesBARateOfItsOwn) {
 
 // A bias c on B: y = x + 2 * (9 + c_0, 12 + c_1); its gradient is the scaling.
 TEST(Lora, ABiasOnBIsScaledLikeTheUpdate) {
-  HandMadeLinear made = lora_by_hand("rank: 1\nalpha: 2\ntargets: [value]\nlora_bias: true");
+  HandMadeLinear made =
+      lora_by_hand("r: 1\nlora_alpha: 2\ntarget_modules: [value]\nlora_bias: true");
   made.set("value.lora_B.bias", at::tensor({1.0, -1.0}));
   const Tensor y = made.forward(matrix({{1, 1}}));
   EXPECT_SAME(y, matrix({{21, 23}}));
@@ -122,7 +126,7 @@ TEST(Lora, ABiasOnBIsScaledLikeTheUpdate) {
 TEST(Lora, TrainsTheBiasesOfAdaptedLinearsAlone) {
   HandMadeLinear made({{Role::query, "self.query", 2}, {Role::value, "self.value", 2}}, 2);
   const Tensor before = made.group.bias.clone();
-  made.attach_method("lora", "rank: 1\ntargets: [value]\nbias: lora_only");
+  made.attach_method("lora", "r: 1\ntarget_modules: [value]\nbias: lora_only");
   EXPECT_SAME(made.value("self.value.base_layer.bias"), before.narrow(0, 2, 2));
   made.set("self.value.base_layer.bias", at::tensor({10.0, 20.0}));
   const Tensor y = made.forward(matrix({{0, 0}, {0, 0}}));
@@ -150,7 +154,7 @@ TEST(Lora, AFusedModuleHasOneUpdateWhereItIsNamed) {
                        {Role::value, "attn.c_attn.value", 2}},
                       3);
   made.group.fused = "attn.c_attn";
-  made.attach_method("lora", "rank: 2\ntargets: [c_attn]");
+  made.attach_method("lora", "r: 2\ntarget_modules: [c_attn]");
   perturb(made.attachment->trainables);
   EXPECT_EQ(made.value("attn.c_attn.lora_A.weight").sizes(), (std::vector<int64_t>{2, 3}));
   EXPECT_EQ(made.value("attn.c_attn.lora_B.weight").sizes(), (std::vector<int64_t>{6, 2}));
@@ -168,12 +172,12 @@ TEST(Lora, AFusedModuleHasOneUpdateWhereItIsNamed) {
 
 TEST(Lora, LeavesOutWhatIsExcluded) {
   Attached run(tiny_config("bert", 2), "lora",
-               "targets: [query]\nexclude: ['layer.1.attention.self.query']");
+               "target_modules: [query]\nexclude_modules: ['layer.1.attention.self.query']");
   EXPECT_EQ(run.trainables().find("bert.encoder.layer.1.attention.self.query.lora_A.weight"),
             nullptr);
   EXPECT_NE(run.trainables().find("bert.encoder.layer.0.attention.self.query.lora_A.weight"),
             nullptr);
-  EXPECT_THROW(Attached(tiny_config("bert", 2), "lora", "exclude: [quary]"), UserError);
+  EXPECT_THROW(Attached(tiny_config("bert", 2), "lora", "exclude_modules: [quary]"), UserError);
 }
 
 }  // namespace

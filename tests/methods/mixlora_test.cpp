@@ -27,12 +27,12 @@ TEST(MixLora, HasThePublishedNumberOfParameters) {
   const auto model =
       make_model(c, HeadKind::last_token, 2, at::TensorOptions(at::kFloat).device(at::kMeta));
   const auto attachment =
-      attach(sentences_from("mixlora", "", {1, false}), model->sites(), {.train_head = false});
+      attach(specs_from("mixlora", "", {1, false}), model->sites(), {.train_head = false});
   EXPECT_EQ(attachment->trainables.count() * 32, 203423744);
 }
 
 TEST(MixLora, NamesItsTensorsByModuleAndExpert) {
-  Attached run(tiny_config("gpt2", 2), "mixlora", "experts: 3");
+  Attached run(tiny_config("gpt2", 2), "mixlora", "num_experts: 3");
   for (const char* name :
        {"transformer.h.1.mlp.router.weight", "transformer.h.1.mlp.c_fc.experts.2.lora_A.weight",
         "transformer.h.1.mlp.c_proj.experts.0.lora_B.weight",
@@ -42,7 +42,7 @@ TEST(MixLora, NamesItsTensorsByModuleAndExpert) {
 }
 
 TEST(MixLora, AdaptsTheAttentionOnlyWhereAsked) {
-  Attached run(tiny_config("bert", 1), "mixlora", "attention_targets: []");
+  Attached run(tiny_config("bert", 1), "mixlora", "attention_target_modules: []");
   for (const Segment& s : run.trainables().segments())
     EXPECT_EQ(s.name.find("attention"), std::string::npos) << s.name;
 }
@@ -51,7 +51,7 @@ TEST(MixLora, AdaptsTheAttentionOnlyWhereAsked) {
 TEST(MixLora, TheBalanceLossOfAnEvenRouterIsK) {
   for (const int64_t k : {1, 2, 3}) {
     Attached run(tiny_config("llama", 2), "mixlora",
-                 "experts: 4\nrouter_deviation: 0\nk: " + std::to_string(k));
+                 "num_experts: 4\nrouter_std: 0\ntop_k: " + std::to_string(k));
     ForwardContext c = run.context();
     run.model->logits(pack_examples({0, 1, 2}), c);
     const auto losses = run.attachment->auxiliary(c);
@@ -62,7 +62,7 @@ TEST(MixLora, TheBalanceLossOfAnEvenRouterIsK) {
 
 TEST(MixLora, SwitchHasAZLossToo) {
   Attached run(tiny_config("llama", 2), "mixlora",
-               "routing: switch\nexperts: 4\nrouter_deviation: 0");
+               "routing: switch\nnum_experts: 4\nrouter_std: 0");
   ForwardContext c = run.context();
   run.model->logits(pack_examples({0, 1, 2}), c);
   const auto losses = run.attachment->auxiliary(c);
@@ -73,17 +73,17 @@ TEST(MixLora, SwitchHasAZLossToo) {
 
 // A classifier reads one token of each sequence; the losses of the last block still count them all.
 TEST(MixLora, LossesCountEveryTokenOfEveryBlockInTraining) {
-  Attached run(tiny_config("bert", 2), "mixlora", "experts: 4");
+  Attached run(tiny_config("bert", 2), "mixlora", "num_experts: 4");
   const PackedBatch batch = pack_examples({0, 1, 2});
   ForwardContext c = run.context(Phase::train);
   const Tensor training = run.model->logits(batch, c);
   for (const int64_t site : {0, 1})
-    EXPECT_EQ(c.measures.sums(site, run.alone)[8].item<double>(),
+    EXPECT_EQ(c.loss_statistics.sums(site, run.alone)[8].item<double>(),
               static_cast<double>(batch.rows.tokens()));
 }
 
 TEST(MixLora, RecordsWhereTokensWent) {
-  Attached run(tiny_config("bert", 2), "mixlora", "experts: 4");
+  Attached run(tiny_config("bert", 2), "mixlora", "num_experts: 4");
   RoutingRecord record;
   ForwardContext c = run.context(Phase::train);
   c.record = &record;
@@ -94,21 +94,23 @@ TEST(MixLora, RecordsWhereTokensWent) {
   EXPECT_EQ(site.load.sum().item<double>(), 2.0 * static_cast<double>(batch.rows.tokens()));
 }
 
-TEST(MixLora, RefusesWhatCannotBe) {
-  EXPECT_NE(error_of("k: 9").find("k is 9; expected 1 to 8 (experts)"), std::string::npos)
-      << error_of("k: 9");
-  EXPECT_NE(error_of("routing: dynamic\np: 0").find("p is 0"), std::string::npos);
-  EXPECT_NE(error_of("routing: dynamic\np: 1.5").find("p is 1.5; expected above 0 and at most 1"),
-            std::string::npos)
-      << error_of("routing: dynamic\np: 1.5");
-  EXPECT_NE(error_of("routing: swich").find("switch"), std::string::npos);
+TEST(MixLora, RejectsWhatCannotBe) {
+  EXPECT_NE(error_of("top_k: 9").find("k is 9; expected 1 to 8 (experts)"), std::string::npos)
+      << error_of("top_k: 9");
+  EXPECT_NE(error_of("routing: dynamic\ntop_p: 0").find("p is 0"), std::string::npos);
   EXPECT_NE(
-      error_of("layers: [2]").find("mixlora.layers: names layer 2; the model has layers 0 to 1"),
-      std::string::npos);
-  EXPECT_NE(error_of("layers: []").find("mixlora.layers: is []"), std::string::npos);
-  EXPECT_NE(error_of("attention_targets: [ffn_up]").find("another update stands on a linear"),
+      error_of("routing: dynamic\ntop_p: 1.5").find("p is 1.5; expected above 0 and at most 1"),
+      std::string::npos)
+      << error_of("routing: dynamic\ntop_p: 1.5");
+  EXPECT_NE(error_of("routing: swich").find("switch"), std::string::npos);
+  EXPECT_NE(error_of("layers_to_transform: [2]")
+                .find("mixlora.layers: names layer 2; the model has layers 0 to 1"),
             std::string::npos);
-  EXPECT_NE(error_of("attention_targets: [qeury]").find("mixlora.attention.targets"),
+  EXPECT_NE(error_of("layers_to_transform: []").find("mixlora.layers: is []"), std::string::npos);
+  EXPECT_NE(
+      error_of("attention_target_modules: [ffn_up]").find("another update stands on a linear"),
+      std::string::npos);
+  EXPECT_NE(error_of("attention_target_modules: [qeury]").find("mixlora.attention.targets"),
             std::string::npos);
 }
 

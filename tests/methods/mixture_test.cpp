@@ -20,18 +20,18 @@ void expect_mistake(const std::string& yaml, const std::string& part) {
 }
 
 TEST(Mixture, WeightsThatAreNoSharesHaveNoBudgetAndNoEntropy) {
-  EXPECT_EQ(mistake_of("squash: sigmoid\n"), "no mistake");
-  EXPECT_EQ(mistake_of("squash: {name: sigmoid, temperature: 2}\nselect: all\n"
+  EXPECT_EQ(mistake_of("scoring: sigmoid\n"), "no mistake");
+  EXPECT_EQ(mistake_of("scoring: {name: sigmoid, temperature: 2}\nselection: all\n"
                        "losses: [{name: load, weight: 0.1}]\n"),
             "no mistake");
-  expect_mistake("squash: sigmoid\nselect: prefix\n", "top_k or all (squash is sigmoid)");
-  expect_mistake("squash: sigmoid\nbroadcast: {threshold: 0.9}\n", "off (squash is sigmoid)");
-  expect_mistake("squash: sigmoid\nlosses: [{name: entropy}]\n", "no entropy (squash is sigmoid)");
+  expect_mistake("scoring: sigmoid\nselection: prefix\n", "top_k or all (squash is sigmoid)");
+  expect_mistake("scoring: sigmoid\nentropy_switch: {threshold: 0.9}\n", "off (squash is sigmoid)");
+  expect_mistake("scoring: sigmoid\nlosses: [{name: entropy}]\n", "no entropy (squash is sigmoid)");
 }
 
 TEST(Mixture, RanksOfExpertsAreOneForEach) {
-  EXPECT_EQ(mistake_of("experts: [2, 3]\nexpert_ranks: [1, 2, 4]\n"), "no mistake");
-  expect_mistake("experts: [2, 3]\nexpert_ranks: [1, 2]\n",
+  EXPECT_EQ(mistake_of("num_experts: [2, 3]\nexpert_ranks: [1, 2, 4]\n"), "no mistake");
+  expect_mistake("num_experts: [2, 3]\nexpert_ranks: [1, 2]\n",
                  "mixture.expert_ranks: has 2 numbers; the layer with most experts has 3");
   expect_mistake("site: feed_forward\nexpert_ranks: [1, 2]\n", "null (site is feed_forward)");
 }
@@ -40,7 +40,7 @@ TEST(Mixture, RanksOfExpertsAreOneForEach) {
 TEST(Mixture, TheTemperatureReachesTheRouters) {
   const auto spread = [](const std::string& temperature) {
     Attached run(tiny_config("llama", 2), "mixture",
-                 "squash: {name: softmax, temperature: " + temperature + "}\nselect: all\n");
+                 "scoring: {name: softmax, temperature: " + temperature + "}\nselection: all\n");
     perturb(run.trainables());
     RoutingRecord record;
     ForwardContext context = run.context(Phase::evaluate);
@@ -63,44 +63,47 @@ void expect_on_each_model(const std::string& yaml, const std::string& says) {
 // Linears that read the same input have one slot.
 TEST(Mixture, PlainUpdatesBesideExpertsOfTheSameLinears) {
   const std::string taken = "mixture: another update stands on linears that read what ";
-  expect_on_each_model("targets: [query]\nattention: {targets: [value]}\n", taken);
-  expect_on_each_model("attention: {targets: [all-linear]}\n", taken);
-  expect_on_each_model("attention: {targets: [ffn_up]}\n", taken);
+  expect_on_each_model("target_modules: [query]\nattention: {target_modules: [value]}\n", taken);
+  expect_on_each_model("attention: {target_modules: [all-linear]}\n", taken);
+  expect_on_each_model("attention: {target_modules: [ffn_up]}\n", taken);
   const std::string feed_forward = "mixture: another update stands on a linear of ";
-  expect_on_each_model("site: feed_forward\nattention: {targets: [all-linear]}\n", feed_forward);
-  expect_on_each_model("site: feed_forward\nattention: {targets: [ffn_up]}\n", feed_forward);
+  expect_on_each_model("site: feed_forward\nattention: {target_modules: [all-linear]}\n",
+                       feed_forward);
+  expect_on_each_model("site: feed_forward\nattention: {target_modules: [ffn_up]}\n", feed_forward);
 }
 
 TEST(Mixture, WithoutALayer) {
-  expect_on_each_model("layers: []\n", "mixture.layers: is []");
-  expect_on_each_model("site: feed_forward\nlayers: []\n", "mixture.layers: is []");
+  expect_on_each_model("layers_to_transform: []\n", "mixture.layers: is []");
+  expect_on_each_model("site: feed_forward\nlayers_to_transform: []\n", "mixture.layers: is []");
 }
 
 TEST(Mixture, PoolsAndScoresThatASiteHasNot) {
-  EXPECT_EQ(mistake_of("pool: {unit: sequence, of: probabilities}\nscore: cosine\n"), "no mistake");
-  expect_mistake("pool: {unit: sequence, of: votes}\n", "scores, probabilities or null");
+  EXPECT_EQ(mistake_of("scope: {level: sequence, pool: probabilities}\ngate: cosine\n"),
+            "no mistake");
+  expect_mistake("scope: {level: sequence, pool: votes}\n", "scores, probabilities or null");
   expect_mistake("pool: {of: probabilities}\n",
                  "pool.of is set; expected null (each token decides)");
-  expect_mistake("site: feed_forward\npool: {of: votes}\n", "(site is feed_forward)");
-  expect_mistake("score: cosine\nrouter: {init: normal}\n",
+  expect_mistake("site: feed_forward\nscope: {pool: votes}\n", "(site is feed_forward)");
+  expect_mistake("gate: cosine\nrouter: {init: normal}\n",
                  "router.init is set; expected left out (score is cosine)");
-  expect_mistake("score: {name: cosine, axis: sequence}\n",
+  expect_mistake("gate: {name: cosine, axis: sequence}\n",
                  "mixture.score: normalises over whole sequences");
-  expect_mistake("site: layer\npool: {unit: token}\n", "sequence, prompt, batch or null");
-  expect_mistake("site: layer\npool: {of: scores}\n", "votes, probabilities or null");
+  expect_mistake("site: layer\nscope: {level: token}\n", "sequence, prompt, batch or null");
+  expect_mistake("site: layer\nscope: {pool: scores}\n", "votes, probabilities or null");
 }
 
 TEST(Mixture, OfLayersHasNoOptionsOfDrawnExperts) {
   EXPECT_EQ(mistake_of("site: layer\n"), "no mistake");
-  EXPECT_EQ(mistake_of("site: layer\nover: {name: lora, rank: 2}\nlayers: [1]\n"
+  EXPECT_EQ(mistake_of("site: layer\nover: {name: lora, r: 2}\nlayers_to_transform: [1]\n"
                        "router: {learning_rate: 0.1}\n"),
             "no mistake");
-  expect_mistake("site: layer\nexperts: 4\n", "experts is 4; expected left out (site is layer)");
-  expect_mistake("site: layer\nrouter: {learning_rate: 1, jitter: 0.1}\n",
+  expect_mistake("site: layer\nnum_experts: 4\n",
+                 "experts is 4; expected left out (site is layer)");
+  expect_mistake("site: layer\nrouter: {learning_rate: 1, jitter_noise: 0.1}\n",
                  "router.jitter is set; expected left out (site is layer)");
   expect_mistake("site: layer\nlosses: [{name: load, weight: 1}]\n",
                  "losses is set; expected left out (site is layer)");
-  expect_mistake("site: layer\nlayers: [2]\n", "mixture.layers: names layer 2");
+  expect_mistake("site: layer\nlayers_to_transform: [2]\n", "mixture.layers: names layer 2");
   expect_mistake("site: {name: layer, blend: {raw: true}}\n", "shared alone");
   expect_mistake("site: {name: layer, blend: {kind: learned, raw: true}, sharing: per_layer}\n",
                  "shared alone");
@@ -122,9 +125,9 @@ TEST(Mixture, OfLayersUnderMolexIsTwoOfAKind) {
 
 // What compat: released says of each kind of model, said by the parts.
 TEST(Mixture, OfLayersAsReleasedIsMolexAsReleased) {
-  const std::string common = "site: {name: layer, as_released: true, blend: {kind: learned, ";
+  const std::string common = "site: {name: layer, matches_reference: true, blend: {kind: learned, ";
   const std::string rest =
-      "over: lora\nlayers: [0, 1]\npool: {unit: batch}\n"
+      "over: lora\nlayers_to_transform: [0, 1]\nscope: {level: batch}\n"
       "router: {weight_decay: 0}\n";
   for (const auto& [model, limit, blend] : {std::tuple{"bert", "1", "own: 0.5, other: 0.5"},
                                             {"gpt2", "2", "own: 0.95, other: 0.05, raw: true"}}) {
@@ -132,7 +135,8 @@ TEST(Mixture, OfLayersAsReleasedIsMolexAsReleased) {
     const ModelConfig config = tiny_config(model, 3);
     Attached molex(
         config, "molex",
-        std::string("compat: released\nalpha: {kind: learned}\nlayers: '") + limit + "'\n");
+        std::string("compat: reference\nalpha: {kind: learned}\nlayers_to_transform: '") + limit +
+            "'\n");
     Attached mixture(config, "mixture", common + blend + "}}\n" + rest);
     for (Attached* run : {&molex, &mixture}) perturb(run->trainables());
     EXPECT_SAME(molex.trainables().values, mixture.trainables().values);

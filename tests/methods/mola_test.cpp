@@ -28,7 +28,7 @@ TEST(Mola, TextsThatAreNoAllocationSayWhatIsExpected) {
 }
 
 TEST(Mola, ExpertsAndRanksDifferByLayer) {
-  Attached run(tiny_config("bert", 4), "mola", "rank: [1, 2, 3, 4]\n");
+  Attached run(tiny_config("bert", 4), "mola", "r: [1, 2, 3, 4]\n");
   for (int64_t layer = 0; layer < 4; ++layer) {
     const std::string site = "bert.encoder.layer." + std::to_string(layer) + ".attention.self.key";
     const Segment* router = run.trainables().find(site + ".router.weight");
@@ -41,7 +41,7 @@ TEST(Mola, ExpertsAndRanksDifferByLayer) {
 
 // A layer with one expert takes part where its k is 1.
 TEST(Mola, TopKDiffersByLayer) {
-  const std::string some = "experts: [1, 2, 3, 4]\n";
+  const std::string some = "num_experts: [1, 2, 3, 4]\n";
   Attached(tiny_config("bert", 4), "mola", some + "top_k: [1, 2, 2, 3]\n");
   EXPECT_THROW(Attached(tiny_config("bert", 4), "mola", some + "top_k: 2\n"), UserError);
   EXPECT_THROW(Attached(tiny_config("bert", 4), "mola", some + "top_k: [1, 2]\n"), UserError);
@@ -51,8 +51,8 @@ TEST(Mola, TopKDiffersByLayer) {
 // for each of 4 layers; pooled with 4 experts each: E (1 1/E + 1 1/E) = 2.
 TEST(Mola, BothFormsOfTheBalanceLossInBalance) {
   for (const auto& [yaml, expected] : {std::pair<std::string, double>{"balance: 0.5\n", 4},
-                                       {"balance: 0.5\nform: pooled\nexperts: 4\n", 2}}) {
-    Attached run(tiny_config("llama", 4), "mola", yaml + "dropout: 0\n");
+                                       {"balance: 0.5\nform: pooled\nnum_experts: 4\n", 2}}) {
+    Attached run(tiny_config("llama", 4), "mola", yaml + "lora_dropout: 0\n");
     {
       const at::NoGradGuard no_grad;
       for (const Segment& s : run.trainables().segments())
@@ -74,7 +74,7 @@ TEST(Mola, HasNoLossUnlessAsked) {
 
 TEST(Loramoe, TheConstraintReadsTheKindOfEachExample) {
   Attached run(tiny_config("llama", 2), "loramoe",
-               "experts: 4\nrank: 2\ndropout: 0\nbalance: 1\ndelta: 0.3\n");
+               "num_experts: 4\nr: 2\nlora_dropout: 0\nbalance: 1\ndelta: 0.3\n");
   PackedBatch batch = pack_examples({0, 1, 2});
   const auto loss = [&] {
     ForwardContext context = run.context(Phase::train);

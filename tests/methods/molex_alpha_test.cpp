@@ -12,7 +12,7 @@ Tensor blended(double own, double other, const std::string& alpha) {
   HandMadeStack made(1);
   made.add_constant(own);
   made.add_constant(other);
-  made.attach_molex("layers: '[0]'\nalpha: " + alpha);
+  made.attach_molex("layers_to_transform: '[0]'\nlora_alpha: " + alpha);
   std::vector<Tensor> hidden;
   made.stack.hidden_states = &hidden;
   ForwardContext c = made.context();
@@ -106,15 +106,16 @@ struct GateCase {
   explicit GateCase(const std::string& rule, const std::string& vote = "sequence") : made(2) {
     made.add_constant(2);
     made.add_constant(5);
-    made.attach_molex("layers: '[0]'\nbalance: 0\nalpha: {main: 0.6, other: 0.4}\nvote: " + vote +
-                      "\ngate: {gradient: " + rule + "}");
+    made.attach_molex(
+        "layers_to_transform: '[0]'\nbalance: 0\nalpha: {main: 0.6, other: 0.4}\nscope: " + vote +
+        "\ngate: {gradient: " + rule + "}");
     made.score_is_input();
     made.stack.hidden_states = &hidden;
     z = at::tensor({0.0, 0.0, std::log(3.0), 0.0}, at::kDouble).view({2, 2}).requires_grad_(true);
   }
-  // Block 1 is a constant: read the mixed output by making it the last position.
+  // Layer 1 is a constant: read the mixed output by making it the last position.
   Tensor forward() {
-    made.stack.blocks[1] = std::make_unique<FunctionBlock>([](const Tensor& x, const Call& call) {
+    made.stack.layers[1] = std::make_unique<FunctionLayer>([](const Tensor& x, const Call& call) {
       return call.path.use == Use::borrowed ? at::full_like(x, 5) : x;
     });
     ForwardContext c = made.context(Phase::train);
@@ -163,7 +164,7 @@ TEST(MolexGateGradient, NoneGivesNone) {
 // its value.
 TEST(MolexGateGradient, OfAModelEqualsFiniteDifferencesOfTheSurrogate) {
   Attached run(tiny_config("bert", 2), "molex",
-               "layers: '[1]'\nbalance: 0\ngate: {gradient: probability}\n"
+               "layers_to_transform: '[1]'\nbalance: 0\ngate: {gradient: probability}\n"
                "alpha: {main: 0.5, other: 0.5}",
                at::kDouble);
   perturb(run.trainables());
@@ -179,7 +180,7 @@ TEST(MolexGateGradient, OfAModelEqualsFiniteDifferencesOfTheSurrogate) {
   const Tensor z = hidden[1],
                gate = run.trainables().value_of(*run.trainables().find("molex.gate.weight"));
   ForwardContext again = run.context();
-  const Tensor borrowed = run.stack().blocks[0]->forward(z, Call{batch.rows, own_path(0), again});
+  const Tensor borrowed = run.stack().layers[0]->forward(z, Call{batch.rows, own_path(0), again});
   const auto mean_probability = [&] {
     const Tensor p =
         at::softmax(at::mm(z, gate.t()) +

@@ -34,25 +34,25 @@ TEST(MolexGate, IsAFrozenBufferWhereNoGradientCanReachItSoItDoesNotDecay) {
 }
 
 // 18. The balance loss alone, without the task: it reaches the hidden states through the gate's
-// input. Block 3's LoRA comes after the last gate, so only earlier blocks have a gradient.
+// input. Layer 3's LoRA comes after the last gate, so only earlier blocks have a gradient.
 TEST(MolexBalance, ReachesEarlierBlocksThroughTheGatesInputUnlessDetached) {
   for (const bool detached : {false, true}) {
     Attached run(tiny_config("bert"), "molex",
-                 std::string("vote: batch\ncontrol: none\ngate: {detach_input: ") +
+                 std::string("scope: batch\ncontrol: none\ngate: {detach_input: ") +
                      (detached ? "true}" : "false}"));
     perturb(run.trainables());
     ForwardContext c = run.context(Phase::train);
     force_all(c, {0, 1, 2, 3});
     run.model->logits(pack_examples({0, 1, 2}), c);
     run.attachment->auxiliary_sum(c).backward();
-    for (const int64_t block : {0, 1, 2, 3}) {
-      const Tensor g = run.gradient("bert.encoder.layer." + std::to_string(block) +
+    for (const int64_t layer : {0, 1, 2, 3}) {
+      const Tensor g = run.gradient("bert.encoder.layer." + std::to_string(layer) +
                                     ".attention.self.value.lora_B.weight");
       const double largest = g.abs().max().item<double>();
-      if (detached || block == 3)
-        EXPECT_EQ(largest, 0) << block;
+      if (detached || layer == 3)
+        EXPECT_EQ(largest, 0) << layer;
       else
-        EXPECT_GT(largest, 0) << block;
+        EXPECT_GT(largest, 0) << layer;
     }
     EXPECT_GT(run.gradient("molex.gate.weight").abs().max().item<double>(), 0);
   }
@@ -80,7 +80,7 @@ TEST(MolexBalance, IsTheNumberOfMixedBlocksForAUniformGateAndLTimesThatForASatur
   for (const std::string vote : {"batch", "sequence"}) {
     HandMadeStack made(4);
     for (int n = 0; n < 4; ++n) made.add_identity();
-    made.attach_molex("layers: 3\nvote: " + vote);
+    made.attach_molex("layers_to_transform: 3\nscope: " + vote);
     made.score_is_input();
     EXPECT_NEAR(balance_of(made, at::zeros({5, 4}, at::kDouble), {2, 3}), 3, 1e-12);
     EXPECT_NEAR(balance_of(made, 1000 * votes_for({2, 2, 2, 2, 2}, 4), {2, 3}), 3 * 4, 1e-9);
@@ -94,7 +94,7 @@ TEST(MolexBalance, IsTheNumberOfMixedBlocksForAUniformGateAndLTimesThatForASatur
 TEST(MolexBalance, UnderSequenceVotesCountsSequences) {
   HandMadeStack made(2);
   for (int n = 0; n < 2; ++n) made.add_identity();
-  made.attach_molex("layers: '[0]'");
+  made.attach_molex("layers_to_transform: '[0]'");
   made.score_is_input();
   const Tensor z = std::log(3.0) * votes_for({0, 0, 0, 1}, 2);
   EXPECT_NEAR(balance_of(made, z, {2, 1, 1}), 13.0 / 12, 1e-12);
@@ -102,16 +102,16 @@ TEST(MolexBalance, UnderSequenceVotesCountsSequences) {
 
 // 22
 TEST(MolexBalance, AStepDownLowersTheProbabilityOfTheBlockThatWasChosen) {
-  Attached run(tiny_config("bert"), "molex", "vote: batch\nlayers: '[0]'");
+  Attached run(tiny_config("bert"), "molex", "scope: batch\nlayers_to_transform: '[0]'");
   const PackedBatch batch = pack_examples({0, 1, 2});
-  const auto probability = [&](int64_t block) {
+  const auto probability = [&](int64_t layer) {
     const at::NoGradGuard no_grad;
     ForwardContext c = run.context();
     RoutingRecord record;
     record.keeps_probabilities = true;
     c.record = &record;
     run.model->logits(batch, c);
-    return record.probabilities.at(0).select(1, block).mean().item<double>();
+    return record.probabilities.at(0).select(1, layer).mean().item<double>();
   };
   ForwardContext c = run.context(Phase::train);
   run.model->logits(batch, c);
@@ -127,7 +127,7 @@ TEST(MolexBalance, AStepDownLowersTheProbabilityOfTheBlockThatWasChosen) {
 TEST(MolexBalance, StaysFiniteWhereSomeBlocksAreNotMixed) {
   for (const std::string sharing : {"shared", "per_layer"}) {
     Attached run(tiny_config("roberta"), "molex",
-                 "layers: 2\nvote: batch\ngate: {sharing: " + sharing + "}");
+                 "layers_to_transform: 2\nscope: batch\ngate: {sharing: " + sharing + "}");
     ForwardContext c = run.context(Phase::train);
     const Tensor loss =
         at::cross_entropy_loss(run.model->logits(pack_examples({0, 1, 2}), c), labels());
@@ -141,7 +141,7 @@ TEST(MolexBalance, StaysFiniteWhereSomeBlocksAreNotMixed) {
 TEST(MolexBalance, CountsABlockThatChoseItselfAsTheReleasedCodeDoes) {
   // Which evaluations are skipped must not show in the loss.
   const auto loss = [](const std::string& compat) {
-    Attached run(tiny_config("bert"), "molex", "vote: batch\ncompat: " + compat);
+    Attached run(tiny_config("bert"), "molex", "scope: batch\ncompat: " + compat);
     ForwardContext c = run.context();
     force_all(c, {0, 1, 2, 3});
     run.model->logits(pack_examples({0, 1, 2}), c);

@@ -12,15 +12,15 @@ namespace {
 using Prompts = std::vector<std::vector<int32_t>>;
 
 // In double: what is left is the logits' own rounding to float.
-struct WritingModel {
-  WritingModel(const std::string& type, const std::string& yaml)
+struct GenerationModel {
+  GenerationModel(const std::string& type, const std::string& yaml)
       : model(tiny_model(tiny_config(type), at::kDouble, HeadKind::language)),
         attachment(attach_method(model->sites(), "molex", yaml, {}, true)) {
     perturb(attachment->trainables, 0.5);
   }
   ForwardContext context() {
     ForwardContext out(Phase::evaluate, 7, 0, alone);
-    out.measures = attachment->measures;
+    out.loss_statistics = attachment->loss_statistics;
     return out;
   }
   // The logits behind every token of whole texts.
@@ -51,15 +51,15 @@ INSTANTIATE_TEST_SUITE_P(Decoders, MolexDecoding,
 
 TEST_P(MolexDecoding, EqualsTheFullForwardPassUnderThePromptsVote) {
   for (const std::string yaml :
-       {"gate: {sharing: per_layer}", "reduce: mean\nlayers: '[0, 2]'", "vote: batch",
+       {"gate: {sharing: per_layer}", "reduce: mean\nlayers_to_transform: '[0, 2]'", "scope: batch",
         "gate: {sharing: per_layer, gradient: probability}\nalpha: {kind: learned}"}) {
     SCOPED_TRACE(yaml);
-    WritingModel run(GetParam(), yaml);
+    GenerationModel run(GetParam(), yaml);
     ForwardContext whole = run.context(), growing = run.context();
     Prompts prompts;
     for (size_t i = 0; i < kTexts.size(); ++i)
       prompts.push_back({kTexts[i].begin(), kTexts[i].begin() + kPrompts[i]});
-    GrowingTexts texts(run.decoder(), growing, Decoding::cached, 24);
+    GenerationState texts(run.decoder(), growing, Decoding::cached, 24);
     std::vector<Tensor> steps = {texts.start(prompts)};
     for (int64_t n = 0; n < kSteps; ++n) {
       std::vector<int32_t> next;
@@ -68,14 +68,14 @@ TEST_P(MolexDecoding, EqualsTheFullForwardPassUnderThePromptsVote) {
     }
     // A batch vote is that of the prompts here: later tokens had not been written.
     if (yaml.find("batch") != std::string::npos)
-      for (int64_t t = 0; t < 4; ++t) whole.stand("molex", own_path(t), {decision(growing, t)});
+      for (int64_t t = 0; t < 4; ++t) whole.pin("molex", own_path(t), {decision(growing, t)});
     const Tensor expected = run.full(kTexts, kPrompts, whole);
     std::vector<int64_t> chosen;
     for (int64_t t = 0; t < 4; ++t) {
       EXPECT_EQ(decision(growing, t), decision(whole, t));
       for (const int64_t j : decision(growing, t)) chosen.push_back(j);
     }
-    const Rows rows = pack_texts(kTexts).rows;
+    const SequenceLayout rows = pack_texts(kTexts).rows;
     for (int64_t n = 0; n <= kSteps; ++n)
       for (int64_t i = 0; i < 3; ++i)
         EXPECT_CLOSE(steps[n][i], expected[rows.offsets[i] + kPrompts[i] - 1 + n], 1e-5)
@@ -84,16 +84,16 @@ TEST_P(MolexDecoding, EqualsTheFullForwardPassUnderThePromptsVote) {
 }
 
 TEST_P(MolexDecoding, FollowsTextsThatAreDroppedAndDoubled) {
-  WritingModel run(GetParam(), "gate: {sharing: per_layer}");
+  GenerationModel run(GetParam(), "gate: {sharing: per_layer}");
   ForwardContext growing = run.context();
-  GrowingTexts texts(run.decoder(), growing, Decoding::cached, 24);
+  GenerationState texts(run.decoder(), growing, Decoding::cached, 24);
   texts.start({{5, 6, 7}, {9, 12}, {4, 8, 15, 16}});
   texts.step({2, 0, 2}, {20, 21, 22});
   const Tensor last = texts.step({1, 2, 2}, {23, 24, 25});
   const Prompts expected = {{5, 6, 7, 21, 23}, {4, 8, 15, 16, 22, 24}, {4, 8, 15, 16, 22, 25}};
   ForwardContext whole = run.context();
   const Tensor full = run.full(expected, {3, 4, 4}, whole);
-  const Rows rows = pack_texts(expected).rows;
+  const SequenceLayout rows = pack_texts(expected).rows;
   for (int64_t i = 0; i < 3; ++i) {
     EXPECT_EQ(texts.ids(i), expected[i]);
     EXPECT_CLOSE(last[i], full[rows.offsets[i + 1] - 1], 1e-5) << i;
@@ -102,14 +102,17 @@ TEST_P(MolexDecoding, FollowsTextsThatAreDroppedAndDoubled) {
 
 // A draw in place of a gate goes by the number of a prompt, not by its place in the batch.
 TEST_P(MolexDecoding, DrawsBlocksByTheNumberOfAPrompt) {
-  WritingModel run(GetParam(), "control: uniform\nalpha: {main: 0.5, other: 0.5}");
+  GenerationModel run(GetParam(), "control: uniform\nalpha: {main: 0.5, other: 0.5}");
   const Prompts prompts = {{5, 6, 7}, {9, 12}, {4, 8, 15, 16}, {11, 3}};
-  const auto write = [&](const Prompts& some, std::vector<int64_t> numbers, Decoding decoding) {
+  const auto write = [&](const Prompts& some, std::vector<int64_t> sequence_ids,
+                         Decoding decoding) {
     ForwardContext context = run.context();
-    const auto texts = generate(
-        *run.model, some,
-        {.max_new_tokens = 8, .beams = 2, .numbers = std::move(numbers), .decoding = decoding},
-        context);
+    const auto texts = generate(*run.model, some,
+                                {.max_new_tokens = 8,
+                                 .beams = 2,
+                                 .sequence_ids = std::move(sequence_ids),
+                                 .decoding = decoding},
+                                context);
     std::vector<std::vector<int32_t>> out;
     for (const auto& of_prompt : texts) out.push_back(of_prompt.front().ids);
     return out;
@@ -127,9 +130,9 @@ TEST_P(MolexDecoding, DrawsBlocksByTheNumberOfAPrompt) {
 
 // What runs between a vote and the block it chooses: the gate's scores, counted as they are made.
 TEST_P(MolexDecoding, AsksTheGateForThePromptAlone) {
-  WritingModel run(GetParam(), "gate: {sharing: per_layer, gradient: straight_through}");
+  GenerationModel run(GetParam(), "gate: {sharing: per_layer, gradient: straight_through}");
   ForwardContext growing = run.context();
-  GrowingTexts texts(run.decoder(), growing, Decoding::cached, 24);
+  GenerationState texts(run.decoder(), growing, Decoding::cached, 24);
   static int64_t argmaxes;
   argmaxes = 0;
   const auto handle = at::addThreadLocalCallback(
@@ -149,9 +152,9 @@ TEST_P(MolexDecoding, AsksTheGateForThePromptAlone) {
 }
 
 // The texts grown from their prompts: logits behind these and behind each further token.
-std::vector<Tensor> grown_texts(WritingModel& run, Decoding decoding) {
+std::vector<Tensor> generated_texts(GenerationModel& run, Decoding decoding) {
   ForwardContext context = run.context();
-  GrowingTexts texts(run.decoder(), context, decoding, 24);
+  GenerationState texts(run.decoder(), context, decoding, 24);
   Prompts prompts;
   for (size_t i = 0; i < kTexts.size(); ++i)
     prompts.push_back({kTexts[i].begin(), kTexts[i].begin() + kPrompts[i]});
@@ -173,22 +176,23 @@ TEST_P(MolexDecoding, AveragesTheCacheOfABlockThatChoseItself) {
   // `uniform`: of the texts of a batch some choose the block itself, some another.
   for (const std::string control : {"self", "uniform"}) {
     SCOPED_TRACE(control);
-    const std::string yaml = "vote: prompt\nalpha: {main: 0.6, other: 0.4}\ncontrol: " + control;
-    WritingModel ours(GetParam(), yaml), released(GetParam(), yaml + "\ncompat: released");
-    const auto mixed = grown_texts(ours, Decoding::averaged);
-    expect_close(mixed, grown_texts(released, Decoding::averaged));
-    if (control == "self") expect_close(mixed, grown_texts(ours, Decoding::cached));
+    const std::string yaml = "scope: prompt\nalpha: {main: 0.6, other: 0.4}\ncontrol: " + control;
+    GenerationModel ours(GetParam(), yaml), reference(GetParam(), yaml + "\ncompat: reference");
+    const auto mixed = generated_texts(ours, Decoding::averaged);
+    expect_close(mixed, generated_texts(reference, Decoding::averaged));
+    if (control == "self") expect_close(mixed, generated_texts(ours, Decoding::cached));
   }
   // A gate that always votes for block 2.
-  const std::string yaml = "vote: batch\nalpha: {main: 0.6, other: 0.4}";
-  WritingModel ours(GetParam(), yaml), released(GetParam(), yaml + "\ncompat: released");
-  for (WritingModel* run : {&ours, &released})
+  const std::string yaml = "scope: batch\nalpha: {main: 0.6, other: 0.4}";
+  GenerationModel ours(GetParam(), yaml), reference(GetParam(), yaml + "\ncompat: reference");
+  for (GenerationModel* run : {&ours, &reference})
     for (const auto& [name, tensor] : run->attachment->state()) {
       const at::NoGradGuard no_grad;
       if (name == "molex.gate.weight") tensor.zero_();
       if (name == "molex.gate.bias") tensor.zero_()[2].fill_(5);
     }
-  expect_close(grown_texts(ours, Decoding::averaged), grown_texts(released, Decoding::averaged));
+  expect_close(generated_texts(ours, Decoding::averaged),
+               generated_texts(reference, Decoding::averaged));
 }
 
 // The first tokens of every sequence.
@@ -257,8 +261,8 @@ Grown grow(MolexRunner& r, Decoding decoding,
   const int64_t prompt = r.golden.json.at("prompt_length"), length = r.golden.json.at("length");
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
-  context.measures = r.attachment->measures;
-  GrowingTexts texts(dynamic_cast<DecoderModel&>(r.model()), context, decoding, length);
+  context.loss_statistics = r.attachment->loss_statistics;
+  GenerationState texts(dynamic_cast<DecoderModel&>(r.model()), context, decoding, length);
   const Tensor ids = r.tensors.get("input_ids");
   Prompts prompts(static_cast<size_t>(ids.size(0)));
   std::vector<int64_t> same;
@@ -287,7 +291,7 @@ Grown grow(MolexRunner& r, Decoding decoding,
 }
 
 // The cache of the released code: the mean of two blocks' keys and values, votes at each step.
-void check_released(MolexRunner& r) {
+void check_reference(MolexRunner& r) {
   const Grown grown =
       grow(r, Decoding::averaged, [&](const DecodeState& state) { check_cache(r, state); });
   r.tensors.expect_near(grown.logits, r.tensors.get("cached.logits"), r.tolerance("logits_abs"),
@@ -356,7 +360,7 @@ TEST(MolexDecodingGolden, EveryCaseOfKind_golden_molex_decoding) {
     const at::NoGradGuard no_grad;
     MolexRunner r(one, "batch");
     check_prefixes(r);
-    check_released(r);
+    check_reference(r);
     check_forced(r);
     tally.checked(one, r.tensors.values() + check_mismatch(one));
   }

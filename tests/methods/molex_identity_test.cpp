@@ -4,7 +4,7 @@
 namespace mixtune::test {
 namespace {
 
-constexpr const char* kLora = "rank: 2, alpha: 4";
+constexpr const char* kLora = "r: 2, lora_alpha: 4";
 
 std::string over_lora(const std::string& rest) {
   return std::string("over: {name: lora, ") + kLora + "}\n" + rest;
@@ -35,7 +35,7 @@ std::map<std::string, Tensor> lora_gradients(Attached& run, const Tensor& logits
 // 1, 7
 TEST_P(MolexIdentity, NoMixedLayerIsLoraBitForBit) {
   Attached lora(config(), "lora", lora_alone()),
-      molex(config(), "molex", over_lora("layers: '[]'"));
+      molex(config(), "molex", over_lora("layers_to_transform: '[]'"));
   perturb(lora.trainables());
   perturb(molex.trainables());
   EXPECT_SAME(molex.logits(batch()), lora.logits(batch()));
@@ -86,7 +86,8 @@ TEST_P(MolexIdentity, ABlockThatChoosesItselfIsItself) {
 
 // 4, post-norm
 TEST_P(MolexIdentity, TheBlendIsTheAverageOfTheTwoBlocksRunAlone) {
-  Attached run(config(), "molex", over_lora("layers: '[1]'\nalpha: {main: 0.5, other: 0.5}"));
+  Attached run(config(), "molex",
+               over_lora("layers_to_transform: '[1]'\nalpha: {main: 0.5, other: 0.5}"));
   perturb(run.trainables());
   const at::NoGradGuard no_grad;
   const PackedBatch texts = batch();
@@ -96,8 +97,8 @@ TEST_P(MolexIdentity, TheBlendIsTheAverageOfTheTwoBlocksRunAlone) {
   force(c, 1, {3});
   run.model->last_hidden_state(texts, c);
   ASSERT_EQ(hidden.size(), 5u);
-  const auto alone = [&](int64_t block) {
-    return run.stack().blocks[block]->forward(hidden[1], Call{texts.rows, own_path(block), c});
+  const auto alone = [&](int64_t layer) {
+    return run.stack().layers[layer]->forward(hidden[1], Call{texts.rows, own_path(layer), c});
   };
   EXPECT_CLOSE(hidden[2], 0.5 * (alone(1) + alone(3)), 1e-6);
   EXPECT_GT(largest_difference(alone(1), alone(3)), 0.1);
@@ -126,13 +127,14 @@ TEST_P(MolexIdentity, ALimitOfKMixesTheFirstKBlocksAndOneMoreUnderCompatReleased
       if (record.choices[t].sum().item<int64_t>() > 0) out.push_back(t);
     return out;
   };
-  EXPECT_EQ(mixed("layers: 2"), (std::vector<int64_t>{0, 1}));
-  EXPECT_EQ(mixed("layers: 2\ncompat: released"), (std::vector<int64_t>{0, 1, 2}));
-  EXPECT_EQ(mixed("layers: 12\ncompat: released"), (std::vector<int64_t>{0, 1, 2, 3}));
-  EXPECT_EQ(mixed("layers: all"), (std::vector<int64_t>{0, 1, 2, 3}));
-  EXPECT_EQ(mixed("layers: '[1, 3]'"), (std::vector<int64_t>{1, 3}));
-  EXPECT_THROW(mixed("layers: 5"), UserError);
-  EXPECT_THROW(mixed("layers: '[4]'"), UserError);
+  EXPECT_EQ(mixed("layers_to_transform: 2"), (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(mixed("layers_to_transform: 2\ncompat: reference"), (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(mixed("layers_to_transform: 12\ncompat: reference"),
+            (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(mixed("layers_to_transform: all"), (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(mixed("layers_to_transform: '[1, 3]'"), (std::vector<int64_t>{1, 3}));
+  EXPECT_THROW(mixed("layers_to_transform: 5"), UserError);
+  EXPECT_THROW(mixed("layers_to_transform: '[4]'"), UserError);
 }
 
 // A pre-norm block: x + f(x) with f(x) = tanh(norm(x) W).
@@ -149,8 +151,8 @@ TEST(MolexOfPreNormBlocks, IsTheInputPlusTheBlendOfTheBranches) {
     made.add(
         [w = weights.back()](const Tensor& x, const Call&) { return x + pre_norm_branch(x, w); });
   }
-  made.attach_molex("alpha: {main: 0.7, other: 0.3}\nlayers: '[0]'");
-  const Rows rows = rows_of({3, 4});
+  made.attach_molex("alpha: {main: 0.7, other: 0.3}\nlayers_to_transform: '[0]'");
+  const SequenceLayout rows = rows_of({3, 4});
   const Tensor x = draw({7, 6}, 1, "x").to(at::kDouble);
   std::vector<Tensor> hidden;
   made.stack.hidden_states = &hidden;
@@ -162,12 +164,12 @@ TEST(MolexOfPreNormBlocks, IsTheInputPlusTheBlendOfTheBranches) {
   EXPECT_CLOSE(hidden[1], 0.7 * (x + f0) + 0.3 * (x + f2), 1e-12);
 }
 
-// 8. Block t adds t to its input, so that outputs say which blocks ran.
+// 8. Layer t adds t to its input, so that outputs say which blocks ran.
 TEST(MolexOfManyBlocks, BlocksBeyondTheLimitAreNotMixedButCanBeChosen) {
   HandMadeStack made(2);
   for (int64_t t = 0; t < 24; ++t)
     made.add([t](const Tensor& z, const Call&) { return z + static_cast<double>(t); });
-  made.attach_molex("alpha: {main: 0.95, other: 0.05}\nlayers: 12");
+  made.attach_molex("alpha: {main: 0.95, other: 0.05}\nlayers_to_transform: 12");
   ForwardContext c = made.context();
   for (int64_t t = 0; t < 24; ++t) force(c, t, {t == 0 ? 23 : t});
   RoutingRecord record;

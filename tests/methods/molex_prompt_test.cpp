@@ -6,10 +6,11 @@
 namespace mixtune::test {
 namespace {
 
-using Blocks = std::vector<int64_t>;
+using LayerChoice = std::vector<int64_t>;
 
-Rows rows_with_prompts(const std::vector<int64_t>& lengths, const std::vector<int64_t>& prompts) {
-  Rows rows = rows_of(lengths);
+SequenceLayout rows_with_prompts(const std::vector<int64_t>& lengths,
+                                 const std::vector<int64_t>& prompts) {
+  SequenceLayout rows = rows_of(lengths);
   rows.prompt = prompts;
   return rows;
 }
@@ -19,17 +20,17 @@ struct CausalStack : HandMadeStack {
   explicit CausalStack(const std::string& yaml) : HandMadeStack(4) {
     causal = true;
     for (int n = 0; n < 4; ++n) add_identity();
-    attach_molex(yaml + "\nlayers: '[0]'");
+    attach_molex(yaml + "\nlayers_to_transform: '[0]'");
     if (yaml.find("control") == std::string::npos) score_is_input();
   }
-  ForwardContext forward(const Tensor& z, const Rows& rows) {
+  ForwardContext forward(const Tensor& z, const SequenceLayout& rows) {
     ForwardContext c = context();
     stack.forward(z, rows, c, nullptr);
     return c;
   }
 };
 
-Blocks choice_of(const Tensor& z, const Rows& rows, const std::string& yaml) {
+LayerChoice choice_of(const Tensor& z, const SequenceLayout& rows, const std::string& yaml) {
   CausalStack made(yaml);
   ForwardContext c = made.forward(z, rows);
   return decision(c, 0);
@@ -37,21 +38,22 @@ Blocks choice_of(const Tensor& z, const Rows& rows, const std::string& yaml) {
 
 TEST(MolexPrompt, VotesForTheWholeSequenceAndIsTheDefaultOfDecoders) {
   const Tensor z = votes_for({2, 2, 0, 0, 0, 1, 3, 3}, 4);
-  const Rows rows = rows_with_prompts({5, 3}, {2, 1});
-  EXPECT_EQ(choice_of(z, rows, ""), (Blocks{2, 1}));
-  EXPECT_EQ(choice_of(z, rows, "vote: prompt"), (Blocks{2, 1}));
-  EXPECT_EQ(choice_of(z, rows, "vote: sequence"), (Blocks{0, 3}));
-  EXPECT_EQ(choice_of(z, rows, "vote: batch"), Blocks{0});
-  EXPECT_EQ(choice_of(z, rows, "compat: released"), Blocks{0});
+  const SequenceLayout rows = rows_with_prompts({5, 3}, {2, 1});
+  EXPECT_EQ(choice_of(z, rows, ""), (LayerChoice{2, 1}));
+  EXPECT_EQ(choice_of(z, rows, "scope: prompt"), (LayerChoice{2, 1}));
+  EXPECT_EQ(choice_of(z, rows, "scope: sequence"), (LayerChoice{0, 3}));
+  EXPECT_EQ(choice_of(z, rows, "scope: batch"), LayerChoice{0});
+  EXPECT_EQ(choice_of(z, rows, "compat: reference"), LayerChoice{0});
 }
 
 TEST(MolexPrompt, OfATextWithoutOneIsItsFirstTokens) {
   const Tensor z = votes_for({2, 2, 1, 0, 0, 0, 3, 3}, 4);
-  EXPECT_EQ(choice_of(z, rows_of({6, 2}), "prompt_tokens: 3"), (Blocks{2, 3}));
-  EXPECT_EQ(choice_of(z, rows_of({6, 2}), "prompt_tokens: 6"), (Blocks{0, 3}));
-  EXPECT_EQ(choice_of(z, rows_of({6, 2}), ""), (Blocks{0, 3}));  // sixteen
+  EXPECT_EQ(choice_of(z, rows_of({6, 2}), "prompt_tokens: 3"), (LayerChoice{2, 3}));
+  EXPECT_EQ(choice_of(z, rows_of({6, 2}), "prompt_tokens: 6"), (LayerChoice{0, 3}));
+  EXPECT_EQ(choice_of(z, rows_of({6, 2}), ""), (LayerChoice{0, 3}));  // sixteen
   // One of two has a prompt.
-  EXPECT_EQ(choice_of(z, rows_with_prompts({6, 2}, {0, 1}), "prompt_tokens: 2"), (Blocks{2, 3}));
+  EXPECT_EQ(choice_of(z, rows_with_prompts({6, 2}, {0, 1}), "prompt_tokens: 2"),
+            (LayerChoice{2, 3}));
 }
 
 TEST(MolexPrompt, DecidesByItsMeanProbabilityTooAndControlsKnowOneUnitForEach) {
@@ -59,10 +61,10 @@ TEST(MolexPrompt, DecidesByItsMeanProbabilityTooAndControlsKnowOneUnitForEach) {
   z[0].select(0, 1).fill_(20);                // one token all but certain of block 1,
   z.narrow(0, 1, 2).select(1, 0).fill_(0.1);  // two that slightly prefer block 0,
   z.narrow(0, 3, 3).select(1, 3).fill_(30);   // and a completion that is certain of block 3
-  const Rows rows = rows_with_prompts({6}, {3});
-  EXPECT_EQ(choice_of(z, rows, "reduce: mean"), Blocks{1});
-  EXPECT_EQ(choice_of(z, rows, "reduce: vote"), Blocks{0});
-  EXPECT_EQ(choice_of(z, rows, "control: neighbour"), Blocks{1});
+  const SequenceLayout rows = rows_with_prompts({6}, {3});
+  EXPECT_EQ(choice_of(z, rows, "reduce: mean"), LayerChoice{1});
+  EXPECT_EQ(choice_of(z, rows, "reduce: vote"), LayerChoice{0});
+  EXPECT_EQ(choice_of(z, rows, "control: neighbor"), LayerChoice{1});
   EXPECT_EQ(choice_of(z, rows_of({2, 4}), "control: uniform").size(), 2u);
 }
 
@@ -72,7 +74,7 @@ TEST(MolexPrompt, AloneIsBalanced) {
   HandMadeStack made(2);
   made.causal = true;
   for (int n = 0; n < 2; ++n) made.add_identity();
-  made.attach_molex("layers: '[0]'");
+  made.attach_molex("layers_to_transform: '[0]'");
   made.score_is_input();
   ForwardContext c = made.context();
   const Tensor z = std::log(3.0) * votes_for({0, 0, /**/ 1, 1, 0, 1, /**/ 1, 1}, 2);
@@ -90,12 +92,13 @@ TEST(MolexPrompt, ReachesTheGateThroughItsOwnMeanProbability) {
     return call.path.use == Use::borrowed ? at::full_like(z, 3.0) : z;
   });
   made.attach_molex(
-      "layers: '[0]'\ngate: {gradient: probability}\nalpha: {main: 0.75, other: 0.25}");
+      "layers_to_transform: '[0]'\ngate: {gradient: probability}\nalpha: {main: 0.75, other: "
+      "0.25}");
   made.score_is_input();
   const Tensor z = at::tensor({0.3, 0.9, -0.2, 0.5, 4.0, -4.0}, at::kDouble).view({3, 2});
   ForwardContext c = made.context(Phase::train);
   made.stack.forward(z, rows_with_prompts({3}, {2}), c, nullptr).sum().backward();
-  EXPECT_EQ(decision(c, 0), Blocks{1});
+  EXPECT_EQ(decision(c, 0), LayerChoice{1});
 
   const Tensor gate = at::eye(2, at::kDouble).requires_grad_();
   const Tensor p = at::softmax(at::linear(z.narrow(0, 0, 2), gate), 1).mean(0);
@@ -112,13 +115,13 @@ TEST(MolexPrompt, IsWhatDecodersShouldHaveAndAnythingElseWarns) {
   };
   EXPECT_TRUE(warnings("").empty());
   EXPECT_TRUE(warnings("prompt_tokens: 4").empty());
-  for (const std::string unit : {"sequence", "batch"}) {
-    const auto found = warnings("vote: " + unit);
+  for (const std::string level : {"sequence", "batch"}) {
+    const auto found = warnings("scope: " + level);
     ASSERT_EQ(found.size(), 1u);
-    EXPECT_NE(found[0].find("pools by " + unit), std::string::npos) << found[0];
+    EXPECT_NE(found[0].find("pools by " + level), std::string::npos) << found[0];
   }
-  EXPECT_EQ(warnings("compat: released").size(), 1u);
-  Attached encoder(tiny_config("bert"), "molex", "vote: batch");
+  EXPECT_EQ(warnings("compat: reference").size(), 1u);
+  Attached encoder(tiny_config("bert"), "molex", "scope: batch");
   EXPECT_TRUE(encoder.attachment->warnings.empty());
 }
 
@@ -166,7 +169,7 @@ TEST(MolexPrompt, NoCompletionTokenChangesAChoiceOrAnythingBeforeItself) {
 
 // What the test above would show if votes were taken of all tokens.
 TEST(MolexPrompt, ACompletionTokenChangesChoicesUnderSequenceVotes) {
-  Attached run(tiny_config("gpt2"), "molex", "vote: sequence\ngate: {sharing: per_layer}");
+  Attached run(tiny_config("gpt2"), "molex", "scope: sequence\ngate: {sharing: per_layer}");
   perturb(run.trainables(), 0.5);
   const at::NoGradGuard no_grad;
   bool differs = false;
@@ -186,18 +189,18 @@ TEST(MolexPrompt, IsAllOfATextThatIsClassified) {
     perturb(run.trainables(), 0.5);
     ForwardContext c = run.context();
     run.model->logits(pack_examples({0, 1, 2, 3, 4, 5}), c);
-    std::vector<Blocks> out;
+    std::vector<LayerChoice> out;
     for (int64_t t = 0; t < 4; ++t) out.push_back(decision(c, t));
     return out;
   };
-  EXPECT_EQ(choices("prompt_tokens: 1"), choices("vote: sequence"));
+  EXPECT_EQ(choices("prompt_tokens: 1"), choices("scope: sequence"));
 }
 
 // An even blend keeps a small model from learning: bench/results/quality.md.
 TEST(MolexDefaults, BlendsALittleUnlessTheWeightsLearn) {
   for (const bool causal : {false, true}) {
     const auto blend = [&](const std::string& yaml) {
-      return *sentences_from("molex", yaml, {4, causal}).back().blend;
+      return *specs_from("molex", yaml, {4, causal}).back().blend;
     };
     EXPECT_EQ(blend("").own, 0.95);
     EXPECT_EQ(blend("").other, 0.05);
@@ -210,7 +213,7 @@ TEST(MolexDefaults, BlendsALittleUnlessTheWeightsLearn) {
 // where they are shared, no balance loss in evaluations.
 TEST(MolexReleased, OnDecodersIsTheGpt2CodeAndNotThatOfRoberta) {
   const auto blend = [](const std::string& type, const std::string& yaml) {
-    return *sentences_from("molex", "compat: released\n" + yaml, {4, type == "gpt2"}).back().blend;
+    return *specs_from("molex", "compat: reference\n" + yaml, {4, type == "gpt2"}).back().blend;
   };
   EXPECT_EQ(blend("gpt2", "").own, 0.95);
   EXPECT_EQ(blend("gpt2", "").other, 0.05);
@@ -222,7 +225,7 @@ TEST(MolexReleased, OnDecodersIsTheGpt2CodeAndNotThatOfRoberta) {
   EXPECT_FALSE(blend("roberta", "alpha: {kind: learned}").raw);
 
   const auto mixed = [](const std::string& type) {
-    Attached run(tiny_config(type), "molex", "compat: released\nlayers: 2");
+    Attached run(tiny_config(type), "molex", "compat: reference\nlayers_to_transform: 2");
     ForwardContext c = run.context();
     RoutingRecord record;
     c.record = &record;
@@ -233,7 +236,7 @@ TEST(MolexReleased, OnDecodersIsTheGpt2CodeAndNotThatOfRoberta) {
   EXPECT_TRUE(at::equal(mixed("roberta"), at::tensor({1, 1, 1, 0}, at::kLong)));
 
   for (const std::string type : {"gpt2", "roberta"}) {
-    Attached run(tiny_config(type), "molex", "compat: released");
+    Attached run(tiny_config(type), "molex", "compat: reference");
     EXPECT_EQ(run.attachment->losses.at(0).in_evaluation, type == "roberta");
   }
 }
@@ -244,7 +247,8 @@ TEST(MolexReleased, RawLearnedWeightsMultiplyAsTheyAre) {
   made.add_constant(1);
   made.add_constant(10);
   made.attach_molex(
-      "compat: released\nlayers: '[0]'\nalpha: {kind: learned, main: 0.7, other: 0.6}");
+      "compat: reference\nlayers_to_transform: '[0]'\nalpha: {kind: learned, main: 0.7, other: "
+      "0.6}");
   std::vector<Tensor> hidden;
   made.stack.hidden_states = &hidden;
   ForwardContext c = made.context();

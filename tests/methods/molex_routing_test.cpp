@@ -13,40 +13,41 @@ std::vector<int64_t> choice_of(const Tensor& z, const std::vector<int64_t>& leng
                                const std::string& yaml, Phase phase = Phase::evaluate) {
   HandMadeStack made(4);
   for (int n = 0; n < 4; ++n) made.add_identity();
-  made.attach_molex(yaml + "\nlayers: '[0]'");
+  made.attach_molex(yaml + "\nlayers_to_transform: '[0]'");
   made.score_is_input();
   ForwardContext c = made.context(phase);
   made.stack.forward(z, rows_of(lengths), c, nullptr);
   return decision(c, 0);
 }
 
-using Blocks = std::vector<int64_t>;
+using LayerChoice = std::vector<int64_t>;
 
 // 9
 TEST(MolexVote, TakesMostVotesAndTheSmallestBlockOnATie) {
-  EXPECT_EQ(choice_of(votes_for({2, 0, 2, 0, 2, 0, 2}, 4), {7}, "vote: batch"), Blocks{2});
-  EXPECT_EQ(choice_of(votes_for({3, 1, 3, 1, 3, 1}, 4), {6}, "vote: batch"), Blocks{1});
-  EXPECT_EQ(choice_of(votes_for({3, 1, 3, 1, 0, 2, 2}, 4), {4, 3}, "vote: sequence"),
-            (Blocks{1, 2}));
-  EXPECT_EQ(choice_of(votes_for({3, 1, 3, 1, 0, 2, 2}, 4), {4, 3}, "compat: released"), Blocks{1});
+  EXPECT_EQ(choice_of(votes_for({2, 0, 2, 0, 2, 0, 2}, 4), {7}, "scope: batch"), LayerChoice{2});
+  EXPECT_EQ(choice_of(votes_for({3, 1, 3, 1, 3, 1}, 4), {6}, "scope: batch"), LayerChoice{1});
+  EXPECT_EQ(choice_of(votes_for({3, 1, 3, 1, 0, 2, 2}, 4), {4, 3}, "scope: sequence"),
+            (LayerChoice{1, 2}));
+  EXPECT_EQ(choice_of(votes_for({3, 1, 3, 1, 0, 2, 2}, 4), {4, 3}, "compat: reference"),
+            LayerChoice{1});
 }
 
 // 10. A packed batch has no padding. Packed all the same, as the released code does, padding
 // outvotes the text.
 TEST(MolexVote, IsThatOfRealTokensAsThereIsNoPadding) {
   const Tensor text = votes_for({2, 2, 0}, 4), padding = votes_for({0, 0, 0}, 4);
-  EXPECT_EQ(choice_of(text, {3}, "vote: batch"), Blocks{2});
-  EXPECT_EQ(choice_of(at::cat({text, padding}), {6}, "vote: batch"), Blocks{0});
+  EXPECT_EQ(choice_of(text, {3}, "scope: batch"), LayerChoice{2});
+  EXPECT_EQ(choice_of(at::cat({text, padding}), {6}, "scope: batch"), LayerChoice{0});
 }
 
 // 11
-TEST(MolexVote, OfASequenceDoesNotDependOnItsNeighbours) {
+TEST(MolexVote, OfASequenceDoesNotDependOnItsNeighbors) {
   const Tensor first = votes_for({1, 1}, 4), second = votes_for({3, 3, 3}, 4);
   const Tensor both = at::cat({first, second});
-  EXPECT_EQ(choice_of(first, {2}, "vote: batch"), Blocks{1});
-  EXPECT_EQ(choice_of(both, {2, 3}, "vote: batch"), Blocks{3});
-  EXPECT_EQ(choice_of(first, {2}, "vote: sequence"), Blocks{1});
-  EXPECT_EQ(choice_of(both, {2, 3}, "vote: sequence"), (Blocks{1, 3}));
+  EXPECT_EQ(choice_of(first, {2}, "scope: batch"), LayerChoice{1});
+  EXPECT_EQ(choice_of(both, {2, 3}, "scope: batch"), LayerChoice{3});
+  EXPECT_EQ(choice_of(first, {2}, "scope: sequence"), LayerChoice{1});
+  EXPECT_EQ(choice_of(both, {2, 3}, "scope: sequence"), (LayerChoice{1, 3}));
 }
 
 // 12. Two tokens all but certain of block 1, three that slightly prefer block 0.
@@ -54,10 +55,10 @@ TEST(MolexVote, DiffersFromTheHighestMeanProbability) {
   const Tensor z = at::zeros({5, 4}, at::kDouble);
   z.narrow(0, 0, 2).select(1, 1).fill_(20);
   z.narrow(0, 2, 3).select(1, 0).fill_(0.1);
-  EXPECT_EQ(choice_of(z, {5}, "reduce: vote"), Blocks{0});
-  EXPECT_EQ(choice_of(z, {5}, "reduce: mean"), Blocks{1});
-  EXPECT_EQ(choice_of(z, {5}, "reduce: mean\nvote: batch"), Blocks{1});
-  EXPECT_EQ(choice_of(z, {2, 3}, "reduce: mean"), (Blocks{1, 0}));
+  EXPECT_EQ(choice_of(z, {5}, "reduce: vote"), LayerChoice{0});
+  EXPECT_EQ(choice_of(z, {5}, "reduce: mean"), LayerChoice{1});
+  EXPECT_EQ(choice_of(z, {5}, "reduce: mean\nscope: batch"), LayerChoice{1});
+  EXPECT_EQ(choice_of(z, {2, 3}, "reduce: mean"), (LayerChoice{1, 0}));
 }
 
 // 13
@@ -70,13 +71,14 @@ TEST(MolexRecord, CountsOneDecisionForEachMixedBlockAndUnit) {
     run.model->logits(pack_examples({0, 1, 2}), c);
     return record.choices.sum(1);
   };
-  EXPECT_TRUE(at::equal(counts("vote: batch\nlayers: 3"), at::tensor({1, 1, 1, 0}, at::kLong)));
-  EXPECT_TRUE(at::equal(counts("vote: sequence"), at::tensor({3, 3, 3, 3}, at::kLong)));
+  EXPECT_TRUE(at::equal(counts("scope: batch\nlayers_to_transform: 3"),
+                        at::tensor({1, 1, 1, 0}, at::kLong)));
+  EXPECT_TRUE(at::equal(counts("scope: sequence"), at::tensor({3, 3, 3, 3}, at::kLong)));
 }
 
 // 14
 TEST(MolexBatch, DoesNotDependOnTheOrderOfExamples) {
-  Attached run(tiny_config("bert"), "molex", "vote: batch\ngate: {gradient: probability}");
+  Attached run(tiny_config("bert"), "molex", "scope: batch\ngate: {gradient: probability}");
   perturb(run.trainables(), 0.5);
   const at::NoGradGuard no_grad;
   ForwardContext straight = run.context(), permuted = run.context();
@@ -89,7 +91,8 @@ TEST(MolexBatch, DoesNotDependOnTheOrderOfExamples) {
 // 11, with a whole model: some texts vote differently, and then a batch changes what they get.
 TEST(MolexBatch, ChangesPredictionsUnderABatchVoteAndNotUnderSequenceVotes) {
   const auto together_and_alone = [](const std::string& vote) {
-    Attached run(tiny_config("roberta"), "molex", "vote: " + vote + "\ngate: {sharing: per_layer}");
+    Attached run(tiny_config("roberta"), "molex",
+                 "scope: " + vote + "\ngate: {sharing: per_layer}");
     perturb(run.trainables(), 0.5);
     const at::NoGradGuard no_grad;
     for (const Segment& s : run.trainables().segments())
@@ -117,22 +120,22 @@ TEST(MolexControl, RandomIsTheGateAsDrawnAndTrainsNothing) {
   EXPECT_SAME(learned.logits(pack_examples({0, 1})), frozen.logits(pack_examples({0, 1})));
 }
 
-TEST(MolexControl, SelfAndNeighbourChooseByPositionAlone) {
+TEST(MolexControl, SelfAndNeighborChooseByPositionAlone) {
   const auto choices = [](const std::string& control) {
     Attached run(tiny_config("bert"), "molex", "control: " + control);
     EXPECT_TRUE(run.attachment->buffers.empty());
     ForwardContext c = run.context();
     run.model->logits(pack_examples({0, 1}), c);
-    std::vector<Blocks> out;
+    std::vector<LayerChoice> out;
     for (int64_t t = 0; t < 4; ++t) out.push_back(decision(c, t));
     return out;
   };
-  EXPECT_EQ(choices("self"), (std::vector<Blocks>{{0, 0}, {1, 1}, {2, 2}, {3, 3}}));
-  EXPECT_EQ(choices("neighbour"), (std::vector<Blocks>{{1, 1}, {2, 2}, {3, 3}, {2, 2}}));
+  EXPECT_EQ(choices("self"), (std::vector<LayerChoice>{{0, 0}, {1, 1}, {2, 2}, {3, 3}}));
+  EXPECT_EQ(choices("neighbor"), (std::vector<LayerChoice>{{1, 1}, {2, 2}, {3, 3}, {2, 2}}));
 }
 
 // Draws of position 0 for the given examples at a step.
-Blocks uniform_choice(const std::vector<int64_t>& examples, int64_t step, RandomKey seed = 7) {
+LayerChoice uniform_choice(const std::vector<int64_t>& examples, int64_t step, RandomKey seed = 7) {
   Attached run(tiny_config("bert"), "molex", "control: uniform");
   ForwardContext c = run.context(Phase::train, step, seed);
   run.model->logits(pack_examples(examples), c);
@@ -140,9 +143,9 @@ Blocks uniform_choice(const std::vector<int64_t>& examples, int64_t step, Random
 }
 
 TEST(MolexControl, UniformDrawsDependOnSeedStepAndExampleButNotOnPacking) {
-  const Blocks all = uniform_choice({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 0);
-  EXPECT_EQ(uniform_choice({5}, 0), Blocks{all[5]});
-  EXPECT_EQ(uniform_choice({9, 2}, 0), (Blocks{all[9], all[2]}));
+  const LayerChoice all = uniform_choice({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 0);
+  EXPECT_EQ(uniform_choice({5}, 0), LayerChoice{all[5]});
+  EXPECT_EQ(uniform_choice({9, 2}, 0), (LayerChoice{all[9], all[2]}));
   EXPECT_NE(uniform_choice({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 1), all);
   EXPECT_NE(uniform_choice({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 0, 8), all);
   EXPECT_EQ(std::set<int64_t>(all.begin(), all.end()).size(), 4u);  // no block is left out for long
@@ -151,7 +154,7 @@ TEST(MolexControl, UniformDrawsDependOnSeedStepAndExampleButNotOnPacking) {
 TEST(MolexForced, MayDifferBySequence) {
   HandMadeStack made(1);
   for (const double value : {0.0, 10.0, 20.0, 30.0}) made.add_constant(value);
-  made.attach_molex("layers: '[0]'\nalpha: {main: 0, other: 1}");
+  made.attach_molex("layers_to_transform: '[0]'\nalpha: {main: 0, other: 1}");
   std::vector<Tensor> hidden;
   made.stack.hidden_states = &hidden;
   ForwardContext c = made.context();

@@ -11,12 +11,13 @@ namespace {
 // second one lending its block 2: the tied gradient is the sum of the two.
 TEST(MolexSharing, GradientOfABorrowedBlockIsTheSumOverItsUses) {
   const std::string yaml =
-      "over: {name: lora, rank: 2}\nlayers: '[0]'\nbalance: 0\nalpha: {main: 0.5, other: 0.5}";
+      "over: {name: lora, r: 2}\nlayers_to_transform: '[0]'\nbalance: 0\nalpha: {main: 0.5, other: "
+      "0.5}";
   Attached tied(tiny_config("roberta"), "molex", yaml, at::kDouble);
   Attached own(tiny_config("roberta"), "molex", yaml, at::kDouble);
   Attached lent(tiny_config("roberta"), "molex", yaml, at::kDouble);
   for (Attached* run : {&tied, &own, &lent}) perturb(run->trainables());
-  const Rows rows = pack_examples({0, 1}).rows;
+  const SequenceLayout rows = pack_examples({0, 1}).rows;
   const Tensor z = draw({rows.tokens(), 16}, 1, "z").to(at::kDouble);
   const Tensor weights = draw({rows.tokens(), 16}, 1, "weights").to(at::kDouble);
 
@@ -26,11 +27,11 @@ TEST(MolexSharing, GradientOfABorrowedBlockIsTheSumOverItsUses) {
   (expected * weights).sum().backward();
 
   ForwardContext untied = own.context();
-  const auto block = [&](Attached& run, int64_t t, const Tensor& x) {
-    return run.stack().blocks[t]->forward(x, Call{rows, own_path(t), untied});
+  const auto layer = [&](Attached& run, int64_t t, const Tensor& x) {
+    return run.stack().layers[t]->forward(x, Call{rows, own_path(t), untied});
   };
-  Tensor state = 0.5 * block(own, 0, z) + 0.5 * block(lent, 2, z);
-  for (int64_t t = 1; t < 4; ++t) state = block(own, t, state);
+  Tensor state = 0.5 * layer(own, 0, z) + 0.5 * layer(lent, 2, z);
+  for (int64_t t = 1; t < 4; ++t) state = layer(own, t, state);
   EXPECT_CLOSE(state, expected, 1e-12);
   (state * weights).sum().backward();
 
@@ -51,7 +52,7 @@ TEST(MolexSharing, GradientsEqualFiniteDifferences) {
   ModelConfig config = tiny_config("bert", 3);
   config.hidden_size = 8;
   Attached run(config, "molex",
-               "over: {name: lora, rank: 2}\nbalance: 0.1\nvote: batch\nalpha: {kind: learned}",
+               "over: {name: lora, r: 2}\nbalance: 0.1\nscope: batch\nalpha: {kind: learned}",
                at::kDouble);
   perturb(run.trainables());
   const PackedBatch batch = pack_examples({0, 1, 2});
@@ -81,10 +82,10 @@ TEST(MolexSharing, GradientsEqualFiniteDifferences) {
 // 27
 TEST(MolexSharing, MergedBlocksGiveTheSameLogits) {
   for (const std::string type : {"bert", "roberta"}) {
-    Attached run(
-        tiny_config(type), "molex",
-        "over: {name: lora, rank: 2, targets: [query, value, ffn_up, ffn_down]}\ncontrol: random",
-        at::kDouble);
+    Attached run(tiny_config(type), "molex",
+                 "over: {name: lora, r: 2, target_modules: [query, value, ffn_up, "
+                 "ffn_down]}\ncontrol: random",
+                 at::kDouble);
     Attached merged(tiny_config(type), "molex", "over: null\ncontrol: random", at::kDouble);
     perturb(run.trainables());
     const at::NoGradGuard no_grad;

@@ -8,9 +8,9 @@ namespace {
 
 class LinearMolex {
  public:
-  LinearMolex(int64_t blocks, int64_t width, double own) : own_(own), made_(width), width_(width) {
-    matrices_.resize(static_cast<size_t>(blocks));
-    for (int64_t t = 0; t < blocks; ++t)
+  LinearMolex(int64_t layers, int64_t width, double own) : own_(own), made_(width), width_(width) {
+    matrices_.resize(static_cast<size_t>(layers));
+    for (int64_t t = 0; t < layers; ++t)
       made_.add([this, t](const Tensor& z, const Call&) { return at::mm(z, matrices_[t].t()); });
     made_.attach_molex("alpha: {main: " + std::to_string(own) +
                        ", other: " + std::to_string(1 - own) + "}");
@@ -65,8 +65,8 @@ class LinearMolex {
 
 // 30, T1
 TEST(MolexTheory, IsAConvexCombinationOfSequentialNetworks) {
-  for (const int64_t blocks : {1, 2, 4, 6}) {
-    LinearMolex molex(blocks, 5, 0.7);
+  for (const int64_t layers : {1, 2, 4, 6}) {
+    LinearMolex molex(layers, 5, 0.7);
     for (RandomKey seed = 0; seed < 5; ++seed) {
       molex.draw_case(seed, 0.4);
       const auto [products, weights] = molex.members();

@@ -57,8 +57,8 @@ Counts counts(const ModelConfig& config, int64_t labels, const std::string& meth
 }
 
 TEST(ParameterCounts, OfLoraArePublishedOnes) {
-  EXPECT_EQ(counts(base(), 2, "lora", "rank: 8").of("adapter"), 294912);   // "0.3M"
-  EXPECT_EQ(counts(large(), 2, "lora", "rank: 8").of("adapter"), 786432);  // "0.8M"
+  EXPECT_EQ(counts(base(), 2, "lora", "r: 8").of("adapter"), 294912);   // "0.3M"
+  EXPECT_EQ(counts(large(), 2, "lora", "r: 8").of("adapter"), 786432);  // "0.8M"
 }
 
 TEST(ParameterCounts, OfTheHeadFollowItsLabels) {
@@ -90,7 +90,7 @@ TEST(ParameterCounts, OfIa3AreThreeVectorsABlock) {
 // Houlsby et al.: 2 m d + d + m for each adapter, two of them a block, and 2 d for each norm.
 TEST(ParameterCounts, OfHoulsbyFollowThePapersFormula) {
   const int64_t m = 64, d = 768;
-  EXPECT_EQ(counts(base(), 2, "houlsby", "width: 64").of("adapter"),
+  EXPECT_EQ(counts(base(), 2, "houlsby", "bottleneck_size: 64").of("adapter"),
             12 * 2 * (2 * m * d + d + m + 2 * d));
 }
 
@@ -204,18 +204,19 @@ TEST(ParameterCounts, OfDynmoleAreThoseOfItsTemplate) {
 }
 
 TEST(ParameterCounts, OfItsComparisonMethodsOnLlama2) {
-  const std::string matched = "experts: 6\nrank: 24\nalpha: 48\n";
+  const std::string matched = "num_experts: 6\nr: 24\nlora_alpha: 48\n";
   EXPECT_EQ(counts_on(kLlama2, "loramoe", matched).all(), 212484096);
-  EXPECT_EQ(counts_on(kLlama2, "mola", matched + "targets: [feed-forward]\n").all(), 212484096);
-  EXPECT_EQ(counts_on(kLlama2, "lora", "rank: 80\ntargets: [all-linear]\n").all(), 199884800);
-  const Counts framework = counts_on(kLlama2, "mola", "experts: 8\nrank: 10\n");
+  EXPECT_EQ(counts_on(kLlama2, "mola", matched + "target_modules: [feed-forward]\n").all(),
+            212484096);
+  EXPECT_EQ(counts_on(kLlama2, "lora", "r: 80\ntarget_modules: [all-linear]\n").all(), 199884800);
+  const Counts framework = counts_on(kLlama2, "mola", "num_experts: 8\nr: 10\n");
   EXPECT_EQ(framework.of("adapter"), 199884800);
   EXPECT_EQ(framework.of("router"), 9109504);
   const Counts original = counts_on(kLlama2, "mola", "");
   EXPECT_EQ(original.of("adapter"), 99942400);
   EXPECT_EQ(original.of("router"), 5693440);
   // MoE-PEFT issue 26 prints 17,432,576: seven experts of rank 4 on gate_proj alone.
-  EXPECT_EQ(counts_on(kLlama3, "mola", "experts: 7\nrank: 4\ntargets: [gate_proj]\n").all(),
+  EXPECT_EQ(counts_on(kLlama3, "mola", "num_experts: 7\nr: 4\ntarget_modules: [gate_proj]\n").all(),
             17432576);
 }
 

@@ -20,7 +20,7 @@ TEST(Accuracy, OfNothingIsNan) {
   EXPECT_TRUE(std::isnan(accuracy(Ids{}, Ids{})));
 }
 
-TEST(Accuracy, RefusesVectorsOfDifferentLength) {
+TEST(Accuracy, RejectsVectorsOfDifferentLength) {
   EXPECT_THROW(accuracy(Ids{1}, Ids{1, 0}), BugError);
 }
 

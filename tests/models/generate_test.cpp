@@ -33,8 +33,8 @@ ModelConfig decoder_config(const std::string& type) {
   d.rotary.width = 8;
   d.tied = true;
   d.windows.assign(3, type == "mistral" ? 4 : 0);
-  d.normalises_heads = type == "qwen3";
-  d.normalises_outputs = type == "gemma2";
+  d.normalizes_heads = type == "qwen3";
+  d.normalizes_outputs = type == "gemma2";
   if (type == "gemma2") d.attention_cap = d.logits_cap = 5;
   c.decoder = d;
   return c;
@@ -115,7 +115,7 @@ TEST(Generate, ThroughPackedWeightsWritesTheSame) {
       expect_same(written(*model, options), expected);
     }
     EXPECT_FALSE(group.packed || decoder.packed_words);
-    const PackedWeights without_room(decoder, 100);
+    const PackedWeights without_space(decoder, 100);
     EXPECT_FALSE(group.packed || decoder.packed_words);
   }
 }
@@ -204,14 +204,14 @@ TEST(Generate, DrawsTokensAsOftenAsTheirProbabilitySays) {
     counts[texts[0].ids[0]] += 1.0 / kDraws;
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
-  GrowingTexts one(dynamic_cast<DecoderModel&>(*model), context, Decoding::cached, 4);
+  GenerationState one(dynamic_cast<DecoderModel&>(*model), context, Decoding::cached, 4);
   const Tensor p = at::softmax(one.start({prompts[0]})[0].to(at::kDouble) / 1.5, 0);
   // Four standard deviations of each share.
   const Tensor excess = (counts - p).abs() - 4 * (p * (1 - p) / kDraws).sqrt();
   EXPECT_LE(excess.max().item<double>(), 1.0 / kDraws);
 }
 
-TEST(Generate, RefusesWhatTheModelCannotHold) {
+TEST(Generate, RejectsWhatTheModelCannotHold) {
   const auto model = language_model(decoder_config("gpt2"));
   EXPECT_THROW(written(*model, {.max_new_tokens = 24}), UserError);
   EXPECT_THROW(written(*model, {.max_new_tokens = 2}, {{}}), UserError);
@@ -249,9 +249,9 @@ GenerateOptions options_of(const GoldenCase& one, const Json& settings) {
   if (eos == "two") out.rules.stops.push_back(one.json.at("second_eos_token_id").get<int32_t>());
   if (settings.contains("early_stopping")) {
     const Json& early = settings.at("early_stopping");
-    out.patience = early.is_string()   ? GenerateOptions::Patience::full
-                   : early.get<bool>() ? GenerateOptions::Patience::none
-                                       : GenerateOptions::Patience::likely;
+    out.early_stopping_of_beams = early.is_string()   ? GenerateOptions::EarlyStopping::full
+                                  : early.get<bool>() ? GenerateOptions::EarlyStopping::none
+                                                      : GenerateOptions::EarlyStopping::likely;
   }
   return out;
 }

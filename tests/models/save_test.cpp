@@ -79,7 +79,7 @@ TEST_P(SaveModel, LoadsAsTheSameModel) {
   const LoadedModel back = load_model(folder / "out", {});
   EXPECT_TRUE(back.report.unexpected.empty());
   EXPECT_TRUE(back.report.missing.empty());
-  EXPECT_TRUE(back.report.newly_initialised.empty());
+  EXPECT_TRUE(back.report.newly_initialized.empty());
   EXPECT_TRUE(at::equal(logits_of(*back.model), logits_of(*model)));
 }
 
@@ -146,14 +146,14 @@ TEST(SaveClassifier, WritesTheNamesOfItsLabels) {
   EXPECT_EQ(json["problem_type"], "single_label_classification");
 }
 
-TEST(SaveClassifier, RefusesAHeadThatTransformersDoesNotHave) {
+TEST(SaveClassifier, RejectsAHeadThatTransformersDoesNotHave) {
   TemporaryFolder folder;
   for (const Case& c : {Case{"bert", "", HeadKind::dense, 2}, {"roberta", "", HeadKind::pooled, 2}})
     EXPECT_THROW(save_model(*made(c), folder / "out", {}), UserError) << c.type;
   EXPECT_FALSE(fs::exists(folder / "out"));
 }
 
-TEST(SaveModel16, RefusesWhatTheTypeCannotHold) {
+TEST(SaveModel16, RejectsWhatTheTypeCannotHold) {
   const auto model = made({"gpt2", "", HeadKind::language, 0});
   const at::NoGradGuard no_grad;
   model->sites().weights[3].view().fill_(70000);  // the largest of float16 is 65504

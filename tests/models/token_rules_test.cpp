@@ -81,7 +81,8 @@ void read_settings(std::string name, TokenRules& rules, SamplingFilters& filters
   rules.no_repeat_ngram = static_cast<int64_t>(value("no_repeat_ngram").value_or(0));
 }
 
-// Rows 3 and 4 have equal logits: top_p may keep other ones of them, so the number is compared.
+// SequenceLayout 3 and 4 have equal logits: top_p may keep other ones of them, so the number is
+// compared.
 bool may_keep_others(const std::string& name, int64_t row) {
   return name.find("top_p") != std::string::npos && (row == 3 || row == 4);
 }

@@ -8,11 +8,11 @@ namespace mixtune::test {
 namespace {
 
 Tensor balance_of(const Tensor& probabilities, const std::vector<int64_t>& choice) {
-  MeasureTable table;
+  LossStatistics table;
   const BalanceLoss loss(probabilities.size(1), table);
-  loss.measure(probabilities, choice, table);
+  loss.accumulate(probabilities, choice, table);
   Reducer alone;
-  return loss.formula(table, alone);
+  return loss.finalize(table, alone);
 }
 
 // 20
@@ -43,14 +43,14 @@ TEST(BalanceLoss, LogitGradientIsThatOfTheSheet) {
 }
 
 // Micro-batches add up to the large batch: sums are added, the formula is applied once.
-TEST(BalanceLoss, MeasuredInTwoPartsIsThatOfTheWhole) {
+TEST(BalanceLoss, AccumulatedInTwoPartsIsThatOfTheWhole) {
   const Tensor p = at::softmax(draw({7, 3}, 1, "s").to(at::kDouble), 1);
-  MeasureTable table;
+  LossStatistics table;
   const BalanceLoss loss(3, table);
-  loss.measure(p.narrow(0, 0, 2), {0}, table);
-  loss.measure(p.narrow(0, 2, 5), {1, 1}, table);
+  loss.accumulate(p.narrow(0, 0, 2), {0}, table);
+  loss.accumulate(p.narrow(0, 2, 5), {1, 1}, table);
   Reducer alone;
-  EXPECT_CLOSE(loss.formula(table, alone), balance_of(p, {0, 1, 1}), 1e-12);
+  EXPECT_CLOSE(loss.finalize(table, alone), balance_of(p, {0, 1, 1}), 1e-12);
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ TEST(Entropy, OfTsallisGoesOverIntoShannonsAndFallsWithItsIndex) {
 }
 
 // eps moves the sum of powers by 6e-5 or so, which is 0.6 after a division by 1e-4.
-TEST(Entropy, NearIndexOneIsRefusedBesideEps) {
+TEST(Entropy, NearIndexOneIsRejectdBesideEps) {
   const auto off = [](double index) {
     const Entropy entropy{Kind::tsallis, index, 1e-5, false};
     return std::abs(value(entropy, std::vector<double>(6, 1.0 / 6)) - entropy.largest(6));

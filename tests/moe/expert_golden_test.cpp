@@ -12,13 +12,13 @@ namespace {
 const std::string kSite = "mlp.up_proj";
 
 std::string recipe_of(const Json& c) {
-  std::string y = "targets: [ffn_up]\nexperts: " + c.at("num_experts").dump() +
-                  "\nrank: " + c.at("lora_r").dump() + "\nalpha: " + c.at("lora_alpha").dump() +
-                  "\ndropout: 0\n";
+  std::string y = "target_modules: [ffn_up]\nnum_experts: " + c.at("num_experts").dump() +
+                  "\nr: " + c.at("lora_r").dump() + "\nlora_alpha: " + c.at("lora_alpha").dump() +
+                  "\nlora_dropout: 0\n";
   const std::string method = c.at("routing_strategy");
   if (method == "dynmole")
     y += "top_p: " + c.at("top_p").dump() + "\nkeep_top_k: " + c.at("keep_top_k").dump() +
-         "\nthreshold: " + c.at("entropy_threshold").dump() +
+         "\nentropy_threshold: " + c.at("entropy_threshold").dump() +
          "\nindex: " + c.at("entropy_index").dump() + "\neps: " + c.at("entropy_eps").dump() +
          "\nentropy_loss: " + c.at("router_dyn_loss_coef").dump() +
          "\nbalance: " + c.at("router_aux_loss_coef").dump() + "\n";
@@ -111,13 +111,13 @@ void check_forward_and_gradients(ExpertFixture& f) {
 Routing routing_of(const Json& c) {
   const std::string method = c.at("routing_strategy");
   if (method == "mola")
-    return {.select = select_of("top_k", {{"k", c.at("top_k").dump()}}), .renormalises = true};
-  if (method == "loramoe") return {.select = select_of("all")};
-  return {.select = select_of("prefix",
-                              {{"p", c.at("top_p").dump()}, {"keep", c.at("keep_top_k").dump()}}),
-          .broadcast =
-              Broadcast{{Entropy::Kind::tsallis, c.at("entropy_index"), c.at("entropy_eps"), true},
-                        c.at("entropy_threshold")}};
+    return {.selection = select_of("top_k", {{"k", c.at("top_k").dump()}}), .renormalizes = true};
+  if (method == "loramoe") return {.selection = select_of("all")};
+  return {.selection = select_of(
+              "prefix", {{"p", c.at("top_p").dump()}, {"keep", c.at("keep_top_k").dump()}}),
+          .entropy_switch = EntropySwitch{
+              {Entropy::Kind::tsallis, c.at("entropy_index"), c.at("entropy_eps"), true},
+              c.at("entropy_threshold")}};
 }
 
 void check_routing(ExpertFixture& f) {
@@ -179,8 +179,8 @@ Drawn draw_as_feed_forward(const Json& m) {
       method == "mixlora" ? "top_k" : method.substr(std::string("mixlora-").size());
   HandMadeFeedForward made({.width = m.at("d_in"), .inner = m.at("d_out"), .gated = false},
                            at::kFloat);
-  made.attach_method("mixlora", "attention_targets: []\nrouting: " + routing +
-                                    "\nexperts: " + experts + "\nrank: " + m.at("r").dump());
+  made.attach_method("mixlora", "attention_target_modules: []\nrouting: " + routing +
+                                    "\nnum_experts: " + experts + "\nr: " + m.at("r").dump());
   std::vector<Tensor> a, b;
   for (int64_t e = 0; e < m.at("experts").get<int64_t>(); ++e) {
     const std::string name = "mlp.up_proj.experts." + std::to_string(e) + ".lora_";
@@ -200,13 +200,13 @@ Drawn draw_as(const Json& m) {
   };
   const int64_t in = number("d_in", 512), out = number("d_out", 64), rank = number("r", 16),
                 experts = number("experts", 8);
-  std::string y = "targets: [ffn_up]\nrank: " + std::to_string(rank) + "\n";
+  std::string y = "target_modules: [ffn_up]\nr: " + std::to_string(rank) + "\n";
   y += std::string("init: ") + (m.contains("lora_init") ? "gaussian" : "uniform") + "\n";
   if (!plain) {
-    y += "experts: " + std::to_string(experts) + "\n";
+    y += "num_experts: " + std::to_string(experts) + "\n";
     const std::string range =
         m.contains("router_init_range") ? m.at("router_init_range").dump() : "5";
-    y += normal ? "router: {init: normal, deviation: " + range + "}\n"
+    y += normal ? "router: {init: normal, std: " + range + "}\n"
                 : "router: {range: " + range + "}\n";
   }
   HandMadeLinear made({{Role::ffn_up, kSite, out}}, in, at::kFloat);
@@ -242,7 +242,7 @@ long long expect_alike(const Tensor& ours, const Json& theirs, const Json& toler
   return 3;
 }
 
-TEST(GoldenInitialisation, DrawsWhatTheReleasedCodeDraws_golden_initialisation) {
+TEST(GoldenInitialization, DrawsWhatTheReleasedCodeDraws_golden_initialisation) {
   const auto cases = golden_cases("initialisation");
   MIXTUNE_NEEDS_GOLDEN(cases, "initialisation");
   GoldenTally tally("initialisation");

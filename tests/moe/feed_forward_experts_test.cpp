@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "moe/capacity.h"
-#include "moe/loss/objective.h"
+#include "moe/loss/router_loss.h"
 #include "moe/merge.h"
 #include "moe/noise.h"
 #include "support/hand_made_feed_forward.h"
@@ -16,7 +16,7 @@ using Leaves = std::map<std::string, Tensor>;
 // What each token's experts weigh, from probabilities [T, E]; in plain loops.
 using Rule = std::function<Tensor(const Tensor&)>;
 
-Tensor best(const Tensor& probabilities, int64_t k, bool renormalises) {
+Tensor best(const Tensor& probabilities, int64_t k, bool renormalizes) {
   const Tensor mask = at::zeros_like(probabilities.detach());
   for (int64_t t = 0; t < mask.size(0); ++t)
     for (int64_t n = 0; n < k; ++n) {
@@ -24,10 +24,10 @@ Tensor best(const Tensor& probabilities, int64_t k, bool renormalises) {
       mask[t][left.argmax().item<int64_t>()] = 1;
     }
   const Tensor weights = probabilities * mask;
-  return renormalises ? weights / weights.sum(1, true) : weights;
+  return renormalizes ? weights / weights.sum(1, true) : weights;
 }
 
-Tensor nucleus(const Tensor& probabilities, double p) {
+Tensor top_p(const Tensor& probabilities, double p) {
   const Tensor mask = at::zeros_like(probabilities.detach());
   for (int64_t t = 0; t < mask.size(0); ++t)
     while ((probabilities[t].detach() * mask[t]).sum().item<double>() < p) {
@@ -56,10 +56,10 @@ struct FeedForwardLoop {
     const std::string name =
         group.members()[member].name + ".experts." + std::to_string(e) + ".lora_";
     const Tensor dropped = factors.defined() ? x * factors : x;
-    const Tensor thin = at::mm(dropped, leaf(name + "A.weight").t());
+    const Tensor shrink = at::mm(dropped, leaf(name + "A.weight").t());
     return at::linear(x, group.weight_of({member, member + 1}),
                       group.bias_of({member, member + 1})) +
-           scaling * at::mm(thin, leaf(name + "B.weight").t());
+           scaling * at::mm(shrink, leaf(name + "B.weight").t());
   }
   Tensor expert(int64_t e, const Tensor& x) {
     Tensor h = activate(linear(made.base.up, 0, e, x, mask), activation);
@@ -97,17 +97,17 @@ TEST(FeedForwardExperts, EqualTheLoopOverExpertsGradientsIncluded) {
                                      {.gated = false, .biased = false, .activation = "relu"}};
   const std::pair<std::string, Rule> rules[] = {
       {"", [](const Tensor& p) { return best(p, 2, true); }},
-      {"k: 1", [](const Tensor& p) { return best(p, 1, true); }},
-      {"routing: dynamic\np: 0.6", [](const Tensor& p) { return nucleus(p, 0.6); }},
+      {"top_k: 1", [](const Tensor& p) { return best(p, 1, true); }},
+      {"routing: dynamic\ntop_p: 0.6", [](const Tensor& p) { return top_p(p, 0.6); }},
       {"routing: switch", [](const Tensor& p) { return best(p, 1, false); }}};
   for (const FeedForwardShape& shape : shapes) {
     for (const auto& [yaml, rule] : rules) {
       SCOPED_TRACE(shape.activation + " " + yaml);
       HandMadeFeedForward made(shape);
-      made.attach_method("mixlora",
-                         "experts: 4\nrank: 2\nalpha: 3\nattention_targets: []\n" + yaml);
+      made.attach_method(
+          "mixlora", "num_experts: 4\nr: 2\nlora_alpha: 3\nattention_target_modules: []\n" + yaml);
       perturb(made.attachment->trainables, 0.7);
-      const Rows rows = rows_of({4, 7});
+      const SequenceLayout rows = rows_of({4, 7});
       const Tensor start = draw({11, shape.width}, 1, "x").to(at::kDouble);
       const Tensor x = start.clone().requires_grad_(true);
       const Tensor other = start.clone().requires_grad_(true);
@@ -121,7 +121,7 @@ TEST(FeedForwardExperts, EqualTheLoopOverExpertsGradientsIncluded) {
 
 TEST(FeedForwardExperts, InSinglePrecisionTheKernelsGiveTheSame) {
   HandMadeFeedForward made({.width = 24, .inner = 40}, at::kFloat);
-  made.attach_method("mixlora", "experts: 4\nrank: 2\nattention_targets: []");
+  made.attach_method("mixlora", "num_experts: 4\nr: 2\nattention_target_modules: []");
   perturb(made.attachment->trainables, 0.3);
   const Tensor x = draw({33, 24}, 1, "x").requires_grad_(true), other = x.detach().clone();
   ForwardContext context = made.context();
@@ -142,10 +142,11 @@ TEST(FeedForwardExperts, InSinglePrecisionTheKernelsGiveTheSame) {
 // One mask for all experts on x, one by token on what goes into `down`.
 TEST(FeedForwardExperts, DropoutReachesTheUpdatesAlone) {
   HandMadeFeedForward made({});
-  made.attach_method("mixlora",
-                     "experts: 3\nrank: 2\nalpha: 3\ndropout: 0.4\nattention_targets: []");
+  made.attach_method(
+      "mixlora",
+      "num_experts: 3\nr: 2\nlora_alpha: 3\nlora_dropout: 0.4\nattention_target_modules: []");
   perturb(made.attachment->trainables, 0.7);
-  const Rows rows = rows_of({4, 7});
+  const SequenceLayout rows = rows_of({4, 7});
   const Tensor x = draw({11, 6}, 1, "x").to(at::kDouble).requires_grad_(true);
   const Tensor other = x.detach().clone().requires_grad_(true);
   ForwardContext context = made.context(Phase::train, 5);
@@ -163,11 +164,12 @@ TEST(FeedForwardExperts, DropoutReachesTheUpdatesAlone) {
 // weight. At inference there is room for all.
 TEST(FeedForwardExperts, WhatFindsNoPlacePassesThroughInTrainingAlone) {
   HandMadeFeedForward made({});
-  made.attach_method("mixlora",
-                     "experts: 2\nrank: 2\nalpha: 3\ndropout: 0\nrouting: switch\ncapacity: 1\n"
-                     "jitter: 0\nattention_targets: []");
+  made.attach_method(
+      "mixlora",
+      "num_experts: 2\nr: 2\nlora_alpha: 3\nlora_dropout: 0\nrouting: switch\ncapacity: 1\n"
+      "jitter_noise: 0\nattention_target_modules: []");
   perturb(made.attachment->trainables, 0.7);
-  const Rows rows = rows_of({4, 7});
+  const SequenceLayout rows = rows_of({4, 7});
   const Tensor x = draw({11, 6}, 1, "x").to(at::kDouble).requires_grad_(true);
   const Tensor other = x.detach().clone().requires_grad_(true);
   FeedForwardLoop loop{made, 2, 1.5, "silu"};
@@ -192,18 +194,18 @@ TEST(FeedForwardExperts, WhatFindsNoPlacePassesThroughInTrainingAlone) {
 TEST(FeedForwardExperts, WithoutUpdatesTheyAreTheBase) {
   HandMadeFeedForward made({});
   const Tensor x = draw({11, 6}, 1, "x").to(at::kDouble);
-  const Rows rows = rows_of({11});
+  const SequenceLayout rows = rows_of({11});
   Reducer alone;
   ForwardContext context(Phase::evaluate, 7, 0, alone);
   const Tensor base = made.base.base(x, Call{rows, {}, context});
-  made.attach_method("mixlora", "attention_targets: []");
+  made.attach_method("mixlora", "attention_target_modules: []");
   ForwardContext mixing = made.context();
   EXPECT_CLOSE(made.forward(x, rows, mixing), base, 1e-6);
 }
 
 TEST(FeedForwardExperts, DoNotMerge) {
   HandMadeFeedForward made({});
-  made.attach_method("mixlora", "attention_targets: []");
+  made.attach_method("mixlora", "attention_target_modules: []");
   EXPECT_THROW(merge_adapters(made.sites), UserError);
 }
 
@@ -215,8 +217,8 @@ TEST(Capacity, CountsTheTokensOfEachSequenceInOrder) {
 }
 
 TEST(Jitter, StaysInItsBoundsAndDependsOnExampleTokenAndStepAlone) {
-  const Rows two = rows_of({3, 5}, {4, 9}), one = rows_of({5}, {9});
-  const auto factors = [](const Rows& rows, uint32_t step) {
+  const SequenceLayout two = rows_of({3, 5}, {4, 9}), one = rows_of({5}, {9});
+  const auto factors = [](const SequenceLayout& rows, uint32_t step) {
     return jittered(at::ones({rows.tokens(), 500}), 0.1,
                     DropoutMask{1, 77, step, rows.example, rows.token});
   };
@@ -231,11 +233,11 @@ TEST(Jitter, StaysInItsBoundsAndDependsOnExampleTokenAndStepAlone) {
 
 // Logits (0, 0) and (ln 3, 0): the mean of (ln 2)^2 and (ln 4)^2.
 TEST(ZLoss, IsTheMeanSquareOfTheLogOfTheSum) {
-  const auto z = objectives().get("z", "test", "loss").make(*objective_choices().make("z"));
+  const auto z = router_losses().get("z", "test", "loss").make(*router_loss_choices().make("z"));
   Routed routed;
   routed.logits = at::tensor({0.0, 0.0, std::log(3.0), 0.0}).view({2, 2});
   const double expected = (std::pow(std::log(2), 2) + std::pow(std::log(4), 2)) / 2;
-  EXPECT_NEAR(z->formula(z->measure(routed, {rows_of({2}), {}, 1}), 2).item<double>(), expected,
+  EXPECT_NEAR(z->finalize(z->accumulate(routed, {rows_of({2}), {}, 1}), 2).item<double>(), expected,
               1e-12);
 }
 

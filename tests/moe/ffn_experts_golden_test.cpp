@@ -1,7 +1,7 @@
 // Kind `ffn_experts`: one feed-forward with experts of the published code: routing, output, loss,
 // and gradients of a weighted sum of the output, alone and with the balance loss.
 #include "base/json.h"
-#include "moe/loss/objective.h"
+#include "moe/loss/router_loss.h"
 #include "support/golden_tensors.h"
 #include "support/hand_made_feed_forward.h"
 
@@ -31,9 +31,9 @@ struct FeedForwardFixture {
     const Json& c = one.json.at("config");
     made.attach_method(
         "mixlora",
-        "experts: " + c.at("num_experts").dump() + "\nk: " + c.at("top_k").dump() +
-            "\nrank: " + c.at("lora_r").dump() + "\nalpha: " + c.at("lora_alpha").dump() +
-            "\nbalance: " + c.at("router_aux_loss_coef").dump() + "\nattention_targets: []");
+        "num_experts: " + c.at("num_experts").dump() + "\ntop_k: " + c.at("top_k").dump() +
+            "\nr: " + c.at("lora_r").dump() + "\nlora_alpha: " + c.at("lora_alpha").dump() +
+            "\nbalance: " + c.at("router_aux_loss_coef").dump() + "\nattention_target_modules: []");
     made.set("mlp.router.weight", tensors.get("router.weight"));
     for_updates([&](const std::string& name, const std::string& key, int64_t e) {
       made.set(name, tensors.get(key)[e]);
@@ -56,20 +56,20 @@ struct FeedForwardFixture {
   void check_routing() {
     const Tensor logits = at::linear(tensors.get("x"), tensors.get("router.weight"));
     tensors.expect_near(logits, tensors.get("router_logits"), tolerance("output_abs"), "logits");
-    Choice top_k{"top_k", select_choices().make("top_k")};
+    Choice top_k{"top_k", selection_choices().make("top_k")};
     const Tensor leaf = tensors.get("router_logits").clone().requires_grad_(true);
     Routing routing;
-    routing.select = make_select(top_k);
-    routing.renormalises = true;
+    routing.selection = make_selection(top_k);
+    routing.renormalizes = true;
     const Routed routed = route(at::softmax(leaf, 1), routing);
     tensors.expect_near(routed.weights, tensors.get("routing_weights"), tolerance("weights_abs"),
                         "weights");
     tensors.expect_equal(routed.mask, at::one_hot(tensors.get("selected_experts"), experts).sum(1),
                          "selection");
     const auto load =
-        objectives().get("load", "test", "loss").make(*objective_choices().make("load"));
-    const Rows rows = rows_of({leaf.size(0)});
-    const Tensor loss = load->formula(load->measure(routed, {rows, {}, 1}), experts);
+        router_losses().get("load", "test", "loss").make(*router_loss_choices().make("load"));
+    const SequenceLayout rows = rows_of({leaf.size(0)});
+    const Tensor loss = load->finalize(load->accumulate(routed, {rows, {}, 1}), experts);
     tensors.expect_near(loss.item<double>(),
                         golden.json.at("scalars").at("balance_loss").get<double>(),
                         tolerance("loss_abs"), "balance loss");
@@ -81,7 +81,7 @@ struct FeedForwardFixture {
   void check_gradients(const std::string& which, bool with_loss) {
     made.attachment->trainables.zero_gradients();
     const Tensor x = tensors.get("x").clone().requires_grad_(true);
-    const Rows rows = rows_of({x.size(0)});
+    const SequenceLayout rows = rows_of({x.size(0)});
     ForwardContext context = made.context(Phase::evaluate);
     const Tensor y = made.forward(x, rows, context);
     tensors.expect_near(y, tensors.get("y"), tolerance("output_abs"), "output");

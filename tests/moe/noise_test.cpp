@@ -11,19 +11,19 @@
 namespace mixtune::test {
 namespace {
 
-DropoutMask draws(const Rows& rows, uint32_t step) {
+DropoutMask draws(const SequenceLayout& rows, uint32_t step) {
   return {1, 77, step, rows.example, rows.token};
 }
 
 // Box-Muller on the words of a Philox block, two for two experts; the fifth expert takes the next.
 TEST(Noise, IsBoxMullerOnTheCountersOfExampleTokenAndStep) {
-  const Rows rows = rows_of({3}, {4});
+  const SequenceLayout rows = rows_of({3}, {4});
   const Tensor scores = at::arange(15, at::kDouble).view({3, 5});
   const Tensor z = (noisy(scores, 0.5, draws(rows, 6)) - scores) / 0.5;  // [3, 5]
   for (int64_t t = 0; t < 3; ++t)
     for (int64_t e = 0; e < 5; ++e) {
-      const PhiloxBlock block = philox(77, e / 4, static_cast<uint32_t>(t), 4, 6);
-      const auto share = [&](int64_t word) { return (block.word[word] + 0.5) / std::pow(2.0, 32); };
+      const PhiloxBlock layer = philox(77, e / 4, static_cast<uint32_t>(t), 4, 6);
+      const auto share = [&](int64_t word) { return (layer.word[word] + 0.5) / std::pow(2.0, 32); };
       const int64_t first = e % 4 < 2 ? 0 : 2;
       const double angle = 2 * std::numbers::pi * share(first + 1);
       const double expected =
@@ -33,8 +33,8 @@ TEST(Noise, IsBoxMullerOnTheCountersOfExampleTokenAndStep) {
 }
 
 TEST(Noise, IsStandardNormalAndIndependentOfWhatIsPackedTogether) {
-  const Rows two = rows_of({300, 500}, {4, 9}), one = rows_of({500}, {9});
-  const auto noise = [](const Rows& rows, uint32_t step) {
+  const SequenceLayout two = rows_of({300, 500}, {4, 9}), one = rows_of({500}, {9});
+  const auto noise = [](const SequenceLayout& rows, uint32_t step) {
     return noisy(at::zeros({rows.tokens(), 40}), 2, draws(rows, step));
   };
   const Tensor n =
@@ -47,8 +47,9 @@ TEST(Noise, IsStandardNormalAndIndependentOfWhatIsPackedTogether) {
 
 HandMadeLinear noisy_linears(const std::string& router) {
   HandMadeLinear made({{Role::query, "self.query", 6}, {Role::key, "self.key", 4}}, 5);
-  made.attach_method("mixture", "targets: [query, key]\nexperts: 3\nrank: 2\nalpha: 3\nrouter: " +
-                                    router + "\nselect: {name: top_k, k: 2}\n");
+  made.attach_method("mixture",
+                     "target_modules: [query, key]\nnum_experts: 3\nr: 2\nlora_alpha: 3\nrouter: " +
+                         router + "\nselection: {name: top_k, k: 2}\n");
   perturb(made.attachment->trainables, 0.7);
   return made;
 }
@@ -81,9 +82,9 @@ Tensor mixed_by_hand(const HandMadeLinear& made, const Tensor& x,
 void expect_routed_by(
     const std::string& router,
     const std::function<Tensor(const ForwardContext&, const HandMadeLinear&, const Tensor&,
-                               const std::string&, const Tensor&, const Rows&)>& scores) {
+                               const std::string&, const Tensor&, const SequenceLayout&)>& scores) {
   HandMadeLinear made = noisy_linears(router);
-  const Rows rows = rows_of({9});
+  const SequenceLayout rows = rows_of({9});
   const Tensor x = draw({9, 5}, 1, "x").to(at::kDouble).requires_grad_(true);
   const Tensor other = x.detach().clone().requires_grad_(true);
   for (const Phase phase : {Phase::train, Phase::evaluate}) {
@@ -110,29 +111,29 @@ void expect_routed_by(
 }
 
 TEST(Noise, OnTheScoresOfEachLinearInTraining) {
-  expect_routed_by(
-      "{noise: 1.5}", [](const ForwardContext& context, const HandMadeLinear&, const Tensor& x,
-                         const std::string& member, const Tensor& weight, const Rows& rows) {
-        return noisy(at::mm(x, weight.t()), 1.5, context.mask(1, member, {}, "router noise", rows));
-      });
+  expect_routed_by("{noise: 1.5}", [](const ForwardContext& context, const HandMadeLinear&,
+                                      const Tensor& x, const std::string& member,
+                                      const Tensor& weight, const SequenceLayout& rows) {
+    return noisy(at::mm(x, weight.t()), 1.5, context.mask(1, member, {}, "router noise", rows));
+  });
 }
 
 TEST(Noise, OnWhatTheRoutersOfAGroupReadInTraining) {
-  expect_routed_by("{jitter: 0.5}", [](const ForwardContext& context, const HandMadeLinear& made,
-                                       const Tensor& x, const std::string&, const Tensor& weight,
-                                       const Rows& rows) {
-    const Tensor read =
-        jittered(x, 0.5, context.mask(1, made.group.site(), {}, "router jitter", rows));
-    return at::mm(read, weight.t());
-  });
+  expect_routed_by("{jitter_noise: 0.5}",
+                   [](const ForwardContext& context, const HandMadeLinear& made, const Tensor& x,
+                      const std::string&, const Tensor& weight, const SequenceLayout& rows) {
+                     const Tensor read = jittered(
+                         x, 0.5, context.mask(1, made.group.site(), {}, "router jitter", rows));
+                     return at::mm(read, weight.t());
+                   });
 }
 
 TEST(Noise, OnTheRouterOfAFeedForwardInTrainingAlone) {
   const auto output = [](const std::string& router, Phase phase) {
     HandMadeFeedForward made({});
-    made.attach_method("mixture",
-                       "site: feed_forward\nexperts: 3\nrank: 2\nrouter: {init: normal, " + router +
-                           "}\nselect: {name: all}\n");
+    made.attach_method(
+        "mixture", "site: feed_forward\nnum_experts: 3\nr: 2\nrouter: {init: normal, " + router +
+                       "}\nselection: {name: all}\n");
     perturb(made.attachment->trainables, 0.7);
     ForwardContext context = made.context(phase, 5);
     return made.forward(draw({11, 6}, 1, "x").to(at::kDouble), rows_of({11}), context);
@@ -140,15 +141,17 @@ TEST(Noise, OnTheRouterOfAFeedForwardInTrainingAlone) {
   const Tensor plain = output("noise: 0", Phase::train);
   EXPECT_FALSE(at::equal(output("noise: 1", Phase::train), plain));
   EXPECT_SAME(output("noise: 1", Phase::evaluate), output("noise: 0", Phase::evaluate));
-  EXPECT_FALSE(at::equal(output("jitter: 0.5", Phase::train), plain));
-  EXPECT_SAME(output("jitter: 0.5", Phase::evaluate), output("jitter: 0", Phase::evaluate));
+  EXPECT_FALSE(at::equal(output("jitter_noise: 0.5", Phase::train), plain));
+  EXPECT_SAME(output("jitter_noise: 0.5", Phase::evaluate),
+              output("jitter_noise: 0", Phase::evaluate));
 }
 
 // With room for one token of a sequence, the later ones have the base alone. All tokens are alike.
 TEST(Noise, ACapacityOfLinearExpertsLeavesTheBaseInTrainingAlone) {
   HandMadeLinear made({{Role::query, "q", 4}}, 5);
-  made.attach_method("mixture",
-                     "targets: [query]\nexperts: 2\nrank: 2\ncapacity: 1\nselect: {name: all}\n");
+  made.attach_method(
+      "mixture",
+      "target_modules: [query]\nnum_experts: 2\nr: 2\ncapacity: 1\nselection: {name: all}\n");
   perturb(made.attachment->trainables, 0.7);
   const Tensor x = draw({1, 5}, 1, "x").to(at::kDouble).expand({3, 5}).contiguous();
   const Tensor base = made.group.base(x, {0, 1}), all = made.forward(x, Phase::evaluate),

@@ -17,10 +17,11 @@ struct RouterFixture {
 };
 
 Routing routing_of(const Json& setting, double eps) {
-  return {.select = select_of("prefix", {{"p", print_number(setting.at("top_p"))},
-                                         {"keep", setting.at("keep_top_k").dump()}}),
-          .broadcast = Broadcast{{Entropy::Kind::tsallis, setting.at("entropy_index"), eps, true},
-                                 setting.at("entropy_threshold")}};
+  return {.selection = select_of("prefix", {{"p", print_number(setting.at("top_p"))},
+                                            {"keep", setting.at("keep_top_k").dump()}}),
+          .entropy_switch =
+              EntropySwitch{{Entropy::Kind::tsallis, setting.at("entropy_index"), eps, true},
+                            setting.at("entropy_threshold")}};
 }
 
 // "tsallis_norm.q1.1.eps1e-5", "renyi_raw.a0.5.eps1e-5".

@@ -5,8 +5,8 @@ namespace mixtune::test {
 namespace {
 
 Routing dynmole(const std::string& rule, double p = .75, int64_t keep = 2, double threshold = .9) {
-  return {.select = select_of(rule, {{"p", std::to_string(p)}, {"keep", std::to_string(keep)}}),
-          .broadcast = Broadcast{{}, threshold}};
+  return {.selection = select_of(rule, {{"p", std::to_string(p)}, {"keep", std::to_string(keep)}}),
+          .entropy_switch = EntropySwitch{{}, threshold}};
 }
 
 Routed routed(const std::vector<double>& p, const Routing& routing) {
@@ -29,8 +29,8 @@ const Kept kAll = {0, 1, 2, 3, 4, 5};
 TEST(Routing, KeepsWhatTheSheetSays) {
   struct Row {
     std::vector<double> p;
-    Kept prefix, nucleus;
-    double prefix_sum, nucleus_sum;
+    Kept prefix, top_p;
+    double prefix_sum, top_p_sum;
   };
   const Tensor soft = at::softmax(matrix({{2, 1, .5, 0, -.5, -1}}), 1);
   const std::vector<double> softmax(soft.data_ptr<double>(), soft.data_ptr<double>() + 6);
@@ -43,19 +43,18 @@ TEST(Routing, KeepsWhatTheSheetSays) {
                       {softmax, {0, 1}, {0, 1, 2}, .736125, .856202}};
   for (const Row& row : rows) {
     EXPECT_EQ(kept(row.p, dynmole("prefix")), row.prefix);
-    EXPECT_EQ(kept(row.p, dynmole("nucleus")), row.nucleus);
+    EXPECT_EQ(kept(row.p, dynmole("top_p")), row.top_p);
     EXPECT_NEAR(routed(row.p, dynmole("prefix")).weights.sum().item<double>(), row.prefix_sum,
                 1e-6);
-    EXPECT_NEAR(routed(row.p, dynmole("nucleus")).weights.sum().item<double>(), row.nucleus_sum,
-                1e-6);
+    EXPECT_NEAR(routed(row.p, dynmole("top_p")).weights.sum().item<double>(), row.top_p_sum, 1e-6);
   }
 }
 
 TEST(Routing, AThresholdOfOneIsPureTopP) {
-  for (const auto& [n, prefix, nucleus] :
+  for (const auto& [n, prefix, top_p] :
        {std::tuple<size_t, size_t, size_t>{6, 4, 5}, {8, 6, 6}, {4, 3, 3}}) {
     EXPECT_EQ(active(equal(n), dynmole("prefix", .75, 2, 1)), prefix) << n;
-    EXPECT_EQ(active(equal(n), dynmole("nucleus", .75, 2, 1)), nucleus) << n;
+    EXPECT_EQ(active(equal(n), dynmole("top_p", .75, 2, 1)), top_p) << n;
   }
 }
 
@@ -66,7 +65,7 @@ TEST(Routing, ATinyThresholdIsSoftButForACertainToken) {
 
 TEST(Routing, LimitsOfTheBudget) {
   EXPECT_EQ(kept(kB, dynmole("prefix", 1)), kAll);
-  EXPECT_EQ(kept(kB, dynmole("nucleus", 1)), kAll);
+  EXPECT_EQ(kept(kB, dynmole("top_p", 1)), kAll);
   EXPECT_EQ(kept(kB, dynmole("prefix", .75, 6)), kAll);
   EXPECT_EQ(kept(kB, dynmole("prefix", .001)), (Kept{0, 1}));
   // .30 + .25 + .20 is exactly .75 in fp32: within the budget.
@@ -74,7 +73,7 @@ TEST(Routing, LimitsOfTheBudget) {
 }
 
 TEST(Routing, EqualProbabilitiesTakeTheLowestNumbers) {
-  const Routing top2{.select = select_of("top_k", {{"k", "2"}})};
+  const Routing top2{.selection = select_of("top_k", {{"k", "2"}})};
   EXPECT_EQ(kept(equal(8), top2), (Kept{0, 1}));
   EXPECT_EQ(kept({.1, .3, .3, .3}, top2), (Kept{1, 2}));
   EXPECT_EQ(kept(equal(6), dynmole("prefix", .4, 2, 1)), (Kept{0, 1}));
@@ -93,20 +92,20 @@ TEST(Routing, SwitchesWhereTheSheetSays) {
   }
 }
 
-TEST(Routing, RenormalisedWeightsSumToOneAndAllOfThemAlreadyDo) {
+TEST(Routing, RenormalizedWeightsSumToOneAndAllOfThemAlreadyDo) {
   Routing routing = dynmole("prefix");
-  routing.renormalises = true;
+  routing.renormalizes = true;
   EXPECT_NEAR(routed(kB, routing).weights.sum().item<double>(), 1, 1e-6);
   EXPECT_CLOSE(routed(kC, routing).weights, matrix({kC}), 1e-6);
-  const Routing top2{.select = select_of("top_k", {{"k", "2"}}), .renormalises = true};
+  const Routing top2{.selection = select_of("top_k", {{"k", "2"}}), .renormalizes = true};
   EXPECT_CLOSE(routed(kB, top2).weights, matrix({{.4 / .65, .25 / .65, 0, 0, 0, 0}}), 1e-6);
 }
 
 // softmax(s / t) of (2, 0, -2): ../shared/specs/lora-experts.md, L3.
-TEST(Squashing, SoftmaxDividesScoresByItsTemperature) {
+TEST(Scoring, SoftmaxDividesScoresByItsTemperature) {
   const Tensor scores = matrix({{2, 0, -2}});
   const auto shares = [&](const std::string& temperature) {
-    return make_squashing(choice_of(squashing_choices(), "softmax", {{"temperature", temperature}}))
+    return make_scoring(choice_of(scoring_choices(), "softmax", {{"temperature", temperature}}))
         ->of(scores);
   };
   EXPECT_CLOSE(shares("1"), matrix({{.866813, .117310, .015876}}), 1e-6);
@@ -114,19 +113,19 @@ TEST(Squashing, SoftmaxDividesScoresByItsTemperature) {
 }
 
 // 1 / (1 + e^-1), 1/2 and their likes, each whatever the others are.
-TEST(Squashing, SigmoidWeighsEachExpertForItself) {
-  const auto sigmoid = make_squashing(choice_of(squashing_choices(), "sigmoid", {}));
+TEST(Scoring, SigmoidWeighsEachExpertForItself) {
+  const auto sigmoid = make_scoring(choice_of(scoring_choices(), "sigmoid", {}));
   EXPECT_CLOSE(sigmoid->of(matrix({{1, 0, -3}})), matrix({{.731059, .5, .047426}}), 1e-6);
   EXPECT_FALSE(sigmoid->gives_shares());
-  Routing routing{.select = select_of("top_k", {{"k", "1"}})};
-  routing.squash = make_squashing(choice_of(squashing_choices(), "sigmoid", {}));
+  Routing routing{.selection = select_of("top_k", {{"k", "1"}})};
+  routing.scoring = make_scoring(choice_of(scoring_choices(), "sigmoid", {}));
   const Routed r = route_scores(matrix({{1, 0, -3}}), routing);
   EXPECT_CLOSE(r.weights, matrix({{.731059, 0, 0}}), 1e-6);
   EXPECT_SAME(r.logits, matrix({{1, 0, -3}}));
 }
 
 TEST(Routing, AListOfKIsOneForEachLayer) {
-  const Routing routing{.select = select_of("top_k", {{"k", "[1, 3]"}})};
+  const Routing routing{.selection = select_of("top_k", {{"k", "[1, 3]"}})};
   const auto count = [&](int64_t layer) {
     return active(kA, routing.of_layer(layer, 2, "mixture"));
   };
@@ -157,7 +156,7 @@ bool says(const std::string& text, const std::string& part) {
 }
 
 TEST(Routing, ABudgetIsAShareOfProbability) {
-  for (const std::string rule : {"prefix", "nucleus"}) {
+  for (const std::string rule : {"prefix", "top_p"}) {
     for (const std::string p : {"0", "1.5"}) EXPECT_THROW(select_of(rule, {{"p", p}}), UserError);
     EXPECT_NO_THROW(select_of(rule, {{"p", "1"}}));
   }
@@ -168,7 +167,7 @@ TEST(Routing, SettingsThatCannotBeAreMistakes) {
     return mistake([&] { routing.check(experts, "mixture"); });
   };
   EXPECT_TRUE(says(check(dynmole("prefix", .75, 9), 6), "mixture: asks for 9 experts"));
-  EXPECT_TRUE(says(check({.select = select_of("top_k", {{"k", "7"}})}, 6),
+  EXPECT_TRUE(says(check({.selection = select_of("top_k", {{"k", "7"}})}, 6),
                    "mixture: asks for 7 experts for each token; a layer has 6"));
   EXPECT_TRUE(says(check(dynmole("prefix", .75, 1), 1), "at least 2 experts"));
   EXPECT_TRUE(
@@ -176,9 +175,9 @@ TEST(Routing, SettingsThatCannotBeAreMistakes) {
   // Shannon's entropy of 6 is at most ln 6 = 1.7918: a threshold of 1.8 never fires (released on
   // 2024-09-12).
   Routing raw = dynmole("prefix", .75, 2, 1.8);
-  raw.broadcast->entropy = {Entropy::Kind::shannon, 1, 0, false};
+  raw.entropy_switch->entropy = {Entropy::Kind::shannon, 1, 0, false};
   EXPECT_TRUE(says(check(raw, 6), "no entropy is above 1.7918 with 6 experts"));
-  raw.broadcast->threshold = 1.7;
+  raw.entropy_switch->threshold = 1.7;
   EXPECT_EQ(check(raw, 6), "no mistake");
   EXPECT_EQ(kept(equal(6), raw), kAll);
 }

@@ -18,15 +18,17 @@ std::vector<std::string> adapted(const std::string& yaml) {
 using Names = std::vector<std::string>;
 
 TEST(Targets, ARoleIsThatLinearOfEveryBlock) {
-  EXPECT_EQ(adapted("targets: [key]"), (Names{"0.attention.self.key", "1.attention.self.key"}));
-  EXPECT_EQ(adapted("targets: [ffn_up]"), (Names{"0.intermediate.dense", "1.intermediate.dense"}));
+  EXPECT_EQ(adapted("target_modules: [key]"),
+            (Names{"0.attention.self.key", "1.attention.self.key"}));
+  EXPECT_EQ(adapted("target_modules: [ffn_up]"),
+            (Names{"0.intermediate.dense", "1.intermediate.dense"}));
 }
 
 TEST(Targets, AModuleNameMatchesAtADot) {
-  EXPECT_EQ(adapted("targets: [attention.output.dense]\nlayers: [0]"),
+  EXPECT_EQ(adapted("target_modules: [attention.output.dense]\nlayers_to_transform: [0]"),
             (Names{"0.attention.output.dense"}));
   // "output.dense" is the end of two paths.
-  EXPECT_EQ(adapted("targets: [output.dense]\nlayers: [0]"),
+  EXPECT_EQ(adapted("target_modules: [output.dense]\nlayers_to_transform: [0]"),
             (Names{"0.attention.output.dense", "0.output.dense"}));
   EXPECT_FALSE(name_matches("dense", "layer.predense"));
   EXPECT_TRUE(name_matches("dense", "layer.dense"));
@@ -34,24 +36,24 @@ TEST(Targets, AModuleNameMatchesAtADot) {
 }
 
 TEST(Targets, AnExpressionMatchesTheWholePath) {
-  EXPECT_EQ(adapted("targets: ['.*layer\\.1\\..*\\.(query|key)']"),
+  EXPECT_EQ(adapted("target_modules: ['.*layer\\.1\\..*\\.(query|key)']"),
             (Names{"1.attention.self.query", "1.attention.self.key"}));
   EXPECT_FALSE(name_matches("attention.*", "layer.attention.self"));
   EXPECT_THROW(name_matches("(unclosed", "x"), UserError);
 }
 
 TEST(Targets, AllLinearIsEveryLinearOfTheBlocks) {
-  EXPECT_EQ(adapted("targets: [all-linear]\nlayers: [1]").size(), 6u);
+  EXPECT_EQ(adapted("target_modules: [all-linear]\nlayers_to_transform: [1]").size(), 6u);
 }
 
 TEST(Targets, TwoThatMeanOneLinearAdaptItOnce) {
-  EXPECT_EQ(adapted("targets: [query, attention.self.query]\nlayers: [0]"),
+  EXPECT_EQ(adapted("target_modules: [query, attention.self.query]\nlayers_to_transform: [0]"),
             (Names{"0.attention.self.query"}));
 }
 
 TEST(Targets, OneThatMatchesNothingIsAnErrorThatNamesTheNearest) {
   try {
-    adapted("targets: [query, valeu]");
+    adapted("target_modules: [query, valeu]");
     FAIL() << "no error";
   } catch (const UserError& error) {
     EXPECT_EQ(error.where(), "lora.targets");
@@ -62,7 +64,7 @@ TEST(Targets, OneThatMatchesNothingIsAnErrorThatNamesTheNearest) {
 
 std::string todo_of(const std::string& model, const std::string& target) {
   try {
-    Attached(tiny_config(model, 1), "lora", "targets: [" + target + "]");
+    Attached(tiny_config(model, 1), "lora", "target_modules: [" + target + "]");
   } catch (const UserError& error) {
     return error.todo();
   }
@@ -94,7 +96,7 @@ TEST(Targets, AMalformedExpressionIsAMistakeOfItsOption) {
 TEST(Targets, ALayerThatDoesNotExistIsAnErrorThatSaysWhichDo) {
   for (const std::string layer : {"2", "-1"}) {
     try {
-      adapted("layers: [0, " + layer + "]");
+      adapted("layers_to_transform: [0, " + layer + "]");
       FAIL() << "no error";
     } catch (const UserError& error) {
       const std::string text = error.what();
@@ -114,22 +116,23 @@ TEST(PatternKeys, MatchTheEndOfAPathAtADot) {
 
 TEST(Targets, AMethodThatAdaptsNothingIsAMistake) {
   for (const std::string method : {"lora", "dora", "adalora", "ia3", "houlsby"})
-    EXPECT_THROW(Attached(tiny_config("bert", 2), method, "layers: []"), UserError) << method;
-  EXPECT_THROW(adapted("targets: []"), UserError);
-  EXPECT_THROW(adapted("targets: [query]\nexclude: [query]"), UserError);
-  EXPECT_THROW(Attached(tiny_config("bert", 2), "houlsby", "layers: [2]"), UserError);
+    EXPECT_THROW(Attached(tiny_config("bert", 2), method, "layers_to_transform: []"), UserError)
+        << method;
+  EXPECT_THROW(adapted("target_modules: []"), UserError);
+  EXPECT_THROW(adapted("target_modules: [query]\nexclude_modules: [query]"), UserError);
+  EXPECT_THROW(Attached(tiny_config("bert", 2), "houlsby", "layers_to_transform: [2]"), UserError);
 }
 
 TEST(Targets, APatternThatMatchesNoAdaptedLinearIsSaid) {
   const auto warnings = [](const std::string& pattern) {
-    const Attached run(tiny_config("bert", 2), "lora", "targets: [query]\n" + pattern);
+    const Attached run(tiny_config("bert", 2), "lora", "target_modules: [query]\n" + pattern);
     return run.attachment->warnings;
   };
   EXPECT_TRUE(warnings("rank_pattern: {query: 3}").empty());
   for (const std::string pattern : {"rank_pattern: {quary: 3}", "alpha_pattern: {value: 2}"}) {
-    const std::vector<std::string> said = warnings(pattern);
-    ASSERT_EQ(said.size(), 1u) << pattern;
-    EXPECT_NE(said[0].find("matches no adapted linear"), std::string::npos) << said[0];
+    const std::vector<std::string> found = warnings(pattern);
+    ASSERT_EQ(found.size(), 1u) << pattern;
+    EXPECT_NE(found[0].find("matches no adapted linear"), std::string::npos) << found[0];
   }
 }
 

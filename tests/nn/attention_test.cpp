@@ -5,7 +5,7 @@
 namespace mixtune {
 namespace {
 
-Rows rows_of(const std::vector<int64_t>& lengths) {
+SequenceLayout rows_of(const std::vector<int64_t>& lengths) {
   std::vector<std::vector<int32_t>> ids;
   std::vector<SequenceView> views;
   for (const int64_t length : lengths) ids.emplace_back(static_cast<size_t>(length), 1);
@@ -14,13 +14,13 @@ Rows rows_of(const std::vector<int64_t>& lengths) {
   return pack(views, at::kCPU).rows;
 }
 
-DropoutMask mask_of(const Rows& rows, double probability) {
+DropoutMask mask_of(const SequenceLayout& rows, double probability) {
   return {probability, 99, 3, rows.example, rows.token};
 }
 
 // One row of queries against the keys of its sequence, by the textbook.
 TEST(PackedAttention, IsTheWeightedMeanOfTheValuesOfOneSequence) {
-  const Rows rows = rows_of({1, 2});
+  const SequenceLayout rows = rows_of({1, 2});
   const Tensor qkv = at::zeros({3, 3});  // one head of width 1: q, k, v
   qkv[1][0] = 1;                         // query of the second sequence's first token
   qkv[1][1] = std::log(3.0);             // its keys: log 3 and 0, so weights 3/4 and 1/4
@@ -36,7 +36,7 @@ TEST(PackedAttention, IsTheWeightedMeanOfTheValuesOfOneSequence) {
 // A causal token sees itself and those before it, inside its window: with equal scores the means of
 // 1, (1, 2), (1, 2, 3) and, for a window of two, (2, 3).
 TEST(PackedAttention, HidesWhatComesLaterAndWhatIsOutsideOfTheWindow) {
-  const Rows rows = rows_of({3});
+  const SequenceLayout rows = rows_of({3});
   const Tensor qkv = at::zeros({3, 3});
   for (int64_t t = 0; t < 3; ++t) qkv[t][2] = t + 1;
   AttentionShape shape{.heads = 1, .head_width = 1, .causal = true};
@@ -65,11 +65,11 @@ TEST_P(PackedAttentionKernel, EqualsTheCompositionOfTensorOperations) {
   shape.causal = GetParam().causal;
   shape.window = GetParam().window;
   const int64_t width = shape.query_columns(), keys = 2 * shape.key_columns();
-  const Rows rows = rows_of({1, 70, 13, 129});
+  const SequenceLayout rows = rows_of({1, 70, 13, 129});
   // The rows that a head would read: somewhere inside.
   const SelectedRows first = select_rows(rows, {0, 41, 83, 84});
   const bool part = GetParam().read_only_first;
-  const Rows& query_rows = part ? first.rows : rows;
+  const SequenceLayout& query_rows = part ? first.rows : rows;
   const Tensor fused = at::randn({rows.tokens(), part ? keys : width + keys});
   const Tensor separate = part ? at::randn({rows.sequences(), width}) : Tensor();
   const DropoutMask mask = mask_of(query_rows, GetParam().probability);

@@ -5,8 +5,8 @@
 namespace mixtune::test {
 namespace {
 
-TEST(MeasureTable, AddsSumsBySite) {
-  MeasureTable table;
+TEST(LossStatistics, AddsSumsBySite) {
+  LossStatistics table;
   const int64_t a = table.add_site(2), b = table.add_site(1);
   Reducer alone;
   EXPECT_FALSE(table.measured(a));
@@ -20,10 +20,10 @@ TEST(MeasureTable, AddsSumsBySite) {
   EXPECT_FALSE(table.measured(a));
 }
 
-TEST(MeasureTable, ACopyHasTheLayoutAndItsOwnSums) {
-  MeasureTable layout;
+TEST(LossStatistics, ACopyHasTheLayoutAndItsOwnSums) {
+  LossStatistics layout;
   layout.add_site(1);
-  MeasureTable copy = layout;
+  LossStatistics copy = layout;
   copy.add(0, at::tensor({1.}));
   EXPECT_TRUE(copy.measured(0));
   EXPECT_FALSE(layout.measured(0));
@@ -36,8 +36,8 @@ class Doubling final : public Reducer {
   int64_t size() const override { return 2; }
 };
 
-TEST(MeasureTable, ReducesValuesOverProcessesAndKeepsItsOwnGradient) {
-  MeasureTable table;
+TEST(LossStatistics, ReducesValuesOverProcessesAndKeepsItsOwnGradient) {
+  LossStatistics table;
   table.add_site(2);
   const Tensor x = at::tensor({3., 4.}).requires_grad_(true);
   table.add(0, x * 5);
@@ -52,10 +52,10 @@ TEST(ForwardContext, NumbersFollowTheSequencesThatAreKept) {
   Reducer alone;
   ForwardContext c(Phase::evaluate, 7, 0, alone);
   c.keep_sequences({1, 0});
-  EXPECT_TRUE(c.numbers.empty());
-  c.numbers = {4, 5, 6};
+  EXPECT_TRUE(c.sequence_ids.empty());
+  c.sequence_ids = {4, 5, 6};
   c.keep_sequences({2, 0, 2});
-  EXPECT_EQ(c.numbers, (std::vector<int64_t>{6, 4, 6}));
+  EXPECT_EQ(c.sequence_ids, (std::vector<int64_t>{6, 4, 6}));
 }
 
 TEST(Route, DecidesOnceForAPathAndNeverWhereADecisionStands) {
@@ -66,19 +66,19 @@ TEST(Route, DecidesOnceForAPathAndNeverWhereADecisionStands) {
     ++calls;
     return Decision{{calls}};
   };
-  const CallPath path{.position = 1, .block = 1}, other{.position = 2, .block = 1};
+  const CallPath path{.position = 1, .layer = 1}, other{.position = 2, .layer = 1};
   EXPECT_EQ(c.route("gate", path, make).choice, (std::vector<int64_t>{1}));
   EXPECT_EQ(c.route("gate", path, make).choice, (std::vector<int64_t>{1}));
   EXPECT_EQ(c.route("gate", other, make).choice, (std::vector<int64_t>{2}));
   EXPECT_EQ(c.route("another", path, make).choice, (std::vector<int64_t>{3}));
-  c.stand("forced", path, {{9}});
+  c.pin("forced", path, {{9}});
   EXPECT_EQ(c.route("forced", path, make).choice, (std::vector<int64_t>{9}));
   EXPECT_EQ(calls, 3);
 }
 
 TEST(Mask, IsInactiveOutsideTraining) {
   Reducer alone;
-  const Rows rows = rows_of({3});
+  const SequenceLayout rows = rows_of({3});
   EXPECT_FALSE(
       ForwardContext(Phase::evaluate, 7, 0, alone).mask(0.5, "site", {}, "use", rows).active());
   EXPECT_FALSE(ForwardContext(Phase::train, 7, 0, alone).mask(0, "site", {}, "use", rows).active());
@@ -88,7 +88,7 @@ TEST(Mask, IsInactiveOutsideTraining) {
 
 TEST(Mask, DiffersBySiteUsePathStepAndSeedAndNotByPacking) {
   Reducer alone;
-  const Rows rows = rows_of({2, 6}, {4, 5});
+  const SequenceLayout rows = rows_of({2, 6}, {4, 5});
   const auto mask = [&](RandomKey seed, int64_t step, std::string_view site, CallPath path,
                         std::string_view use) {
     return apply_mask(
@@ -97,12 +97,12 @@ TEST(Mask, DiffersBySiteUsePathStepAndSeedAndNotByPacking) {
   };
   const Tensor reference = mask(7, 0, "a", own_path(1), "u");
   EXPECT_SAME(mask(7, 0, "a", own_path(1), "u"), reference);
-  const CallPath borrowed{.position = 1, .use = Use::borrowed, .block = 1};
+  const CallPath borrowed{.position = 1, .use = Use::borrowed, .layer = 1};
   for (const Tensor& other : {mask(8, 0, "a", own_path(1), "u"), mask(7, 1, "a", own_path(1), "u"),
                               mask(7, 0, "b", own_path(1), "u"), mask(7, 0, "a", own_path(2), "u"),
                               mask(7, 0, "a", borrowed, "u"), mask(7, 0, "a", own_path(1), "v")})
     EXPECT_FALSE(at::equal(other, reference));
-  const Rows second = rows_of({6}, {5});
+  const SequenceLayout second = rows_of({6}, {5});
   ForwardContext c(Phase::train, 7, 0, alone);
   EXPECT_SAME(apply_mask(at::ones({6, 16}), c.mask(0.5, "a", own_path(1), "u", second)),
               reference.narrow(0, 2, 6));

@@ -6,11 +6,11 @@
 namespace mixtune::test {
 namespace {
 
-const CallPath kPath = own_path(0), kBorrowed = {.position = 0, .use = Use::borrowed, .block = 1};
+const CallPath kPath = own_path(0), kBorrowed = {.position = 0, .use = Use::borrowed, .layer = 1};
 
-// Rows of one new token for each of `texts`, the token's number as given.
-Rows next_rows(const std::vector<int64_t>& texts, const std::vector<int64_t>& numbers) {
-  Rows rows = rows_of(std::vector<int64_t>(texts.size(), 1), texts);
+// SequenceLayout of one new token for each of `texts`, the token's number as given.
+SequenceLayout next_rows(const std::vector<int64_t>& texts, const std::vector<int64_t>& numbers) {
+  SequenceLayout rows = rows_of(std::vector<int64_t>(texts.size(), 1), texts);
   rows.token = at::tensor(numbers, at::kLong);
   return rows;
 }
@@ -47,7 +47,7 @@ TEST(DecodeState, AveragesTwoPathsAsTheReleasedCacheDoes) {
   DecodeState state(true);
   state.append(kPath, at::tensor({1.f, 10.f}).view({2, 1}), {0, 1}, rows_of({1, 1}));
   state.copy(kPath, kBorrowed);
-  const Rows next = next_rows({0, 1}, {1, 1});
+  const SequenceLayout next = next_rows({0, 1}, {1, 1});
   state.append(kPath, at::tensor({2.f, 20.f}).view({2, 1}), {0, 1}, next);
   state.append(kBorrowed, at::tensor({4.f, 40.f}).view({2, 1}), {0, 1}, next);
   state.average(kPath, {kBorrowed, kBorrowed}, 0.5, 0.25);
@@ -63,7 +63,7 @@ TEST(Attend, WeighsTheValuesThatStand) {
   DecodeState state;
   context.decode = &state;
   const AttentionShape shape{.heads = 1, .head_width = 1, .causal = true};
-  const auto run = [&](const Tensor& fused, const Rows& rows) {
+  const auto run = [&](const Tensor& fused, const SequenceLayout& rows) {
     return attend(Tensor(), fused, rows, {rows, kPath, context}, shape, {});
   };
   run(at::tensor({1.f, 0.f, 8.f}).view({1, 3}), rows_of({1}));
@@ -80,7 +80,7 @@ TEST(Attend, IsAttentionOverTheWholeText) {
         AttentionShape{.heads = 2, .head_width = 8, .causal = true, .window = 3, .scale = 0.2},
         AttentionShape{.heads = 2, .head_width = 8, .causal = true, .cap = 2}})
     for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
-      const Rows whole = rows_of(lengths);
+      const SequenceLayout whole = rows_of(lengths);
       const int64_t width = shape.query_columns() + 2 * shape.key_columns();
       const Tensor fused = draw({whole.tokens(), width}, 1, "fused").to(type);
       const Tensor expected = packed_attention(Tensor(), fused, whole, whole, shape, {});
@@ -98,7 +98,7 @@ TEST(Attend, IsAttentionOverTheWholeText) {
             numbers.push_back(i);
           }
         }
-        Rows rows = rows_of(counts, {0, 1, 2});
+        SequenceLayout rows = rows_of(counts, {0, 1, 2});
         rows.token = at::tensor(numbers, at::kLong);
         const Tensor picked = at::tensor(index, at::kLong);
         EXPECT_CLOSE(attend(Tensor(), fused.index_select(0, picked), rows, {rows, kPath, context},

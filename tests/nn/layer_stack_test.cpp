@@ -31,7 +31,7 @@ TEST(LayerStack, ReadsRowsInTheLastBlockAlone) {
       return z;
     });
   ForwardContext c = made.context();
-  const Rows rows = rows_of({2, 3});
+  const SequenceLayout rows = rows_of({2, 3});
   const SelectedRows first = first_rows(rows);
   const Tensor z = at::arange(5, at::kDouble).view({5, 1});
   EXPECT_SAME(made.stack.forward(z, rows, c, &first).view({-1}), at::tensor({0., 2.}, at::kDouble));
@@ -43,7 +43,7 @@ TEST(LayerStack, RunGivesSeveralBlocksOnOneInput) {
   made.add_constant(5);
   made.add_constant(6);
   ForwardContext c = made.context();
-  const CallPath paths[] = {{.position = 0, .block = 1}, {.position = 0, .block = 0}};
+  const CallPath paths[] = {{.position = 0, .layer = 1}, {.position = 0, .layer = 0}};
   const auto out = made.stack.run(paths, at::zeros({1, 1}, at::kDouble), rows_of({1}), c, nullptr);
   ASSERT_EQ(out.size(), 2u);
   EXPECT_EQ(out[0].item<double>(), 6);
@@ -92,11 +92,12 @@ INSTANTIATE_TEST_SUITE_P(
     All, RowsThatAreRead,
     testing::Values(
         StackCase{"bert", "bert", "full", ""}, StackCase{"roberta", "roberta", "full", ""},
-        StackCase{"lora", "bert", "lora", "targets: [all-linear]\ndropout: 0.2"},
-        StackCase{"lora_without_query", "bert", "lora", "targets: [value]"},
-        StackCase{"ia3", "roberta", "ia3", ""}, StackCase{"houlsby", "bert", "houlsby", "width: 4"},
-        StackCase{"molex_sequence", "bert", "molex", "vote: sequence"},
-        StackCase{"molex_batch", "roberta", "molex", "vote: batch"},
+        StackCase{"lora", "bert", "lora", "target_modules: [all-linear]\nlora_dropout: 0.2"},
+        StackCase{"lora_without_query", "bert", "lora", "target_modules: [value]"},
+        StackCase{"ia3", "roberta", "ia3", ""},
+        StackCase{"houlsby", "bert", "houlsby", "bottleneck_size: 4"},
+        StackCase{"molex_sequence", "bert", "molex", "scope: sequence"},
+        StackCase{"molex_batch", "roberta", "molex", "scope: batch"},
         StackCase{"molex_uniform", "bert", "molex", "control: uniform"},
         StackCase{"molex_probability", "bert", "molex", "gate: {gradient: probability}"},
         StackCase{"molex_straight_through", "roberta", "molex",

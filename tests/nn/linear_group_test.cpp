@@ -30,7 +30,7 @@ TEST(LinearGroup, ComputesARangeOfMembersAlone) {
   EXPECT_SAME(*made.group.bias_of({2, 3}), matrix({{20, 30}})[0]);
 }
 
-TEST(LinearGroup, RefusesAnInputOfAnotherWidth) {
+TEST(LinearGroup, RejectsAnInputOfAnotherWidth) {
   HandMadeLinear made = three();
   EXPECT_THROW(made.forward(matrix({{1, 2, 3}})), BugError);
 }

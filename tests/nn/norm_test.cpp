@@ -15,9 +15,9 @@ ResidualNorm make_end(int64_t width, double dropout, at::TensorOptions options) 
 }
 
 // x + residual = (2, 4, 6): mean 4, variance 8 / 3.
-TEST(ResidualNorm, NormalisesTheSum) {
+TEST(ResidualNorm, NormalizesTheSum) {
   const ResidualNorm end(LayerNorm("norm", 3, 1e-12, at::kDouble), Sublayer::attention, 0, 0);
-  const Rows rows = rows_of({1});
+  const SequenceLayout rows = rows_of({1});
   Reducer alone;
   ForwardContext context(Phase::evaluate, 7, 0, alone);
   const Tensor x = at::tensor({1., 1., 1.}, at::kDouble).view({1, 3});
@@ -33,7 +33,7 @@ struct Gradients {
 
 // One node with its own backward pass against the composition of tracked operations.
 TEST(ResidualNorm, EqualsItsCompositionGradientsIncluded) {
-  const Rows rows = rows_of({3, 5});
+  const SequenceLayout rows = rows_of({3, 5});
   Reducer alone;
   for (const double dropout : {0.0, 0.3}) {
     const auto run = [&](bool composed) {
@@ -69,7 +69,7 @@ class AddOne final : public OutputAdapter {
 
 // The adapter sees the sublayer's output after its dropout, before the residual.
 TEST(ResidualNorm, AdaptsTheDroppedOutSublayer) {
-  const Rows rows = rows_of({8});
+  const SequenceLayout rows = rows_of({8});
   Reducer alone;
   ResidualNorm end = make_end(6, 0.5, at::kFloat);
   end.adapter = std::make_shared<AddOne>();

@@ -10,7 +10,7 @@ namespace {
 // One head of two columns at position p turns by p radians.
 TEST(Rotary, TurnsAPairByItsPosition) {
   Rotary rotary(RotarySettings{.width = 2});
-  const Rows rows = rows_of({3});
+  const SequenceLayout rows = rows_of({3});
   const Tensor x = at::tensor({1.f, 0.f, 1.f, 0.f, 1.f, 0.f}).view({3, 2});
   const Tensor y = rotary.forward(x, 1, rows, rows);
   for (int64_t p = 0; p < 3; ++p) {
@@ -21,7 +21,7 @@ TEST(Rotary, TurnsAPairByItsPosition) {
 
 TEST(Rotary, LeavesTheColumnsAfterItsHeads) {
   Rotary rotary(RotarySettings{.width = 4});
-  const Rows rows = rows_of({2, 3});
+  const SequenceLayout rows = rows_of({2, 3});
   const Tensor x = draw({5, 12}, 1, "x");
   const Tensor y = rotary.forward(x, 2, rows, rows);
   EXPECT_SAME(y.narrow(1, 8, 4), x.narrow(1, 8, 4));
@@ -33,7 +33,7 @@ TEST(Rotary, EqualsItsCompositionGradientsIncluded) {
   for (const int64_t positions : {2, 64}) {  // dynamic: beyond its length and within
     const RotarySettings settings{
         .width = 4, .kind = RotarySettings::Kind::dynamic, .factor = 2, .positions = positions};
-    const Rows rows = rows_of({3, 5});
+    const SequenceLayout rows = rows_of({3, 5});
     const auto run = [&](at::ScalarType type) {
       Rotary rotary(settings);
       const Tensor x = draw({8, 12}, 1, "x").to(type).requires_grad_(true);

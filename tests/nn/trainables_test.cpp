@@ -49,7 +49,7 @@ TEST(Trainables, ValuesAndGradientsAreSharedWithTheLeaves) {
   EXPECT_EQ(two.trainables.gradients.sum().item<float>(), 2);
 }
 
-TEST(Trainables, RefusesALeafOrANameTwiceWrongSizesAndLateComers) {
+TEST(Trainables, RejectsALeafOrANameTwiceWrongSizesAndLateComers) {
   Tensor a = at::zeros({2}), b = at::zeros({3});
   Trainables t;
   t.add(&a, {{"a", "base", {2}}});

@@ -52,14 +52,14 @@ TEST(Includes, FollowTheTableOfTheDesign) {
     const fs::path relative = fs::relative(entry.path(), source_dir() / "src");
     const std::string folder = relative.begin()->string(), text = read_file(entry.path());
     for (std::sregex_iterator at(text.begin(), text.end(), include), end; at != end; ++at) {
-      const std::string room = (*at)[1], header = room + "/" + (*at)[2].str();
+      const std::string space = (*at)[1], header = space + "/" + (*at)[2].str();
       ++checked;
-      if (room == folder || room == "base") continue;
+      if (space == folder || space == "base") continue;
       const auto rule = allowed.find(folder);
       ASSERT_NE(rule, allowed.end()) << relative << " includes " << header << ", and the table of "
                                      << "docs/design.md has no row for " << folder;
       const std::set<std::string>& may = rule->second;
-      EXPECT_TRUE(may.contains("all") || may.contains(room) || may.contains(header))
+      EXPECT_TRUE(may.contains("all") || may.contains(space) || may.contains(header))
           << "src/" << relative.string() << " includes " << header
           << "; docs/design.md does not let " << folder << " include it";
     }

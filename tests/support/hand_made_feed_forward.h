@@ -32,10 +32,10 @@ class HandMadeFeedForward {
   }
   ForwardContext context(Phase phase = Phase::evaluate, int64_t step = 0) {
     ForwardContext out(phase, 7, step, alone);
-    out.measures = attachment->measures;
+    out.loss_statistics = attachment->loss_statistics;
     return out;
   }
-  Tensor forward(const Tensor& x, const Rows& rows, ForwardContext& context) {
+  Tensor forward(const Tensor& x, const SequenceLayout& rows, ForwardContext& context) {
     return base.forward(x, Call{rows, {}, context});
   }
   Tensor value(const std::string& name) const {

@@ -47,11 +47,11 @@ class HandMadeLinear {
   }
   ForwardContext context(Phase phase = Phase::evaluate, int64_t step = 0) {
     ForwardContext out(phase, 7, step, alone_);
-    if (attachment) out.measures = attachment->measures;
+    if (attachment) out.loss_statistics = attachment->loss_statistics;
     return out;
   }
   Tensor forward(const Tensor& x, ForwardContext& context) {
-    const Rows rows = rows_of({x.size(0)});
+    const SequenceLayout rows = rows_of({x.size(0)});
     return group.forward(x, Call{rows, {}, context});
   }
   Tensor forward(const Tensor& x, Phase phase = Phase::evaluate, int64_t step = 0) {
@@ -59,7 +59,7 @@ class HandMadeLinear {
     return forward(x, c);
   }
   Tensor forward(const Tensor& x, MemberRange range) {
-    const Rows rows = rows_of({x.size(0)});
+    const SequenceLayout rows = rows_of({x.size(0)});
     ForwardContext c = context();
     return group.forward(x, Call{rows, {}, c}, range);
   }

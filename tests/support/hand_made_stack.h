@@ -6,10 +6,10 @@
 
 namespace mixtune::test {
 
-class FunctionBlock final : public Block {
+class FunctionLayer final : public Layer {
  public:
   using Function = std::function<Tensor(const Tensor&, const Call&)>;
-  explicit FunctionBlock(Function function) : function_(std::move(function)) {}
+  explicit FunctionLayer(Function function) : function_(std::move(function)) {}
   Tensor forward(const Tensor& z, const Call& call) override {
     const Tensor y = function_(z, call);
     return call.read ? y.index_select(0, call.read->index) : y;
@@ -30,8 +30,8 @@ class HandMadeStack {
     sites.weights.push_back({"weight", &weight_, 0, 1, WeightKind::matrix, WeightPart::backbone});
   }
 
-  void add(FunctionBlock::Function function) {
-    stack.blocks.push_back(std::make_unique<FunctionBlock>(std::move(function)));
+  void add(FunctionLayer::Function function) {
+    stack.layers.push_back(std::make_unique<FunctionLayer>(std::move(function)));
   }
   void add_constant(double value) {
     add([value](const Tensor& z, const Call&) { return at::full_like(z, value); });
@@ -58,7 +58,7 @@ class HandMadeStack {
   }
   ForwardContext context(Phase phase = Phase::evaluate, int64_t step = 0, RandomKey seed = 7) {
     ForwardContext out(phase, seed, step, alone);
-    if (attachment) out.measures = attachment->measures;
+    if (attachment) out.loss_statistics = attachment->loss_statistics;
     return out;
   }
 
@@ -72,9 +72,9 @@ class HandMadeStack {
   Tensor weight_;
 };
 
-// Rows that vote for the given blocks under score_is_input: [T, blocks].
-inline Tensor votes_for(const std::vector<int64_t>& blocks, int64_t count) {
-  return at::one_hot(at::tensor(blocks, at::kLong), count).to(at::kDouble);
+// SequenceLayout that vote for the given blocks under score_is_input: [T, blocks].
+inline Tensor votes_for(const std::vector<int64_t>& layers, int64_t count) {
+  return at::one_hot(at::tensor(layers, at::kLong), count).to(at::kDouble);
 }
 
 }  // namespace mixtune::test

@@ -87,11 +87,11 @@ inline std::string molex_recipe(const GoldenCase& one, const std::string& vote) 
   const Json& m = one.json.at("molex");
   const Json& c = one.json.at("config");
   const std::string alpha = m.at("alpha"), choice = m.value("choice", "vote");
-  std::string y = "over: {name: lora, rank: " + c.at("lora_r").dump() +
-                  ", alpha: " + c.at("lora_alpha").dump() + "}\n";
-  y += "compat: released\nvote: " + vote + "\n";
-  y += m.contains("mixed_layers") ? "layers: " + m.at("mixed_layers").dump() + "\n"
-                                  : "layers: '" + m.at("layers_to_use").dump() + "'\n";
+  std::string y = "over: {name: lora, r: " + c.at("lora_r").dump() +
+                  ", lora_alpha: " + c.at("lora_alpha").dump() + "}\n";
+  y += "compat: reference\nscope: " + vote + "\n";
+  y += m.contains("mixed_layers") ? "layers_to_transform: " + m.at("mixed_layers").dump() + "\n"
+                                  : "layers_to_transform: '" + m.at("layers_to_use").dump() + "'\n";
   y += std::string("reduce: ") + (choice.starts_with("vote") ? "vote" : "mean") + "\n";
   y += "gate: {kind: " + m.at("gate").get<std::string>() +
        ", sharing: " + (m.at("gate_per_layer").get<bool>() ? "per_layer" : "shared") +
@@ -122,7 +122,7 @@ class MolexRunner {
     layers.add_text(molex_recipe(one, vote), one.name);
     layers.apply(*choice.config);
     attachment =
-        attach(sentences_of(choice, {model_->config().layers, decoder()}), model_->sites(), {});
+        attach(specs_of(choice, {model_->config().layers, decoder()}), model_->sites(), {});
     fill();
     batch = decoder() || !tensors.has("attention_mask") ? fixed_length() : real_tokens();
   }
@@ -139,15 +139,15 @@ class MolexRunner {
 
   ForwardContext context() {
     ForwardContext out(Phase::train, 0, 0, alone_);
-    out.measures = attachment->measures;
+    out.loss_statistics = attachment->loss_statistics;
     return out;
   }
 
   void force(ForwardContext& c, const Tensor& choice) const {
     const auto positions = mixed();
     for (size_t i = 0; i < positions.size(); ++i)
-      c.stand("molex", {.position = positions[i], .block = positions[i]},
-              {{choice[static_cast<int64_t>(i)].item<int64_t>()}});
+      c.pin("molex", {.position = positions[i], .layer = positions[i]},
+            {{choice[static_cast<int64_t>(i)].item<int64_t>()}});
   }
 
   MolexOutcome forward(ForwardContext& c) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "methods/mixture.h"
-#include "moe/loss/objective.h"
+#include "moe/loss/router_loss.h"
 #include "support/hand_made_linear.h"
 
 namespace mixtune::test {
@@ -20,20 +20,20 @@ inline Choice choice_of(const ChoiceTable& table, const std::string& name, const
   for (const auto& [option, value] : options) set(out, option, value);
   return out;
 }
-inline std::shared_ptr<const Select> select_of(const std::string& name,
-                                               const Options& options = {}) {
-  return make_select(choice_of(select_choices(), name, options));
+inline std::shared_ptr<const Selection> select_of(const std::string& name,
+                                                  const Options& options = {}) {
+  return make_selection(choice_of(selection_choices(), name, options));
 }
 
 // The value of one loss over the decisions of one site.
 inline Tensor loss_of(const std::string& name, const Options& options, const Routed& routed,
-                      const Rows& rows) {
-  SiteObjective objective(choice_of(objective_choices(), name, options), "test");
-  MeasureTable table;
-  const size_t site = objective.add_sites(1, routed.probabilities.size(1), 0, table);
-  objective.measure(site, routed, rows, table);
+                      const SequenceLayout& rows) {
+  SiteRouterLoss router_loss(choice_of(router_loss_choices(), name, options), "test");
+  LossStatistics table;
+  const size_t site = router_loss.add_sites(1, routed.probabilities.size(1), 0, table);
+  router_loss.accumulate(site, routed, rows, table);
   Reducer alone;
-  return objective.formula(table, alone);
+  return router_loss.finalize(table, alone);
 }
 inline Tensor loss_of(const std::string& name, const Options& options, const Routed& routed) {
   return loss_of(name, options, routed, rows_of({routed.probabilities.size(0)}));

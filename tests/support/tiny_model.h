@@ -24,13 +24,13 @@ inline DecoderConfig tiny_decoder(const std::string& type, int64_t layers) {
   d.tied = type != "llama";
   d.attention_biased = d.output_biased = d.feed_forward_biased = true;
   d.windows.assign(static_cast<size_t>(layers), type == "mistral" ? 4 : 0);
-  d.normalises_heads = type == "qwen3";
+  d.normalizes_heads = type == "qwen3";
   if (type.starts_with("gemma")) {
     d.norm_offset = 1;
     d.embedding_scale = 4;
   }
   if (type == "gemma2") {
-    d.normalises_outputs = true;
+    d.normalizes_outputs = true;
     d.attention_cap = d.logits_cap = 5;
     d.windows[0] = 3;
   }
@@ -82,14 +82,14 @@ inline std::unique_ptr<Model> tiny_model(const ModelConfig& config,
   return model;
 }
 
-// The sentences of a method as a recipe writes them: attach_method(sites, "lora", "rank: 2").
-inline std::vector<Sentence> sentences_from(const std::string& method, const std::string& yaml,
-                                            const StackShape& shape) {
+// The sentences of a method as a recipe writes them: attach_method(sites, "lora", "r: 2").
+inline std::vector<AdapterSpec> specs_from(const std::string& method, const std::string& yaml,
+                                           const StackShape& shape) {
   Choice choice{method, methods().get(method, "method.name", "method").config()};
   ConfigLayers config;
   if (!yaml.empty()) config.add_text(yaml, "test");
   config.apply(*choice.config);
-  return sentences_of(choice, shape);
+  return specs_of(choice, shape);
 }
 
 inline std::unique_ptr<Attachment> attach_method(Sites& sites, const std::string& method,
@@ -97,7 +97,7 @@ inline std::unique_ptr<Attachment> attach_method(Sites& sites, const std::string
                                                  const AttachOptions& options = {},
                                                  bool causal = false) {
   const StackShape shape{sites.stack ? sites.stack->size() : 0, causal};
-  return attach(sentences_from(method, yaml, shape), sites, options);
+  return attach(specs_from(method, yaml, shape), sites, options);
 }
 
 // Adds noise that depends on names alone to what trains: zero starts are left.
@@ -132,9 +132,9 @@ inline PackedBatch pack_examples(const std::vector<int64_t>& examples, int64_t v
   return pack_texts(texts, examples);
 }
 
-// Rows of sequences without a model: `lengths` tokens each.
-inline Rows rows_of(const std::vector<int64_t>& lengths,
-                    const std::vector<int64_t>& examples = {}) {
+// SequenceLayout of sequences without a model: `lengths` tokens each.
+inline SequenceLayout rows_of(const std::vector<int64_t>& lengths,
+                              const std::vector<int64_t>& examples = {}) {
   std::vector<std::vector<int32_t>> texts;
   for (const int64_t length : lengths) texts.emplace_back(static_cast<size_t>(length), 1);
   return pack_texts(texts, examples).rows;
@@ -150,7 +150,7 @@ struct Attached {
 
   ForwardContext context(Phase phase = Phase::evaluate, int64_t step = 0, RandomKey seed = 7) {
     ForwardContext out(phase, seed, step, alone);
-    out.measures = attachment->measures;
+    out.loss_statistics = attachment->loss_statistics;
     return out;
   }
   Tensor logits(const PackedBatch& batch) {
@@ -171,15 +171,15 @@ struct Attached {
 };
 
 inline CallPath own_path(int64_t t) {
-  return {.position = t, .block = t};
+  return {.position = t, .layer = t};
 }
 
 // MoLEx's decision at a position: one block for all sequences, or one for each.
-inline void force(ForwardContext& context, int64_t position, std::vector<int64_t> blocks) {
-  context.stand("molex", own_path(position), {std::move(blocks)});
+inline void force(ForwardContext& context, int64_t position, std::vector<int64_t> layers) {
+  context.pin("molex", own_path(position), {std::move(layers)});
 }
-inline void force_all(ForwardContext& context, const std::vector<int64_t>& blocks) {
-  for (size_t t = 0; t < blocks.size(); ++t) force(context, static_cast<int64_t>(t), {blocks[t]});
+inline void force_all(ForwardContext& context, const std::vector<int64_t>& layers) {
+  for (size_t t = 0; t < layers.size(); ++t) force(context, static_cast<int64_t>(t), {layers[t]});
 }
 inline std::vector<int64_t> decision(ForwardContext& context, int64_t position) {
   return context.route("molex", own_path(position), [] { return Decision{}; }).choice;

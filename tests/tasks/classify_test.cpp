@@ -73,7 +73,7 @@ TEST(Classify, KindsOfExamplesAreNumberedAsLabelsAre) {
     TemporaryFolder folder;
     write_text(folder / ("train." + ending), text);
     write_text(folder / "dev.tsv", "text\tlabel\na\tx\n");  // needs no such column
-    const auto task = open_task("classify", in(folder.path(), "kind: source"));
+    const auto task = open_task("classify", in(folder.path(), "example_group: source"));
     EXPECT_EQ(kinds_of(task->train()), (std::vector<int64_t>{1, 0, -1, 0})) << ending;
     EXPECT_EQ(kinds_of(task->evaluation_sets().at(0)), std::vector<int64_t>{-1});
     EXPECT_EQ(kinds_of(open_task("classify", in(folder.path()))->train()),
@@ -81,17 +81,18 @@ TEST(Classify, KindsOfExamplesAreNumberedAsLabelsAre) {
   }
 }
 
-TEST(Classify, RefusesKindsThatAreNotTwo) {
+TEST(Classify, RejectsKindsThatAreNotTwo) {
   TemporaryFolder folder;
   const auto error = [&](const std::string& text) {
     write_text(folder / "train.csv", text);
-    return user_error([&] { open_task("classify", in(folder.path(), "kind: source"))->train(); });
+    return user_error(
+        [&] { open_task("classify", in(folder.path(), "example_group: source"))->train(); });
   };
   const std::string missing = error("text,label\na,x\nb,y\n");
   contains(missing, "no column 'source'");
-  contains(missing, "task.kind");
+  contains(missing, "task.example_group");
   contains(error("text,label,source\na,x,1\nb,y,2\nc,x,3\n"),
-           "'source' has 3 different values (1, 2, 3); expected two kinds of examples");
+           "'source' has 3 different values (1, 2, 3); expected two groups of examples");
   contains(error("text,label,source\na,x,1\nb,y,1\n"), "'source' has 1 different values (1)");
   contains(error("text,label,source\na,x,\nb,y,\n"), "'source' has 0 different values;");
 }

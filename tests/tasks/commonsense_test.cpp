@@ -130,9 +130,9 @@ TEST_F(Commonsense, AnswersAreComparedByTheirLikelihoodForTheirLength) {
     return Predictions{.likelihoods = {{.log_probability = first, .tokens = 2},
                                        {.log_probability = second, .tokens = 3}}};
   };
-  const auto chosen = [&](const std::string& normalise, double first, double second) {
+  const auto chosen = [&](const std::string& normalize, double first, double second) {
     const auto task = open("piqa", one_line(kOriginal.at("piqa")),
-                           "{scoring: likelihood, normalise: " + normalise + "}");
+                           "{scoring: likelihood, normalise: " + normalize + "}");
     const DataSet& set = task->evaluation_sets()[0];
     const auto sequences = task->encode_evaluation(tokenizer(), set, 500).examples;
     EXPECT_EQ(sequences.size(), 2u);
@@ -177,7 +177,7 @@ TEST_F(Commonsense, ALongQuestionIsCutAtItsLeftAndNeverLeftOut) {
   EXPECT_EQ(encoded.ids.size(), 20u);
   EXPECT_EQ(encoded.ids.front(), 0);
   EXPECT_EQ(encoded.ids.back(), id_of_character(':'));
-  const auto strict = open("piqa", one_line(kOriginal.at("piqa")), "{too_long: refuse}");
+  const auto strict = open("piqa", one_line(kOriginal.at("piqa")), "{too_long: reject}");
   contains(
       user_error([&] { strict->encode_evaluation(tokenizer(), strict->evaluation_sets()[0], 20); }),
       "questions that are scored are never left out");

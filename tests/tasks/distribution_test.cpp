@@ -41,7 +41,7 @@ TEST(Distribution, ScoresHaveMeanVarianceAndRange) {
   DataSet set;
   for (const double score : {1.0, 2.0, 6.0}) set.examples.push_back({.score = score});
   set.examples.emplace_back();
-  const ScoreSummary summary = summarise_scores(set);
+  const ScoreSummary summary = summarize_scores(set);
   EXPECT_EQ(summary.count, 3);
   EXPECT_DOUBLE_EQ(summary.mean, 3);
   EXPECT_DOUBLE_EQ(summary.variance, 14.0 / 3);

@@ -66,11 +66,11 @@ TEST_F(Encode, AnExampleThatCannotBeCutIsNamed) {
   contains(error, "train.tsv example 12");
 }
 
-TEST_F(Encode, LengthsAreSummarised) {
+TEST_F(Encode, LengthsAreSummarized) {
   DataSet set{.name = "train"};
   set.examples.push_back({.first = "tea"});
   set.examples.push_back({.first = "tea is hot what is cold"});
-  const LengthSummary summary = summarise_lengths(encode_set(tokenizer(), set, {.max_length = 5}));
+  const LengthSummary summary = summarize_lengths(encode_set(tokenizer(), set, {.max_length = 5}));
   EXPECT_EQ(summary.examples, 2);
   EXPECT_EQ(summary.tokens, 8);
   EXPECT_EQ(summary.longest, 5);

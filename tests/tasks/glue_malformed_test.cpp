@@ -116,7 +116,7 @@ TEST(GlueMalformed, MissingDataIsNamed) {
       "task.dev: there is no file 'b.tsv'");
 }
 
-TEST(GlueMalformed, SavedLabelsOfAnotherTaskAreRefused) {
+TEST(GlueMalformed, SavedLabelsOfAnotherTaskAreRejectd) {
   const std::string error = user_error([] {
     open_task("rte", "max_length: 8", {"not_entailment", "entailment"});
   });

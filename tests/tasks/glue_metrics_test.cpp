@@ -6,7 +6,7 @@
 namespace mixtune::test {
 namespace {
 
-DataSet labelled_set(const std::string& name, const std::vector<int64_t>& labels) {
+DataSet labeled_set(const std::string& name, const std::vector<int64_t>& labels) {
   DataSet set{.name = name};
   for (const int64_t label : labels)
     set.examples.push_back({.id = static_cast<int64_t>(set.examples.size()), .label = label});
@@ -32,7 +32,7 @@ TEST(GlueMetrics, AreTheOfficialOnes) {
   for (const auto& [name, metrics] : expected) {
     const auto task = task_of(name);
     std::vector<std::string> found;
-    for (const MetricValue& metric : task->metrics(labelled_set("dev", {0, 1}), {.labels = {0, 1}}))
+    for (const MetricValue& metric : task->metrics(labeled_set("dev", {0, 1}), {.labels = {0, 1}}))
       found.push_back(metric.name);
     EXPECT_EQ(found, metrics) << name;
     EXPECT_EQ(task->main_metric(), metrics.front());
@@ -42,7 +42,7 @@ TEST(GlueMetrics, AreTheOfficialOnes) {
 // By hand: labels 1 1 0 0, predictions 1 0 0 0: accuracy 3/4, F1 of class 1 2/3.
 TEST(GlueMetrics, OfMrpcAreAccuracyAndF1) {
   const auto metrics =
-      task_of("mrpc")->metrics(labelled_set("dev", {1, 1, 0, 0}), {.labels = {1, 0, 0, 0}});
+      task_of("mrpc")->metrics(labeled_set("dev", {1, 1, 0, 0}), {.labels = {1, 0, 0, 0}});
   EXPECT_DOUBLE_EQ(value(metrics, "accuracy"), 0.75);
   EXPECT_DOUBLE_EQ(value(metrics, "f1"), 2.0 / 3);
 }
@@ -59,23 +59,23 @@ TEST(GlueMetrics, OfStsBAreCorrelations) {
 
 TEST(GlueMetrics, OfTheMismatchedSetHaveTheirOwnName) {
   const auto metrics =
-      task_of("mnli")->metrics(labelled_set("dev_mismatched", {2, 1}), {.labels = {2, 2}});
+      task_of("mnli")->metrics(labeled_set("dev_mismatched", {2, 1}), {.labels = {2, 2}});
   EXPECT_DOUBLE_EQ(value(metrics, "accuracy_mismatched"), 0.5);
 }
 
 TEST(GlueMetrics, CountLabelledExamplesOnly) {
   const auto task = task_of("rte");
   EXPECT_DOUBLE_EQ(
-      value(task->metrics(labelled_set("dev", {0, -1, 1}), {.labels = {0, 0, 1}}), "accuracy"), 1);
-  EXPECT_TRUE(task->metrics(labelled_set("test", {-1}), {.labels = {0}}).empty());
+      value(task->metrics(labeled_set("dev", {0, -1, 1}), {.labels = {0, 0, 1}}), "accuracy"), 1);
+  EXPECT_TRUE(task->metrics(labeled_set("test", {-1}), {.labels = {0}}).empty());
 }
 
-TEST(GlueMetrics, RefusePredictionsOfAnotherLength) {
-  EXPECT_THROW(task_of("rte")->metrics(labelled_set("dev", {0, 1}), {.labels = {0}}), BugError);
+TEST(GlueMetrics, RejectPredictionsOfAnotherLength) {
+  EXPECT_THROW(task_of("rte")->metrics(labeled_set("dev", {0, 1}), {.labels = {0}}), BugError);
 }
 
 TEST(GlueSubmission, HasNamesOrNumbersAsTheTrainingFile) {
-  DataSet set = labelled_set("test", {-1, -1});
+  DataSet set = labeled_set("test", {-1, -1});
   set.ids_text = {"10", "11"};
   const Predictions predictions{.labels = {1, 0}};
   const auto rte = task_of("rte")->submission(set, predictions);
@@ -102,8 +102,8 @@ TEST(GlueSubmission, HasTheOfficialFileNames) {
       {"mnli", "diagnostic", "AX.tsv"}, {"qnli", "test", "QNLI.tsv"},
       {"rte", "test", "RTE.tsv"},       {"wnli", "test", "WNLI.tsv"}};
   for (const auto& [task, set, file] : expected)
-    EXPECT_EQ(task_of(task)->submission(labelled_set(set, {-1}), {.labels = {0}})->file, file);
-  EXPECT_FALSE(task_of("rte")->submission(labelled_set("dev", {0}), {.labels = {0}}));
+    EXPECT_EQ(task_of(task)->submission(labeled_set(set, {-1}), {.labels = {0}})->file, file);
+  EXPECT_FALSE(task_of("rte")->submission(labeled_set("dev", {0}), {.labels = {0}}));
 }
 
 }  // namespace

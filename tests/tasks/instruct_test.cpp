@@ -73,17 +73,19 @@ TEST_F(Instruct, KindsOfExamplesReachTheSequences) {
                            R"({"prompt": "c", "completion": "d", "knows": null})"
                            "\n"
                            R"({"prompt": "e", "completion": "f", "knows": false})";
-  const auto kinds = [&](const std::string& options) {
+  const auto groups = [&](const std::string& options) {
     const auto task = open(text, options);
     std::vector<int64_t> out;
     for (const EncodedExample& e : task->encode_training(tokenizer, task->train(), 200).examples)
-      out.push_back(e.kind);
+      out.push_back(e.example_group);
     return out;
   };
-  EXPECT_EQ(kinds("{kind: knows}"), (std::vector<int64_t>{1, -1, 0}));  // false comes before true
-  EXPECT_EQ(kinds("{}"), std::vector<int64_t>(3, -1));
-  contains(error(text, "{kind: nows}"), "train.jsonl:1: has completion, knows, prompt; expected");
-  contains(error(R"({"prompt": "a", "completion": "b", "k": [1]})", "{kind: k}"),
+  EXPECT_EQ(groups("{example_group: knows}"),
+            (std::vector<int64_t>{1, -1, 0}));  // false comes before true
+  EXPECT_EQ(groups("{}"), std::vector<int64_t>(3, -1));
+  contains(error(text, "{example_group: nows}"),
+           "train.jsonl:1: has completion, knows, prompt; expected");
+  contains(error(R"({"prompt": "a", "completion": "b", "k": [1]})", "{example_group: k}"),
            "has array in 'k'; expected a text");
 }
 

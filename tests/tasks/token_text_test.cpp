@@ -129,7 +129,7 @@ TEST(CutPrompt, KeepsOneTokenBeforeTheAnswer) {
   EXPECT_FALSE(cut_prompt(e, frame, 3));
 }
 
-TEST(EncodePartsSet, RefusesDropsOrCutsWhatIsTooLong) {
+TEST(EncodePartsSet, RejectsDropsOrCutsWhatIsTooLong) {
   const Tokenizer t = tokenizer(TokenizerStyle::gpt2);
   const TextFrame frame = text_frame(t, {}, "");
   DataSet set{.name = "train", .source = "data.jsonl"};
@@ -141,12 +141,12 @@ TEST(EncodePartsSet, RefusesDropsOrCutsWhatIsTooLong) {
   const auto encode = [&](int64_t length, TooLong too_long) {
     return encode_parts_set(t, set, frame, {.max_length = length, .too_long = too_long});
   };
-  EXPECT_EQ(encode(8, TooLong::refuse).examples.size(), 2u);
+  EXPECT_EQ(encode(8, TooLong::reject).examples.size(), 2u);
   const EncodedExamples dropped = encode(6, TooLong::drop);
   EXPECT_EQ(dropped.examples.size(), 1u);
   ASSERT_EQ(dropped.notes.size(), 1u);
   contains(dropped.notes[0], "1 of 2 examples of train are longer than task.max_length 6");
-  contains(user_error([&] { encode(7, TooLong::refuse); }), "data.jsonl:4: has 8 tokens");
+  contains(user_error([&] { encode(7, TooLong::reject); }), "data.jsonl:4: has 8 tokens");
   contains(user_error([&] { encode(5, TooLong::cut_prompt); }), "Answers are never cut");
   set.examples.pop_back();
   EXPECT_TRUE(encode(5, TooLong::cut_prompt).examples[0].truncated);

@@ -70,7 +70,7 @@ TEST(PickledTensors, AreThoseOfTheStorages) {
 }
 
 // os.system("touch X"), as Python reads it: in the text of the oldest protocol, and in protocol 2.
-TEST(PickledTensors, ThatAskForACallAreRefusedAndRunNothing) {
+TEST(PickledTensors, ThatAskForACallAreRejectdAndRunNothing) {
   const TemporaryFolder folder;
   const fs::path file = folder / "pytorch_model.bin", touched = folder / "X";
   const std::string command = "touch " + touched.string();

@@ -18,7 +18,7 @@ TEST(CharacterPairs, WritesUnknownCharactersAsTheirBytes) {
   EXPECT_EQ(encoding.offsets, (std::vector<Span>{{0, 1}, {1, 2}, {2, 3}, {2, 3}}));
 }
 
-TEST(CharacterPairs, MakesOneUnknownTokenOfNeighboursWithoutBytes) {
+TEST(CharacterPairs, MakesOneUnknownTokenOfNeighborsWithoutBytes) {
   Json json = character_json();
   EXPECT_EQ(load_json(json).encode("xxa", kPlain).ids, (Ids{6, 0, 7}));
   json["model"]["fuse_unk"] = false;

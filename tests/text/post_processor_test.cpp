@@ -98,7 +98,7 @@ TEST(Truncation, SaysWhetherItCut) {
   EXPECT_TRUE(cut.truncated);
 }
 
-TEST(Truncation, RefusesALengthWithoutRoomForSpecialTokens) {
+TEST(Truncation, RejectsALengthWithoutRoomForSpecialTokens) {
   const Tokenizer tokenizer = letters();
   EXPECT_THROW(tokenizer.encode("a", {.max_length = 1}), UserError);
   EXPECT_THROW(tokenizer.encode("a", {.max_length = -1}), UserError);

@@ -102,7 +102,7 @@ std::string complaint(const ModelFolder& folder) {
   return "";
 }
 
-TEST(SentencePiece, RefusesWhatTheFolderAsksForInVain) {
+TEST(SentencePiece, RejectsWhatTheFolderAsksForInVain) {
   const auto expect = [](ModelFolder& folder, const char* found) {
     EXPECT_NE(complaint(folder).find(found), std::string::npos) << complaint(folder);
   };

@@ -45,7 +45,7 @@ TEST(Tiktoken, TakesSpecialTokensFromTheConfiguration) {
   EXPECT_EQ(tokenizer.vocab_size(), 271);
 }
 
-TEST(Base64, ReadsBytesAndRefusesTheRest) {
+TEST(Base64, ReadsBytesAndRejectsTheRest) {
   EXPECT_EQ(from_base64(""), "");
   EXPECT_EQ(from_base64("TQ=="), "M");
   EXPECT_EQ(from_base64("TWE="), "Ma");

@@ -156,7 +156,7 @@ TEST(MalformedTokenizer, NamesTheLineOfABadTiktokenFile) {
     EXPECT_NE(line_of(content).find(found), std::string::npos) << line_of(content);
 }
 
-TEST(MalformedTokenizer, RefusesPatternsThatAreNone) {
+TEST(MalformedTokenizer, RejectsPatternsThatAreNone) {
   const Json split = {{"type", "Split"}, {"pattern", {{"Regex", "(["}}}, {"behavior", "Removed"}};
   expect_complaint(changed(bert_json(), "/pre_tokenizer", split), "pre_tokenizer.pattern.Regex",
                    "not a regular expression");
@@ -174,7 +174,7 @@ TEST(MalformedTokenizer, StopsAPatternThatBacktracksWithoutEnd) {
   EXPECT_THROW(tokenizer.encode(std::string(60, 'a') + "!"), UserError);
 }
 
-TEST(MalformedTokenizer, RefusesDeepNesting) {
+TEST(MalformedTokenizer, RejectsDeepNesting) {
   std::string text = "{\"normalizer\": ";
   for (int i = 0; i < 100000; ++i) text += R"({"type": "Sequence", "normalizers": [)";
   const TemporaryFolder folder;

@@ -23,7 +23,7 @@ TEST(StartFromAnAdapter, TakesItsTensorsAndItsHead) {
       read_tensors(world.path("first/adapter") / "adapter_model.safetensors");
   for (const auto& [name, tensor] : session->attachment->state())
     EXPECT_TRUE(at::equal(*find_tensor(adapter, "base_model.model." + name), tensor)) << name;
-  EXPECT_TRUE(session->adapter_report.newly_initialised.empty());
+  EXPECT_TRUE(session->adapter_report.newly_initialized.empty());
   EXPECT_EQ(test::run(session->config).steps, 10);
 }
 
@@ -34,12 +34,12 @@ TEST(StartFromAnAdapter, DrawsAHeadAnewForAnotherNumberOfLabels) {
   Recorder recorder;
   const auto session = open_session(
       world.config("second", {"model.adapter=" + world.path("first").string()}), {}, recorder);
-  EXPECT_EQ(session->adapter_report.newly_initialised,
+  EXPECT_EQ(session->adapter_report.newly_initialized,
             (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
   contains(recorder.text, "classifier.weight");
 }
 
-TEST(StartFromAnAdapter, RefusesWhatDoesNotFit) {
+TEST(StartFromAnAdapter, RejectsWhatDoesNotFit) {
   const TinyWorld world;
   test::run(world.config("first"));
   Recorder recorder;
@@ -47,10 +47,10 @@ TEST(StartFromAnAdapter, RefusesWhatDoesNotFit) {
     overrides.push_back("model.adapter=" + world.path("first").string());
     return user_error([&] { open_session(world.config("second", overrides), {}, recorder); });
   };
-  contains(error({"method.rank=8"}), "has shape [4, 32]; this run has [8, 32]");
-  contains(error({"method.alpha=32"}), "method.alpha is 16.0 in the adapter, 32.0 here");
-  contains(error({"method.targets=[query]"}), "have no place");
-  contains(error({"method.targets=[query, key, value]"}), "are not in it");
+  contains(error({"method.r=8"}), "has shape [4, 32]; this run has [8, 32]");
+  contains(error({"method.lora_alpha=32"}), "method.lora_alpha is 16.0 in the adapter, 32.0 here");
+  contains(error({"method.target_modules=[query]"}), "have no place");
+  contains(error({"method.target_modules=[query, key, value]"}), "are not in it");
   contains(error({"method=bitfit"}), "was trained with the method lora");
 }
 
@@ -65,7 +65,7 @@ TEST_P(StartAround, TheMethodOfTheAdapter) {
   test::run(world.config("first"));
   Recorder recorder;
   const RunConfig config =
-      world.config("second", {"method=" + GetParam(), "method.over=lora", "method.over.rank=4",
+      world.config("second", {"method=" + GetParam(), "method.over=lora", "method.over.r=4",
                               "model.adapter=" + world.path("first").string()});
   EXPECT_TRUE(method_title(config.method).ends_with("+lora"));
   const auto session = open_session(config, {}, recorder);
@@ -75,7 +75,7 @@ TEST_P(StartAround, TheMethodOfTheAdapter) {
     if (name.starts_with("molex.")) continue;
     EXPECT_TRUE(at::equal(*find_tensor(adapter, "base_model.model." + name), tensor)) << name;
   }
-  EXPECT_EQ(session->adapter_report.newly_initialised,
+  EXPECT_EQ(session->adapter_report.newly_initialized,
             (std::vector<std::string>{"molex.gate.weight", "molex.gate.bias"}));
   contains(recorder.text, "molex.gate.weight");
   EXPECT_EQ(test::run(config).steps, 10);
@@ -185,7 +185,7 @@ TEST(OpenPredictor, TakesAModelForIdsWithoutATask) {
 
 // BERT's pooler is drawn from the run's seed where the model has none: the run knows it, its
 // adapter does not.
-TEST(Predictor, RefusesAnAdapterOnAPoolerThatWasDrawn) {
+TEST(Predictor, RejectsAnAdapterOnAPoolerThatWasDrawn) {
   const TinyWorld world;
   const std::filesystem::path file = world.model() / "model.safetensors";
   NamedTensors tensors;
@@ -203,7 +203,7 @@ TEST(Predictor, RefusesAnAdapterOnAPoolerThatWasDrawn) {
 }
 
 // An adapter that has lost its head, and a model that never had one, would answer at random.
-TEST(Predictor, RefusesAHeadThatNobodyTrained) {
+TEST(Predictor, RejectsAHeadThatNobodyTrained) {
   const TinyWorld world;
   test::run(world.config("run"));
   const std::filesystem::path file = world.path("run/adapter") / "adapter_model.safetensors";

@@ -75,7 +75,7 @@ TEST(BatchPlan, TokenBatchesAreFullAndMixLengths) {
   EXPECT_GT(static_cast<double>(tokens) / static_cast<double>(batches), 0.96 * 512);
 }
 
-TEST(BatchPlan, RefusesABudgetThatAnExampleDoesNotFit) {
+TEST(BatchPlan, RejectsABudgetThatAnExampleDoesNotFit) {
   EXPECT_THROW(BatchPlan({10, 70}, {.batch_tokens = 64}, 1), UserError);
 }
 

@@ -51,9 +51,10 @@ void expect_equal(const Trained& a, const Trained& b, double tolerance = 2e-6) {
 TEST(LanguageTraining, AccumulationEqualsTheLargeBatch) {
   for (const std::string type : {"gpt2", "llama"})
     for (const std::string task : {"instruct", "lm"})
-      for (const std::string method : {"method={name: lora, rank: 4, dropout: 0.1, targets: "
-                                       "[all-linear]}",
-                                       "method=full"}) {
+      for (const std::string method :
+           {"method={name: lora, r: 4, lora_dropout: 0.1, target_modules: "
+            "[all-linear]}",
+            "method=full"}) {
         SCOPED_TRACE(type + " " + task + " " + method);
         const LanguageWorld world(type);
         const RunConfig config = world.config(
@@ -72,7 +73,7 @@ Trained with_whole_logits(const RunConfig& config, int64_t count) {
   const auto session = open_session(config, {.evaluation_data = false}, recorder);
   Reducer alone;
   ForwardContext context(Phase::train, 9, 1, alone);
-  context.measures = session->attachment->measures;
+  context.loss_statistics = session->attachment->loss_statistics;
   std::vector<int64_t> indices(static_cast<size_t>(count));
   std::iota(indices.begin(), indices.end(), 0);
   const PackedBatch batch = pack_examples(*session, session->train.examples, indices);
@@ -96,7 +97,7 @@ Trained with_whole_logits(const RunConfig& config, int64_t count) {
 TEST(LanguageTraining, EqualsCrossEntropyOnWholeLogits) {
   for (const std::string type : {"gpt2", "llama"})  // tied and untied
     for (const std::string task : {"instruct", "lm"})
-      for (const std::string method : {"method.rank=4", "method=full"}) {
+      for (const std::string method : {"method.r=4", "method=full"}) {
         SCOPED_TRACE(type + " " + task + " " + method);
         const LanguageWorld world(type);
         const RunConfig config =
@@ -176,7 +177,7 @@ TEST(LanguageEvaluation, DoesNotDependOnWhatASequenceIsPackedWith) {
 
 TEST(LanguageObjective, RowsThatAreNotReadDoNotMatter) {
   for (const std::string method :
-       {"method.rank=4", "method={name: molex, over: {name: lora, rank: 4}}"}) {
+       {"method.r=4", "method={name: molex, over: {name: lora, r: 4}}"}) {
     const LanguageWorld world("gpt2");
     const RunConfig config = world.config("unused", "instruct", {method});
     Recorder recorder;
@@ -187,7 +188,7 @@ TEST(LanguageObjective, RowsThatAreNotReadDoNotMatter) {
     for (const bool some : {true, false}) {
       const auto objective = make_objective({.goal = Goal::next_token, .reads_some_rows = some});
       ForwardContext context(Phase::train, 9, 1, alone);
-      context.measures = session->attachment->measures;
+      context.loss_statistics = session->attachment->loss_statistics;
       losses.push_back(objective
                            ->loss_sum(*session->model,
                                       pack_examples(*session, session->train.examples, indices),
@@ -214,7 +215,9 @@ class RowCounter final : public Model {
     rows += batch.rows.tokens();
     return model_.last_hidden_state(batch, context);
   }
-  Tensor pooled(const Tensor& hidden, const Rows& of) override { return model_.pooled(hidden, of); }
+  Tensor pooled(const Tensor& hidden, const SequenceLayout& of) override {
+    return model_.pooled(hidden, of);
+  }
   bool is_language_model() const override { return model_.is_language_model(); }
   Tensor head_input(const PackedBatch& batch, ForwardContext& context,
                     const SelectedRows* read) override {
@@ -241,7 +244,7 @@ TEST(LanguageObjective, ReadsTheRowsBeforeSupervisedTokensAlone) {
     const SequenceRefs sequences = sequences_of(session->train.examples, indices);
     Reducer alone;
     ForwardContext context(Phase::train, 9, 1, alone);
-    context.measures = session->attachment->measures;
+    context.loss_statistics = session->attachment->loss_statistics;
     RowCounter model(*session->model);
     session->objective->loss_sum(model, batch, sequences, context, 0);
     int64_t supervised = 0;
@@ -251,7 +254,7 @@ TEST(LanguageObjective, ReadsTheRowsBeforeSupervisedTokensAlone) {
   }
 }
 
-TEST(LanguagePreflight, RefusesAnExampleWhoseEndIsNotLearnt) {
+TEST(LanguagePreflight, RejectsAnExampleWhoseEndIsNotLearnt) {
   const LanguageWorld world("gpt2");
   Recorder recorder;
   const auto session = open_session(world.config("unused", "instruct"), {}, recorder);

@@ -24,9 +24,9 @@ TEST(Preflight, SaysWhatIsTrainedOnWhat) {
   EXPECT_EQ(p.steps, 10);
   ASSERT_EQ(p.sets.size(), 2u);
   EXPECT_EQ(p.sets[0].labels.size(), 3u);
-  int64_t labelled = 0;
-  for (const LabelShare& label : p.sets[0].labels) labelled += label.count;
-  EXPECT_EQ(labelled, 40);
+  int64_t labeled = 0;
+  for (const LabelShare& label : p.sets[0].labels) labeled += label.count;
+  EXPECT_EQ(labeled, 40);
   EXPECT_EQ(p.sets[0].lengths.truncated, 0);
   contains(p.example_text, "[CLS] ");
   EXPECT_GT(p.memory.activations, 0);

@@ -51,7 +51,7 @@ TEST(Resume, IsExactAtAnyStepWithDropout) {
 TEST(Resume, IsExactForMolexOverLoraWithEvaluationAndAccumulation) {
   const TinyWorld world;
   const std::vector<std::string> options = {
-      "method={name: molex, over: {name: lora, rank: 4, dropout: 0.1}, gate: {gradient: "
+      "method={name: molex, over: {name: lora, r: 4, lora_dropout: 0.1}, gate: {gradient: "
       "probability}}",
       "train.steps=14",
       "train.save_every=5",
@@ -72,7 +72,7 @@ TEST(Resume, IsExactForMolexOverLoraWithEvaluationAndAccumulation) {
 TEST(Resume, IsExactForARankBudget) {
   const TinyWorld world;
   const std::vector<std::string> options = {
-      "method={name: adalora, rank: 4, target_rank: 2, initial_steps: 4, final_steps: 5, every: 2}",
+      "method={name: adalora, init_r: 4, target_r: 2, tinit: 4, tfinal: 5, deltaT: 2}",
       "train.steps=16", "train.save_every=3", "train.evaluate_every=never"};
   test::run(world.config("whole", options));
   for (const int64_t stop : {3, 8, 13}) {
@@ -110,7 +110,7 @@ TEST(Resume, SurvivesATornCheckpointAndATornEvent) {
   EXPECT_FALSE(fs::exists(run / "checkpoints" / "step-12.partial"));
 }
 
-TEST(Resume, RefusesAnotherConfigOrOtherDataUnlessAllowed) {
+TEST(Resume, RejectsAnotherConfigOrOtherDataUnlessAllowed) {
   const TinyWorld world;
   Recorder recorder;
   recorder.stop_at = 4;
@@ -133,7 +133,7 @@ TEST(Resume, RefusesAnotherConfigOrOtherDataUnlessAllowed) {
   test::contains(again.text, "warning: changed since it was saved: the data changed");
 }
 
-TEST(Resume, RefusesAnotherTokenizerAndAnotherModelOfTheSameSize) {
+TEST(Resume, RejectsAnotherTokenizerAndAnotherModelOfTheSameSize) {
   const TinyWorld world;
   Recorder recorder;
   recorder.stop_at = 4;

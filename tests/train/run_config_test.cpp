@@ -16,7 +16,7 @@ RunConfig from(const std::string& yaml) {
 }
 
 TEST(RunConfig, AMethodAloneIsEnoughForAConfig) {
-  const RunConfig config = from("method: {name: lora, rank: 4}");
+  const RunConfig config = from("method: {name: lora, r: 4}");
   EXPECT_EQ(config.method.name, "lora");
   EXPECT_TRUE(config.task.name.empty());
   EXPECT_EQ(from(to_yaml(config)).train.learning_rate, 5e-4);
@@ -29,7 +29,7 @@ TEST(RunConfig, NamesTheOutputAfterTaskMethodAndSeed) {
   test::contains(test::user_error([] { output_folder(from("output: '{sed}'")); }), "{sed}");
 }
 
-TEST(RunConfig, RefusesIntervalsAndDevicesItDoesNotKnow) {
+TEST(RunConfig, RejectsIntervalsAndDevicesItDoesNotKnow) {
   test::contains(test::user_error([] { from("train: {evaluate_every: often}"); }), "epoch, never");
   test::contains(test::user_error([] { from("train: {save_every: 0}"); }), "number of steps");
   test::contains(test::user_error([] { from("device: gpu"); }), "cuda");
@@ -38,7 +38,7 @@ TEST(RunConfig, RefusesIntervalsAndDevicesItDoesNotKnow) {
 }
 
 TEST(RunConfig, ADeepCopySharesNothing) {
-  const RunConfig config = from("method: {name: lora, rank: 4}");
+  const RunConfig config = from("method: {name: lora, r: 4}");
   const RunConfig copy = deep_copy(config);
   EXPECT_NE(copy.method.config.get(), config.method.config.get());
   EXPECT_EQ(to_yaml(copy), to_yaml(config));

@@ -13,7 +13,7 @@ TEST(Session, AModelHasTheDropoutOfItsConfigUnlessAnotherIsNamed) {
   for (const std::string named : {"null", "0", "0.3"}) {
     SCOPED_TRACE(named);
     const double expected = named == "null" ? 0.1 : std::stod(named);
-    const std::vector<std::string> overrides = {"model.dropout=" + named, "method.dropout=0"};
+    const std::vector<std::string> overrides = {"model.dropout=" + named, "method.lora_dropout=0"};
     const auto decoder = open_session(decoders.config("run", "lm", overrides), {}, recorder);
     const auto encoder = open_session(encoders.config("run", overrides), {}, recorder);
     for (Session* session : {decoder.get(), encoder.get()}) {

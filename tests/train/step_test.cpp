@@ -35,7 +35,7 @@ AfterSteps first_step(const TinyWorld& world, const std::vector<std::string>& ov
 
 TEST(Accumulation, EqualsTheLargeBatchWithDropout) {
   const TinyWorld world;
-  const std::vector<std::string> method = {"method.targets=[all-linear]",
+  const std::vector<std::string> method = {"method.target_modules=[all-linear]",
                                            "train.label_smoothing=0.1"};
   const auto with = [&](const std::string& size, const std::string& accumulate) {
     std::vector<std::string> all = method;
@@ -56,9 +56,9 @@ TEST(Accumulation, EqualsTheLargeBatchWithDropout) {
 TEST(Accumulation, SequencesOfUnequalLengthCountOnceEach) {
   // A mean of means would weigh the last, smaller micro-batch as much as the others.
   const TinyWorld world(0);
-  const AfterSteps large = first_step(world, {"train.batch_size=40", "method.dropout=0"});
+  const AfterSteps large = first_step(world, {"train.batch_size=40", "method.lora_dropout=0"});
   const AfterSteps uneven =
-      first_step(world, {"train.batch_size=16", "train.accumulate=3", "method.dropout=0"});
+      first_step(world, {"train.batch_size=16", "train.accumulate=3", "method.lora_dropout=0"});
   EXPECT_EQ(uneven.losses.sequences, 40);  // 16 + 16 + 8
   EXPECT_NEAR(large.losses.task, uneven.losses.task, 1e-6);
   EXPECT_LT((large.gradients - uneven.gradients).abs().max().item<double>(), 1e-6);
@@ -76,7 +76,8 @@ TEST(Accumulation, AuxiliaryLossesAreMeansOverMicroBatches) {
 TEST(Accumulation, GradientsDoNotAddUpOverSteps) {
   const TinyWorld world(0);
   Recorder recorder;
-  const auto session = open_session(world.config("unused", {"method.dropout=0"}), {}, recorder);
+  const auto session =
+      open_session(world.config("unused", {"method.lora_dropout=0"}), {}, recorder);
   Reducer alone;
   const StepBatches batch = {{0, 1, 2, 3}};
   accumulate_gradients(*session, batch, {.step = 1}, alone);

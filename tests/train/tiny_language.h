@@ -21,12 +21,13 @@ class LanguageWorld {
                    const std::vector<std::string>& overrides = {}) const {
     const std::string data = task == "lm" ? path("data/text.txt").string() : path("data").string();
     ConfigLayers layers;
-    layers.add_text("model: {path: '" + path("model").string() + "'}\n" + "task: {name: " + task +
-                        ", data: '" + data + "', max_length: 48}\n" +
-                        "method: {name: lora, rank: 4, dropout: 0.1, targets: [all-linear]}\n" +
-                        "train: {epochs: 2, batch_size: 8, learning_rate: 5e-3, warmup: 2}\n" +
-                        "threads: 1\noutput: '" + path(run).string() + "'\n",
-                    "test");
+    layers.add_text(
+        "model: {path: '" + path("model").string() + "'}\n" + "task: {name: " + task + ", data: '" +
+            data + "', max_length: 48}\n" +
+            "method: {name: lora, r: 4, lora_dropout: 0.1, target_modules: [all-linear]}\n" +
+            "train: {epochs: 2, batch_size: 8, learning_rate: 5e-3, warmup: 2}\n" +
+            "threads: 1\noutput: '" + path(run).string() + "'\n",
+        "test");
     if (task == "lm") layers.add_override("task.dev_share=0.2");
     for (const std::string& one : overrides) layers.add_override(one);
     RunConfig out;
@@ -73,7 +74,7 @@ class LanguageWorld {
   }
 
   void write_data() const {
-    static const std::vector<std::string> colours = {"red", "green", "blue"};
+    static const std::vector<std::string> colors = {"red", "green", "blue"};
     static const std::vector<std::string> words = {"house", "tree", "sky", "sea"};
     fs::create_directories(path("data"));
     std::ofstream text(path("data/text.txt"));
@@ -82,12 +83,12 @@ class LanguageWorld {
       std::ofstream file(path("data") / (std::string(name) + ".jsonl"));
       for (int64_t i = 0; i < count; ++i) {
         const RandomKey row = derive(key, static_cast<uint64_t>(i));
-        const std::string colour = colours[integer_draw(row, 0, 3)];
-        std::string prompt = colour;
+        const std::string color = colors[integer_draw(row, 0, 3)];
+        std::string prompt = color;
         for (uint64_t w = 0; w <= integer_draw(row, 1, 3); ++w)
           prompt += " " + words[integer_draw(row, 2 + w, 4)];
-        file << Json({{"prompt", prompt + "? "}, {"completion", colour}}).dump() << '\n';
-        text << prompt << " is " << colour << ".\n";
+        file << Json({{"prompt", prompt + "? "}, {"completion", color}}).dump() << '\n';
+        text << prompt << " is " << color << ".\n";
       }
     }
   }

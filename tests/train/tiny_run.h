@@ -34,7 +34,7 @@ class TinyWorld {
     ConfigLayers layers;
     layers.add_text("model: {path: '" + model().string() + "'}\n" +
                         "task: {name: classify, data: '" + data().string() +
-                        "', max_length: 24}\n" + "method: {name: lora, rank: 4, dropout: 0.1}\n" +
+                        "', max_length: 24}\n" + "method: {name: lora, r: 4, lora_dropout: 0.1}\n" +
                         "train: {epochs: 2, batch_size: 8, learning_rate: 2e-3, warmup: 2}\n" +
                         "threads: 1\noutput: '" + path(run).string() + "'\n",
                     "test");
@@ -112,7 +112,7 @@ class TinyWorld {
 };
 
 // Keeps what it is told.
-class Recorder : public Progress {
+class Recorder : public TrainingCallback {
  public:
   void on_step(const StepReport& report) override {
     steps.push_back(report);

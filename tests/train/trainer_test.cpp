@@ -27,7 +27,7 @@ TEST(Train, LearnsAndWritesTheRunFolder) {
   Recorder recorder;
   const RunConfig config =
       world.config("a/run", {"train.epochs=12", "train.batch_size=4", "train.learning_rate=1e-2",
-                             "method.targets=[query, key, value, ffn_up]"});
+                             "method.target_modules=[query, key, value, ffn_up]"});
   const RunResult result = train(config, {.command = "mixtune train"}, recorder);
   EXPECT_EQ(result.steps, 120);
   EXPECT_LT(recorder.steps.back().loss, 0.5 * recorder.steps.front().loss);
@@ -65,7 +65,7 @@ TEST(Train, SameSeedSameLossesOtherSeedOthers) {
 TEST(Train, EveryEpochHasItsOwnOrder) {
   const TinyWorld world(0);
   // At a rate of 0 a step's loss tells which examples it saw.
-  test::run(world.config("run", {"train.learning_rate=0", "method.dropout=0"}));
+  test::run(world.config("run", {"train.learning_rate=0", "method.lora_dropout=0"}));
   const auto losses = test::losses(world.path("run"));
   std::set<std::string> first, second;
   for (const auto& [step, loss] : losses) (step <= 5 ? first : second).insert(loss);
@@ -133,7 +133,7 @@ TEST(Train, AnInterruptSavesAndSaysHowToGoOn) {
 
 TEST(Train, AFailureBeforeTheFirstStepLeavesNoFolder) {
   const TinyWorld world;
-  EXPECT_THROW(test::run(world.config("x/y/run", {"method.targets=[nothing]"})), UserError);
+  EXPECT_THROW(test::run(world.config("x/y/run", {"method.target_modules=[nothing]"})), UserError);
   EXPECT_FALSE(fs::exists(world.path("x")));
   // This one fails in the first step itself.
   contains(
@@ -215,7 +215,7 @@ TEST(Train, WritesRoutingWhereTheMethodRoutes) {
 // Of a run without evaluations what its last step recorded; over time, the events.
 TEST(Train, RecordsTheRoutingOfExpertsWhileItTrains) {
   const TinyWorld world;
-  test::run(world.config("run", {"method={name: dynmole, experts: 3, rank: 2}", "train.epochs=1",
+  test::run(world.config("run", {"method={name: dynmole, num_experts: 3, r: 2}", "train.epochs=1",
                                  "train.evaluate_every=never"}));
   const NamedTensors routing = read_tensors(world.path("run") / "routing.safetensors");
   const std::string load = "bert.encoder.layer.0.intermediate.dense.load";

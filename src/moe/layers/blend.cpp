@@ -2,20 +2,22 @@
 
 namespace mixtune {
 
-Tensor pulled(const Tensor& own, const Tensor& borrowed, const GatePull& pull, const Rows& out) {
+Tensor pulled(const Tensor& own, const Tensor& borrowed, const GatePull& pull,
+              const SequenceLayout& out) {
   // A gate that was not asked has no gradient; the value is the borrowed output's anyhow.
   if (pull.kind == GateGradient::none || !pull.gate.scores.defined()) return borrowed;
   const Tensor choice = at::tensor(pull.choice).to(own.device()).unsqueeze(1);  // [S, 1]
-  const Tensor of_unit = choice.narrow(0, 0, pull.voters.units());              // [U, 1]
+  const Tensor of_unit = choice.narrow(0, 0, pull.pooled_tokens.units());       // [U, 1]
   if (pull.kind == GateGradient::probability) {
     // (p_j / stop(p_j)) u_j
-    const Tensor p = pull.voters.means(pull.gate.probabilities).gather(1, of_unit);  // [U, 1]
-    return borrowed * pull.voters.to_rows(p / p.detach(), out);
+    const Tensor p =
+        pull.pooled_tokens.means(pull.gate.probabilities).gather(1, of_unit);  // [U, 1]
+    return borrowed * pull.pooled_tokens.to_rows(p / p.detach(), out);
   }
   // u_j + (c - stop(c)) (u_j - u_t), c = sigmoid(s_j - s_t)
-  const Tensor s = pull.voters.means(pull.gate.scores);                                // [U, L]
+  const Tensor s = pull.pooled_tokens.means(pull.gate.scores);                         // [U, L]
   const Tensor c = at::sigmoid(s.gather(1, of_unit) - s.narrow(1, pull.position, 1));  // [U, 1]
-  return borrowed + pull.voters.to_rows(c - c.detach(), out) * (borrowed - own);
+  return borrowed + pull.pooled_tokens.to_rows(c - c.detach(), out) * (borrowed - own);
 }
 
 Tensor blended(const Tensor& own, const Tensor& borrowed, const Blend& blend,

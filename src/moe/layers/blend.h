@@ -12,9 +12,10 @@ struct GatePull {
   int64_t position = 0;
   const std::vector<int64_t>& choice;  // one block for each sequence
   const GateScores& gate;
-  const Voters& voters;
+  const PooledTokens& pooled_tokens;
 };
-Tensor pulled(const Tensor& own, const Tensor& borrowed, const GatePull& pull, const Rows& out);
+Tensor pulled(const Tensor& own, const Tensor& borrowed, const GatePull& pull,
+              const SequenceLayout& out);
 
 // own, borrowed: [out, D]. The two weights are logits or, where the blend says so, raw; [1] each,
 // undefined unless they are learned.

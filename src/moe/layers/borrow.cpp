@@ -12,7 +12,7 @@ struct RowOrder {
   }
 };
 
-// Rows in another order: the backward pass is the inverse order, no scatter.
+// SequenceLayout in another order: the backward pass is the inverse order, no scatter.
 class PermuteRows : public torch::autograd::Function<PermuteRows> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& order,
@@ -26,7 +26,7 @@ class PermuteRows : public torch::autograd::Function<PermuteRows> {
 };
 
 // The rows that are read of some of the sequences, counted in the rows of those sequences alone.
-SelectedRows select_read(const SelectedRows& read, const Rows& rows,
+SelectedRows select_read(const SelectedRows& read, const SequenceLayout& rows,
                          const std::vector<int64_t>& sequences) {
   SelectedRows out = select_sequences(read.rows, sequences);
   const Tensor absolute = read.index.index_select(0, out.index).to(at::kCPU).clone();
@@ -43,11 +43,11 @@ SelectedRows select_read(const SelectedRows& read, const Rows& rows,
 
 }  // namespace
 
-Tensor borrow(const MixedPosition& here, const std::vector<int64_t>& choice, const Tensor& own) {
+Tensor borrow(const MixedLayer& here, const std::vector<int64_t>& choice, const Tensor& own) {
   std::map<int64_t, std::vector<int64_t>> chosen;  // block to sequences
   for (size_t s = 0; s < choice.size(); ++s) chosen[choice[s]].push_back(static_cast<int64_t>(s));
   const auto path = [&](int64_t j) {
-    return CallPath{.position = here.position, .use = Use::borrowed, .block = j};
+    return CallPath{.position = here.position, .use = Use::borrowed, .layer = j};
   };
   if (chosen.size() == 1) {
     const CallPath one = path(choice[0]);

@@ -3,7 +3,7 @@
 // tokens that vote, U units, L blocks, D width.
 #pragma once
 
-#include "moe/sentence.h"
+#include "moe/adapter_spec.h"
 
 namespace mixtune {
 
@@ -13,7 +13,7 @@ struct GateScores {
 };
 
 // One block for each unit, on the host: the one synchronisation of a mixed position.
-Decision decide(const RouterSpec& router, int64_t position, int64_t blocks, const GateScores& gate,
-                const Voters& voters, const ForwardContext& context);
+Decision decide(const RouterSpec& router, int64_t position, int64_t layers, const GateScores& gate,
+                const PooledTokens& pooled_tokens, const ForwardContext& context);
 
 }  // namespace mixtune

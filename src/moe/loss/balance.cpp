@@ -5,11 +5,11 @@ namespace mixtune {
 // Columns of the table: E counts of decisions, E sums of probabilities, the number of decisions, of
 // tokens.
 
-BalanceLoss::BalanceLoss(int64_t experts, MeasureTable& layout)
+BalanceLoss::BalanceLoss(int64_t experts, LossStatistics& layout)
     : experts_(experts), site_(layout.add_site(2 * experts + 2)) {}
 
-void BalanceLoss::measure(const Tensor& probabilities, const std::vector<int64_t>& choice,
-                          MeasureTable& table) const {
+void BalanceLoss::accumulate(const Tensor& probabilities, const std::vector<int64_t>& choice,
+                             LossStatistics& table) const {
   const Tensor counts = at::zeros({experts_}, at::kDouble);
   for (const int64_t expert : choice) counts.data_ptr<double>()[expert] += 1;
   const Tensor totals =
@@ -18,7 +18,7 @@ void BalanceLoss::measure(const Tensor& probabilities, const std::vector<int64_t
                             totals.to(probabilities.options())}));
 }
 
-Tensor BalanceLoss::formula(const MeasureTable& table, Reducer& reducer) const {
+Tensor BalanceLoss::finalize(const LossStatistics& table, Reducer& reducer) const {
   const Tensor sums = table.sums(site_, reducer);
   const Tensor share = sums.narrow(0, 0, experts_) / sums[2 * experts_];
   const Tensor mean = sums.narrow(0, experts_, experts_) / sums[2 * experts_ + 1];

@@ -2,7 +2,7 @@
 // reads them.
 #pragma once
 
-#include "moe/sentence.h"
+#include "moe/adapter_spec.h"
 
 namespace mixtune {
 
@@ -11,13 +11,13 @@ namespace mixtune {
 // one decision for the batch it is E * P_j.
 class BalanceLoss {
  public:
-  BalanceLoss(int64_t experts, MeasureTable& layout);
+  BalanceLoss(int64_t experts, LossStatistics& layout);
 
   // probabilities [T, E], in the graph; choice: one for each unit. Unmeasured without tokens.
-  void measure(const Tensor& probabilities, const std::vector<int64_t>& choice,
-               MeasureTable& table) const;
+  void accumulate(const Tensor& probabilities, const std::vector<int64_t>& choice,
+                  LossStatistics& table) const;
   // A scalar.
-  Tensor formula(const MeasureTable& table, Reducer& reducer) const;
+  Tensor finalize(const LossStatistics& table, Reducer& reducer) const;
 
  private:
   int64_t experts_, site_;

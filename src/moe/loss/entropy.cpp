@@ -1,43 +1,43 @@
 // The mean entropy of the routers' probabilities: makes decisions sharper (DynMoLE, arXiv
 // 2504.00661).
-#include "moe/loss/objective.h"
+#include "moe/loss/router_loss.h"
 
 namespace mixtune {
 namespace {
 
-struct EntropyConfig final : ObjectiveConfig {
+struct EntropyConfig final : RouterLossConfig {
   std::string kind = "tsallis";
   double index = 1.1, eps = 1e-5;
-  bool normalised = true;
+  bool normalized = true;
 
   EntropyConfig() { weight = 0.01; }
   void fields(FieldVisitor& v) override {
-    ObjectiveConfig::fields(v);
-    v.field("kind", kind, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
+    RouterLossConfig::fields(v);
+    v.field("type", kind, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
     v.field("index", index,
             "Of tsallis and renyi: 1, or 0.01 or more away from it unless eps is 0.",
             {.maximum = 2, .above = 0});
     v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
-    v.field("normalised", normalised, "Divide by the largest value.");
+    v.field("normalize", normalized, "Divide by the largest value.");
   }
 };
 
 // Columns: the sum of entropies, the number of tokens.
-class EntropyObjective final : public Objective {
+class EntropyLoss final : public RouterLoss {
  public:
-  explicit EntropyObjective(const Entropy& entropy) : entropy_(entropy) {}
+  explicit EntropyLoss(const Entropy& entropy) : entropy_(entropy) {}
   int64_t columns(int64_t) const override { return 2; }
-  Tensor measure(const Routed& routed, const Counted&) const override {
+  Tensor accumulate(const Routed& routed, const Counted&) const override {
     const Tensor values = routed.entropy(entropy_);  // [T]
     return at::stack(
         {values.sum(), at::full({}, static_cast<double>(values.numel()), values.options())});
   }
-  Tensor formula(const Tensor& sums, int64_t) const override { return sums[0] / sums[1]; }
+  Tensor finalize(const Tensor& sums, int64_t) const override { return sums[0] / sums[1]; }
   bool needs_shares() const override { return true; }
   void check(int64_t experts, const std::string& where) const override {
     entropy_.check(where);
     if (experts >= 2) return;
-    throw UserError(where + ".experts",
+    throw UserError(where + ".num_experts",
                     "is " + std::to_string(experts) + "; an entropy needs at least 2 experts",
                     "Take more experts, or no entropy loss.");
   }
@@ -48,13 +48,13 @@ class EntropyObjective final : public Objective {
 
 }  // namespace
 
-void register_entropy(Registry<ObjectiveEntry>& registry) {
+void register_entropy(Registry<RouterLossEntry>& registry) {
   registry.add({"entropy", "Mean entropy of the routers' probabilities.",
                 [] { return std::make_unique<EntropyConfig>(); },
                 [](const Config& config) {
                   const auto& c = dynamic_cast<const EntropyConfig&>(config);
-                  return std::make_unique<EntropyObjective>(
-                      Entropy{entropy_kind(c.kind), c.index, c.eps, c.normalised});
+                  return std::make_unique<EntropyLoss>(
+                      Entropy{entropy_kind(c.kind), c.index, c.eps, c.normalized});
                 }});
 }
 

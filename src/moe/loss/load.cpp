@@ -3,17 +3,17 @@
 // (over all slots: k in balance; MoE-PEFT's MoLA and MixLoRA); share, the same divided by the mean
 // number of experts of a token (1 in balance; the original MoLA, Switch Transformer); weight, its
 // mean weight, through which gradients flow too (DynMoLE as released).
-#include "moe/loss/objective.h"
+#include "moe/loss/router_loss.h"
 
 namespace mixtune {
 namespace {
 
-struct LoadConfig final : ObjectiveConfig {
+struct LoadConfig final : RouterLossConfig {
   std::string count = "selected";
 
   LoadConfig() { weight = 0.001; }
   void fields(FieldVisitor& v) override {
-    ObjectiveConfig::fields(v);
+    RouterLossConfig::fields(v);
     v.field("count", count,
             "The load of an expert: tokens that selected it, their share, or weight.",
             {.choices = {"selected", "share", "weight"}});
@@ -21,16 +21,16 @@ struct LoadConfig final : ObjectiveConfig {
 };
 
 // Columns: E loads, E probabilities, the number of tokens.
-class LoadObjective final : public Objective {
+class LoadLoss final : public RouterLoss {
  public:
-  explicit LoadObjective(std::string count) : count_(std::move(count)) {}
+  explicit LoadLoss(std::string count) : count_(std::move(count)) {}
   int64_t columns(int64_t experts) const override { return 2 * experts + 1; }
-  Tensor measure(const Routed& routed, const Counted&) const override {
+  Tensor accumulate(const Routed& routed, const Counted&) const override {
     const Tensor load = (count_ == "weight" ? routed.weights : routed.mask).sum(0);
     return at::cat({load, routed.probabilities.sum(0),
                     at::full({1}, static_cast<double>(routed.mask.size(0)), load.options())});
   }
-  Tensor formula(const Tensor& sums, int64_t experts) const override {
+  Tensor finalize(const Tensor& sums, int64_t experts) const override {
     const Tensor load = sums.narrow(0, 0, experts), tokens = sums[2 * experts];
     const Tensor mean = sums.narrow(0, experts, experts) / tokens;
     const Tensor total = count_ == "share" ? load.sum() : tokens;
@@ -43,12 +43,11 @@ class LoadObjective final : public Objective {
 
 }  // namespace
 
-void register_load(Registry<ObjectiveEntry>& registry) {
+void register_load(Registry<RouterLossEntry>& registry) {
   registry.add({"load", "Evens out how much each expert is used.",
                 [] { return std::make_unique<LoadConfig>(); },
                 [](const Config& config) {
-                  return std::make_unique<LoadObjective>(
-                      dynamic_cast<const LoadConfig&>(config).count);
+                  return std::make_unique<LoadLoss>(dynamic_cast<const LoadConfig&>(config).count);
                 }});
 }
 

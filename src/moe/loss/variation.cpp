@@ -1,52 +1,52 @@
-// Localised balancing (LoRAMoE, arXiv 2312.09979): a half of the experts is for each of two kinds
+// Localized balancing (LoRAMoE, arXiv 2312.09979): a half of the experts is for each of two groups
 // of examples. The weights of an expert, summed over the tokens of an example, times 1 + delta
-// where the expert is of the example's kind and 1 - delta where not, should be alike: the loss is
+// where the expert is of the example's group and 1 - delta where not, should be alike: the loss is
 // their squared coefficient of variation, variance over squared mean. As in the published code,
-// kind 1 has the first half, the variance is unbiased and lengths are not evened out. Examples
-// without a kind are left out; without any the loss is zero. Legend: S sequences, E experts.
-#include "moe/loss/objective.h"
+// group 1 has the first half, the variance is unbiased and lengths are not evened out. Examples
+// without a group are left out; without any the loss is zero. Legend: S sequences, E experts.
+#include "moe/loss/router_loss.h"
 
 namespace mixtune {
 namespace {
 
-struct VariationConfig final : ObjectiveConfig {
+struct VariationConfig final : RouterLossConfig {
   double delta = 0.1;
 
   VariationConfig() { over = "sum"; }
   void fields(FieldVisitor& v) override {
-    ObjectiveConfig::fields(v);
-    v.field("delta", delta, "How far the experts of the two kinds are pulled apart.",
+    RouterLossConfig::fields(v);
+    v.field("delta", delta, "How far the experts of the two groups are pulled apart.",
             {.minimum = 0, .below = 1});
   }
 };
 
 // Columns: the sum, the sum of squares and the number of entries.
-class VariationObjective final : public Objective {
+class VariationLoss final : public RouterLoss {
  public:
-  explicit VariationObjective(double delta) : delta_(delta) {}
+  explicit VariationLoss(double delta) : delta_(delta) {}
   int64_t columns(int64_t) const override { return 3; }
 
-  Tensor measure(const Routed& routed, const Counted& counted) const override {
+  Tensor accumulate(const Routed& routed, const Counted& counted) const override {
     const Tensor& weights = routed.weights;  // [T sites, E]
     const int64_t experts = weights.size(1), sequences = counted.rows.sequences();
-    const auto& kind = counted.rows.kind;
+    const auto& group = counted.rows.example_group;
     int64_t known = 0;
-    for (const int64_t k : kind) known += k >= 0 ? 1 : 0;
+    for (const int64_t g : group) known += g >= 0 ? 1 : 0;
     if (known == 0) return at::zeros({3}, weights.options());
     Tensor sequence = counted.rows.sequence_of_row();  // [T]
     if (counted.index.defined()) sequence = sequence.index_select(0, counted.index);
     const Tensor site = at::arange(counted.sites, sequence.options());
-    const Tensor unit = (sequence.unsqueeze(1) * counted.sites + site).reshape({-1});
+    const Tensor level = (sequence.unsqueeze(1) * counted.sites + site).reshape({-1});
     const Tensor used = at::zeros({sequences * counted.sites, experts}, weights.options())
-                            .index_add(0, unit, weights)
+                            .index_add(0, level, weights)
                             .view({sequences, counted.sites, experts});
-    const Tensor factors = factors_of(kind, experts).to(weights.options());  // [S, E]
-    const Tensor z = used * factors.unsqueeze(1);                            // [S, sites, E]
+    const Tensor factors = factors_of(group, experts).to(weights.options());  // [S, E]
+    const Tensor z = used * factors.unsqueeze(1);                             // [S, sites, E]
     const auto entries = static_cast<double>(known * counted.sites * experts);
     return at::stack({z.sum(), (z * z).sum(), at::full({}, entries, z.options())});
   }
 
-  Tensor formula(const Tensor& sums, int64_t) const override {
+  Tensor finalize(const Tensor& sums, int64_t) const override {
     const Tensor n = sums[2].clamp_min(1), mean = sums[0] / n;
     const Tensor variance = (sums[1] - n * mean * mean) / (n - 1).clamp_min(1);
     return variance / (mean * mean + 1e-10);
@@ -54,20 +54,20 @@ class VariationObjective final : public Objective {
 
   void check(int64_t experts, const std::string& where) const override {
     if (experts % 2 == 0) return;
-    throw UserError(where + ".experts",
-                    "is " + std::to_string(experts) + "; localised balancing halves the experts",
+    throw UserError(where + ".num_experts",
+                    "is " + std::to_string(experts) + "; localized balancing halves the experts",
                     "Take an even number, or no variation loss.");
   }
 
  private:
-  // 1 + delta, 1 - delta; zero for sequences of no kind.
-  Tensor factors_of(const std::vector<int64_t>& kind, int64_t experts) const {
-    const Tensor out = at::zeros({static_cast<int64_t>(kind.size()), experts}, at::kDouble);
-    for (size_t s = 0; s < kind.size(); ++s) {
-      if (kind[s] < 0) continue;
+  // 1 + delta, 1 - delta; zero for sequences without a group.
+  Tensor factors_of(const std::vector<int64_t>& group, int64_t experts) const {
+    const Tensor out = at::zeros({static_cast<int64_t>(group.size()), experts}, at::kDouble);
+    for (size_t s = 0; s < group.size(); ++s) {
+      if (group[s] < 0) continue;
       const Tensor row = out[static_cast<int64_t>(s)];
-      row.narrow(0, 0, experts / 2).fill_(kind[s] != 0 ? 1 + delta_ : 1 - delta_);
-      row.narrow(0, experts / 2, experts / 2).fill_(kind[s] != 0 ? 1 - delta_ : 1 + delta_);
+      row.narrow(0, 0, experts / 2).fill_(group[s] != 0 ? 1 + delta_ : 1 - delta_);
+      row.narrow(0, experts / 2, experts / 2).fill_(group[s] != 0 ? 1 - delta_ : 1 + delta_);
     }
     return out;
   }
@@ -77,11 +77,11 @@ class VariationObjective final : public Objective {
 
 }  // namespace
 
-void register_variation(Registry<ObjectiveEntry>& registry) {
-  registry.add({"variation", "Evens out the experts among examples of one kind (LoRAMoE).",
+void register_variation(Registry<RouterLossEntry>& registry) {
+  registry.add({"variation", "Evens out the experts among examples of one group (LoRAMoE).",
                 [] { return std::make_unique<VariationConfig>(); },
                 [](const Config& config) {
-                  return std::make_unique<VariationObjective>(
+                  return std::make_unique<VariationLoss>(
                       dynamic_cast<const VariationConfig&>(config).delta);
                 }});
 }

@@ -1,0 +1,42 @@
+// Linear score: s = W z + b, W ~ N(0, initializer_range), b = 0 (MoLEx, released code); where
+// tokens are routed to low-rank experts s = W z, as their papers have it.
+#include "moe/gate/gate.h"
+
+namespace mixtune {
+namespace {
+
+struct LinearScoreConfig final : Config {
+  void fields(FieldVisitor&) override {}
+};
+
+class LinearScore final : public Gate {
+ public:
+  LinearScore(const GateShape& shape, RandomKey key)
+      : weight_(normal_tensor({shape.experts, shape.width}, shape.initializer_range, key)
+                    .to(shape.options)),
+        bias_(at::zeros({shape.experts}, shape.options)) {}
+
+  Tensor forward(const Tensor& x, const SequenceLayout&) const override {
+    return at::linear(x, weight_, bias_);  // [T, E]
+  }
+
+  std::vector<std::pair<std::string, Tensor*>> tensors() override {
+    return {{"weight", &weight_}, {"bias", &bias_}};
+  }
+
+ private:
+  Tensor weight_, bias_;  // [E, D], [E]
+};
+
+}  // namespace
+
+void register_linear(Registry<GateEntry>& registry) {
+  registry.add({"linear", "W x; in layer experts W x + b.",
+                [] { return std::make_unique<LinearScoreConfig>(); },
+                [](const Config&, const GateShape& shape, RandomKey key) {
+                  return std::make_unique<LinearScore>(shape, derive(key, "weight"));
+                },
+                true});
+}
+
+}  // namespace mixtune

@@ -1,0 +1,38 @@
+// What a router's scores become before experts are selected: the weight that each would have.
+// Legend: T tokens, E experts.
+#pragma once
+
+#include "base/fields.h"
+#include "base/registry.h"
+#include "tensor/tensor.h"
+
+namespace mixtune {
+
+class Scoring {
+ public:
+  virtual ~Scoring() = default;
+  // Scores [T, E] to weights between 0 and 1, [T, E], in the graph.
+  virtual Tensor of(const Tensor& scores) const = 0;
+  // Whether those of a token sum to one, as budgets and entropies take them to do.
+  virtual bool gives_shares() const = 0;
+};
+
+struct ScoringEntry {
+  std::string name, summary;
+  std::function<std::unique_ptr<Config>()> config;
+  std::function<std::unique_ptr<Scoring>(const Config&)> make;
+};
+
+// What all of them have.
+struct TemperatureConfig final : Config {
+  double temperature = 1;
+  void fields(FieldVisitor& v) override;
+};
+
+// Every part of this folder, by file name. The table is generated.
+const Registry<ScoringEntry>& scorings();
+const ChoiceTable& scoring_choices();
+std::unique_ptr<Scoring> make_scoring(const Choice& choice);
+std::shared_ptr<const Scoring> softmax_scoring();  // at temperature 1
+
+}  // namespace mixtune

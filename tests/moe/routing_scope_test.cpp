@@ -1,0 +1,212 @@
+// What routers pool: means by hand, what they do to decisions, and what stands while texts grow.
+#include "moe/routing_scope.h"
+
+#include "nn/decode_state.h"
+#include "support/hand_made_feed_forward.h"
+#include "support/routers.h"
+
+namespace mixtune::test {
+namespace {
+
+// Two sequences, (1, 2, 6) with a prompt of two tokens and (8, 10) without one.
+const Tensor kScores = matrix({{1, 0}, {2, 0}, {6, 3}, {8, 0}, {10, 4}});
+SequenceLayout two_sequences() {
+  SequenceLayout rows = rows_of({3, 2});
+  rows.prompt = {2, 0};
+  return rows;
+}
+
+Tensor pooled_by(RoutingScope scope, const SequenceLayout& rows) {
+  Reducer alone;
+  ForwardContext context(Phase::evaluate, 0, 0, alone);
+  return pooled(kScores, scope, Call{rows, {}, context}, "router");
+}
+
+TEST(RoutingScope, GivesEachTokenTheMeanOfItsUnit) {
+  const SequenceLayout rows = two_sequences();
+  EXPECT_SAME(pooled_by({}, rows), kScores);
+  EXPECT_CLOSE(pooled_by({.level = RoutingScope::Level::sequence}, rows),
+               matrix({{3, 1}, {3, 1}, {3, 1}, {9, 2}, {9, 2}}), 1e-12);
+  EXPECT_CLOSE(pooled_by({.level = RoutingScope::Level::batch}, rows),
+               matrix({{5.4, 1.4}, {5.4, 1.4}, {5.4, 1.4}, {5.4, 1.4}, {5.4, 1.4}}), 1e-12);
+  // The prompt of one, the first token of the other, which has none.
+  EXPECT_CLOSE(pooled_by({.level = RoutingScope::Level::prompt, .prompt_tokens = 1}, rows),
+               matrix({{1.5, 0}, {1.5, 0}, {1.5, 0}, {8, 0}, {8, 0}}), 1e-12);
+  // A text shorter than that is all of it.
+  EXPECT_CLOSE(pooled_by({.level = RoutingScope::Level::prompt}, rows).narrow(0, 3, 2),
+               matrix({{9, 2}, {9, 2}}), 1e-12);
+}
+
+// Scores of the tokens 0 and ln 9 for one expert against 0: probabilities 1/2 and 9/10. Their mean
+// is 0.7; the mean score ln 3 has the probability 3/4.
+TEST(RoutingScope, OfProbabilitiesIsNotThatOfScores) {
+  const SequenceLayout rows = rows_of({2});
+  Reducer alone;
+  ForwardContext context(Phase::evaluate, 0, 0, alone);
+  const Tensor scores = matrix({{0, 0}, {std::log(9.0), 0}});
+  Routing routing{.selection = select_of("all")};
+  routing.scope = {.level = RoutingScope::Level::sequence, .of = RoutingScope::Of::scores};
+  const auto probabilities = [&] {
+    return route_call(scores, 2, routing, Call{rows, {}, context}, "router").probabilities;
+  };
+  EXPECT_CLOSE(probabilities(), matrix({{0.75, 0.25}, {0.75, 0.25}}), 1e-12);
+  routing.scope.of = RoutingScope::Of::probabilities;
+  EXPECT_CLOSE(probabilities(), matrix({{0.7, 0.3}, {0.7, 0.3}}), 1e-12);
+}
+
+// Two routers of one group are pooled apart: rows of decisions are those of tokens, router by
+// router.
+TEST(RoutingScope, OfSeveralRoutersKeepsThemApart) {
+  const SequenceLayout rows = rows_of({2});
+  Reducer alone;
+  ForwardContext context(Phase::evaluate, 0, 0, alone);
+  Routing routing{.selection = select_of("all")};
+  routing.scope.level = RoutingScope::Level::sequence;
+  const Tensor scores = matrix({{1, 2, 30, 40}, {3, 6, 50, 80}});
+  const Routed routed = route_call(scores, 2, routing, Call{rows, {}, context}, "router");
+  EXPECT_CLOSE(routed.logits, matrix({{2, 4}, {40, 60}, {2, 4}, {40, 60}}), 1e-12);
+}
+
+TEST(RoutingScope, WhatAPromptPooledStandsForWhatIsWritten) {
+  for (const auto level : {RoutingScope::Level::prompt, RoutingScope::Level::sequence}) {
+    const RoutingScope scope{.level = level};
+    Reducer alone;
+    ForwardContext context(Phase::evaluate, 0, 0, alone);
+    context.sequence_ids = {7, 5};  // texts are being written
+    const SequenceLayout prompts = rows_of({3, 2}), next = rows_of({1, 1}),
+                         second = rows_of({1}, {1});
+    const Tensor first = pooled(kScores, scope, Call{prompts, {}, context}, "router");
+    EXPECT_CLOSE(first, matrix({{3, 1}, {3, 1}, {3, 1}, {9, 2}, {9, 2}}), 1e-12);
+    const Tensor written = matrix({{70, 70}, {-70, 70}});
+    EXPECT_CLOSE(pooled(written, scope, Call{next, {}, context}, "router"),
+                 matrix({{3, 1}, {9, 2}}), 1e-12);
+    // A block that one text alone runs, and whole texts that are run again.
+    EXPECT_CLOSE(pooled(written.narrow(0, 0, 1), scope, Call{second, {}, context}, "router"),
+                 matrix({{9, 2}}), 1e-12);
+    EXPECT_CLOSE(pooled(10 * kScores, scope, Call{prompts, {}, context}, "router"), first, 1e-12);
+    context.keep_sequences({1, 1});
+    EXPECT_CLOSE(pooled(written, scope, Call{next, {}, context}, "router"),
+                 matrix({{9, 2}, {9, 2}}), 1e-12);
+    // Another router, or another run of the block, has pooled nothing yet.
+    EXPECT_CLOSE(pooled(written, scope, Call{next, {}, context}, "another"), written, 1e-12);
+    EXPECT_CLOSE(pooled(written, scope, Call{next, {.position = 1}, context}, "router"), written,
+                 1e-12);
+  }
+}
+
+TEST(RoutingScope, HasNoPlaceInAnAveragedCache) {
+  Reducer alone;
+  DecodeState state(true);
+  ForwardContext context(Phase::evaluate, 0, 0, alone);
+  context.sequence_ids = {0};
+  context.decode = &state;
+  const SequenceLayout rows = rows_of({5});
+  EXPECT_THROW(
+      pooled(kScores, {.level = RoutingScope::Level::prompt}, Call{rows, {}, context}, "router"),
+      BugError);
+  EXPECT_SAME(pooled(kScores, {}, Call{rows, {}, context}, "router"), kScores);
+}
+
+// The last block under a head that reads one token computes that one alone, but where routers pool.
+TEST(RoutingScope, RunsEveryRowOfTheLastBlock) {
+  for (const std::string model : {"bert", "llama"})
+    for (const std::string yaml : {"target_modules: [all-linear]\n", "site: feed_forward\n"}) {
+      SCOPED_TRACE(model + " " + yaml);
+      Attached run(tiny_config(model, 2), "mixture", "scope: {level: sequence}\n" + yaml);
+      perturb(run.trainables());
+      RoutingRecord record;
+      ForwardContext context = run.context(Phase::evaluate);
+      context.record = &record;
+      const PackedBatch batch = pack_examples({0, 1});
+      run.model->logits(batch, context);
+      for (const auto& [name, one] : record.experts)
+        EXPECT_EQ(one.tokens, batch.rows.tokens()) << name;
+    }
+}
+
+// In half precision the router reads and scores in float.
+TEST(RoutingScope, OfHalfPrecisionLinears) {
+  for (const std::string gate : {"linear", "{name: cosine, projection: 3}"}) {
+    HandMadeLinear made({{Role::query, "query", 4}}, 5, at::kBFloat16);
+    made.attach_method("mixture",
+                       "target_modules: [query]\nnum_experts: 3\nr: 2\nscope: {level: sequence}\n"
+                       "score: " +
+                           gate + "\n");
+    perturb(made.attachment->trainables, 0.7);
+    const Tensor y = made.forward(draw({6, 5}, 1, "x").to(at::kBFloat16), Phase::train);
+    EXPECT_EQ(y.scalar_type(), at::kBFloat16);
+    y.sum().backward();
+    EXPECT_TRUE(made.attachment->trainables.gradients.isfinite().all().item<bool>());
+  }
+}
+
+// A whole linear: its experts as if each token had the mean of its sequence for a router's input,
+// since linear scores of a mean are means of linear scores.
+TEST(RoutingScope, OfLinearScoresIsTheScoreOfTheMean) {
+  const auto made = [](const std::string& scope) {
+    HandMadeLinear out({{Role::query, "query", 4}, {Role::key, "key", 3}}, 5);
+    out.attach_method("mixture", "target_modules: [query, key]\nnum_experts: 3\nr: 2\n" + scope);
+    perturb(out.attachment->trainables, 0.7);
+    return out;
+  };
+  HandMadeLinear pools = made("scope: {level: sequence}\n");
+  HandMadeLinear tokens = made("");
+  const Tensor x = draw({6, 5}, 1, "x").to(at::kDouble);
+  RoutingRecord pooled_record, record;
+  ForwardContext a = pools.context(), b = tokens.context();
+  a.record = &pooled_record;
+  b.record = &record;
+  pools.forward(x, a);
+  tokens.forward(x.mean(0, true).expand({6, 5}).contiguous(), b);
+  ASSERT_EQ(record.experts.size(), 2u);
+  for (const auto& [name, expected] : record.experts) {
+    const ExpertRecord& found = pooled_record.experts.at(name);
+    EXPECT_SAME(found.load, expected.load) << name;
+    EXPECT_NEAR(found.entropy, expected.entropy, 1e-9) << name;
+  }
+}
+
+// A cosine router of a linear and of a feed-forward is the part of layer experts on the same input.
+TEST(RoutingScope, CosineScoresRouteTokensToLowRankExperts) {
+  const std::string yaml =
+      "num_experts: 3\nr: 2\nselection: all\ngate: {name: cosine, projection: 2}\n";
+  HandMadeLinear made({{Role::query, "query", 4}}, 5);
+  made.attach_method("mixture", "target_modules: [query]\n" + yaml);
+  perturb(made.attachment->trainables, 0.7);
+  const Tensor x = draw({6, 5}, 1, "x").to(at::kDouble);
+  const auto value = [&](const std::string& name) { return made.value("query.router." + name); };
+  const Tensor projected =
+      at::linear(x, value("cosine_projector.weight"), value("cosine_projector.bias"));
+  const Tensor p = projected / projected.norm(2, {1}, true);
+  const Tensor e = value("sim_matrix") / value("sim_matrix").norm(2, {0}, true);
+  const Tensor gates = at::softmax(value("temperature").exp() * at::mm(p, e), 1);  // [T, E]
+  Tensor y = made.group.base(x, {0, 1});
+  for (int64_t n = 0; n < 3; ++n) {
+    const std::string expert = "query.experts." + std::to_string(n);
+    y = y + gates.narrow(1, n, 1) * 8 *
+                at::linear(at::linear(x, made.value(expert + ".lora_A.weight")),
+                           made.value(expert + ".lora_B.weight"));
+  }
+  EXPECT_CLOSE(made.forward(x), y, 1e-12);
+  EXPECT_EQ(made.attachment->table.front().parameters, made.attachment->trainables.count());
+
+  HandMadeFeedForward layer({});
+  layer.attach_method("mixture", "site: feed_forward\n" + yaml);
+  EXPECT_EQ(layer.attachment->trainables.segments().back().name, "mlp.router.temperature");
+  EXPECT_EQ(layer.attachment->table.front().parameters, layer.attachment->trainables.count());
+}
+
+TEST(RoutingScope, WarnsWhereLaterTokensDecide) {
+  for (const bool causal : {false, true})
+    for (const std::string level : {"token", "sequence", "prompt", "batch"}) {
+      auto model = tiny_model(tiny_config("llama", 2));
+      const auto attachment =
+          attach_method(model->sites(), "mixture", "scope: {level: " + level + "}\n", {}, causal);
+      EXPECT_EQ(attachment->warnings.size(),
+                causal && (level == "sequence" || level == "batch") ? 1u : 0u)
+          << level;
+    }
+}
+
+}  // namespace
+}  // namespace mixtune::test
