@@ -158,7 +158,7 @@ EncodedExamples encode_parts_set(const Tokenizer& tokenizer, const DataSet& set,
     EncodedExample encoded = encode_parts(tokenizer, example.parts, frame, options);
     encoded.id = example.id;
     encoded.label = example.label;
-    encoded.kind = example.kind;
+    encoded.example_group = example.example_group;
     if (encoded.supervised.empty())
       throw UserError(example_place(set, i), "has no token to learn",
                       "Give every example a completion.");

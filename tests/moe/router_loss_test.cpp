@@ -114,7 +114,7 @@ TEST(Losses, OfSupervisedTokensLeaveOutThePrompt) {
 // z = (1.5, .75, .125, .125; .05, .1, .45, .6), mean .4625, sum of squares 3.4275.
 TEST(VariationLoss, IsTheSquaredCoefficientByHand) {
   SequenceLayout rows = rows_of({2, 1, 1});
-  rows.kind = {1, 0, -1};
+  rows.example_group = {1, 0, -1};
   const Routed r =
       routed({{.5, .25, .125, .125}, {.5, .25, .125, .125}, {.1, .2, .3, .4}, {1, 0, 0, 0}},
              {.selection = select_of("all")});
@@ -130,7 +130,7 @@ TEST(VariationLoss, IsOffWithoutKindsAndZeroInBalance) {
       routed({{.25, .25, .25, .25}, {.25, .25, .25, .25}}, {.selection = select_of("all")});
   SequenceLayout rows = rows_of({1, 1});
   EXPECT_EQ(loss_of("variation", {}, r, rows).item<double>(), 0);
-  rows.kind = {1, 0};
+  rows.example_group = {1, 0};
   EXPECT_NEAR(loss_of("variation", {{"delta", "0"}}, r, rows).item<double>(), 0, 1e-12);
   EXPECT_GT(loss_of("variation", {{"delta", "0.1"}}, r, rows).item<double>(), 1e-3);
 }

@@ -57,7 +57,7 @@ TEST(Classify, ColumnsAreNamedByOptions) {
 
 std::vector<int64_t> kinds_of(const DataSet& set) {
   std::vector<int64_t> out;
-  for (const Example& example : set.examples) out.push_back(example.kind);
+  for (const Example& example : set.examples) out.push_back(example.example_group);
   return out;
 }
 
