@@ -1,11 +1,15 @@
-# Kernels of our own for CUDA devices, where libtorch has CUDA and its compiler is here. Without them the same
-# numbers are made on the host and copied.
+# Kernels of our own for CUDA devices, where libtorch is a CUDA build and nvcc is here: nothing else needs a CUDA
+# toolkit. Without them the same numbers are made on the host and copied.
 option(MIXTUNE_CUDA_KERNELS "Build the kernels for CUDA devices where that is possible" ON)
 set(MIXTUNE_CUDA_FOUND OFF)
-if(MIXTUNE_CUDA_KERNELS AND TORCH_CUDA_LIBRARIES)
+if(MIXTUNE_CUDA_KERNELS AND TORCH_CUDA)
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
+    # nvcc would otherwise make code for the oldest devices alone, which newer ones compile again at every start.
+    if(NOT CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES all-major)
+    endif()
     enable_language(CUDA)
     file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*.cu)
     add_library(mixtune_cuda STATIC ${cuda_sources})
