@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "launcher/request.h"
 
 namespace mixtune {
 namespace {
@@ -71,19 +72,20 @@ int run_command(const CommandEntry& command, const std::vector<std::string>& arg
 }
 
 int dispatch(const std::vector<std::string>& arguments) {
-  const std::string first = arguments.empty() ? "" : arguments.front();
-  if (first == "--version" || first == "-V") {
-    fmt::print("{}\n", version());
-    return kDone;
+  switch (request_of(arguments)) {
+    case ProgramRequest::version:
+      fmt::print("{}\n", version());
+      return kDone;
+    case ProgramRequest::overview:
+      print_overview();
+      return kDone;
+    case ProgramRequest::none:
+      print_overview();
+      return kUserMistake;
+    case ProgramRequest::command:
+      break;
   }
-  if (first == "--help" || first == "-h" || (first == "help" && arguments.size() == 1)) {
-    print_overview();
-    return kDone;
-  }
-  if (arguments.empty()) {
-    print_overview();
-    return kUserMistake;
-  }
+  const std::string& first = arguments.front();
   if (first == "help")
     return run_command(commands().get(arguments[1], "mixtune", "command"), {"--help"});
   if (first.starts_with("-"))

@@ -54,7 +54,8 @@ std::vector<fs::path> recipe_folders() {
   std::vector<fs::path> candidates = {"recipes"};
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) candidates.push_back(program.parent_path().parent_path() / "share/mixtune/recipes");
+  if (const fs::path folder = program.parent_path(); folder.parent_path().filename() == "libexec")
+    candidates.push_back(folder.parent_path().parent_path() / "share/mixtune/recipes");
   candidates.emplace_back(fs::path(MIXTUNE_SOURCE_DIR) / "recipes");
   std::vector<fs::path> out;
   for (const fs::path& folder : candidates) {
