@@ -64,6 +64,19 @@ std::vector<uint32_t> code_points_before(std::string_view text) {
   return out;
 }
 
+// Code-point offset to byte offset: the way back.
+std::vector<uint32_t> bytes_before(std::string_view text) {
+  std::vector<uint32_t> out;
+  for (size_t i = 0; i < text.size(); ++i)
+    if (!is_continuation(text[i])) out.push_back(static_cast<uint32_t>(i));
+  out.push_back(static_cast<uint32_t>(text.size()));
+  return out;
+}
+
+void count_in(const std::vector<uint32_t>& unit, std::vector<Span>& spans) {
+  for (Span& span : spans) span = {unit[span.begin], unit[span.end]};
+}
+
 }  // namespace
 
 Pipeline::Pipeline(const JsonField& file, const std::map<TokenRole, std::string>& roles,
@@ -185,11 +198,14 @@ Pipeline::Sequence Pipeline::tokenize(std::string_view text, OffsetUnit unit) co
     }
   }
 
-  if (unit == OffsetUnit::kCodePoints && !ascii) {
-    const auto before = code_points_before(text);
-    for (Span& span : out.offsets) span = {before[span.begin], before[span.end]};
-  }
-  if (!out.offsets.empty()) trim(out);
+  if (out.offsets.empty()) return out;
+  // Spaces are trimmed in characters: one that was put before the text stands for a character of
+  // any number of bytes, and what is left of that is no part of it.
+  const bool trims = !post_processor_.trimmings.empty();
+  if (!ascii && (trims || unit == OffsetUnit::kCodePoints))
+    count_in(code_points_before(text), out.offsets);
+  trim(out);
+  if (!ascii && trims && unit == OffsetUnit::kBytes) count_in(bytes_before(text), out.offsets);
   return out;
 }
 

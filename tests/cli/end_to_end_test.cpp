@@ -4,6 +4,7 @@
 #include "files/json_lines.h"
 #include "run_cli.h"
 #include "support/golden.h"
+#include "support/rounding.h"
 #include "tensor/tensor_file.h"
 #include "train/tiny_run.h"
 
@@ -187,7 +188,8 @@ TEST(Forward, EqualsTheReferenceOnAPackedBatch) {
     for (int64_t s = 0; s + 1 < static_cast<int64_t>(offsets.size()); ++s) {
       const std::string name = "seq" + std::to_string(s);
       if (const Tensor* want = find_tensor(expected, name + ".logits"); want && logits) {
-        EXPECT_LT((logits->select(0, s) - want->flatten()).abs().max().item<double>(), 1e-4)
+        EXPECT_LT((logits->select(0, s) - want->flatten()).abs().max().item<double>(),
+                  1e-4 * size_of(*want))
             << golden.name << " " << name;
         ++compared;
       }
@@ -196,7 +198,8 @@ TEST(Forward, EqualsTheReferenceOnAPackedBatch) {
             last ? last : find_tensor(output, "hidden." + std::to_string(last_layer(output)));
         ASSERT_NE(have, nullptr);
         const Tensor rows = have->narrow(0, offsets[s], offsets[s + 1] - offsets[s]);
-        EXPECT_LT((rows - want->reshape(rows.sizes())).abs().max().item<double>(), 1e-4)
+        EXPECT_LT((rows - want->reshape(rows.sizes())).abs().max().item<double>(),
+                  1e-4 * size_of(*want))
             << golden.name << " " << name;
         ++compared;
       }

@@ -16,12 +16,17 @@ struct Case {
   std::string name, model, method, yaml;
 
   bool layer_experts() const { return method == "molex"; }
-  Attached attached(const std::string& more = "", double dropout = 0, RandomKey seed = 0) const {
+  Attached attached(const std::string& more = "", double dropout = 0, RandomKey seed = 0,
+                    at::ScalarType type = at::kFloat) const {
     ModelConfig config = tiny_config(model, 3);
     config.hidden_dropout = config.attention_dropout = dropout;
     if (config.decoder)
       config.decoder->embedding_dropout = config.decoder->residual_dropout = dropout;
-    return Attached(config, method, yaml + more, at::kFloat, {.seed = seed});
+    return Attached(config, method, yaml + more, type, {.seed = seed});
+  }
+  // For claims of equality.
+  Attached in_double(const std::string& more = "", double dropout = 0) const {
+    return attached(more, dropout, 0, at::kDouble);
   }
 };
 
@@ -100,19 +105,20 @@ std::vector<double> train(Attached& run, int steps, double enough = 0) {
 TEST_P(Conformance, LogitsAreThoseOfTheModelAtTheStart) {
   for (const Case& one : cases_of(GetParam())) {
     SCOPED_TRACE(one.name);
-    const auto pretrained = tiny_model(tiny_config(one.model, 3));
+    const auto pretrained = tiny_model(tiny_config(one.model, 3), at::kDouble);
     Reducer alone;
     ForwardContext c(Phase::evaluate, 7, 0, alone);
     const PackedBatch batch = pack_examples({0, 1, 2});
     const Tensor expected = pretrained->logits(batch, c);
     if (!one.layer_experts()) {
       // Weights of experts sum to one up to rounding.
-      EXPECT_CLOSE(one.attached().logits(batch), expected, 4e-6);
+      EXPECT_CLOSE(one.in_double().logits(batch), expected, tight(expected));
       continue;
     }
-    EXPECT_CLOSE(one.attached("control: self\n").logits(batch), expected, 1e-5);
+    EXPECT_CLOSE(one.in_double("control: self\n").logits(batch), expected, tight(expected));
     if (one.yaml.find("alpha") == std::string::npos) {
-      EXPECT_CLOSE(one.attached("alpha: {main: 1, other: 0}\n").logits(batch), expected, 1e-5);
+      EXPECT_CLOSE(one.in_double("alpha: {main: 1, other: 0}\n").logits(batch), expected,
+                   tight(expected));
     }
   }
 }
@@ -208,7 +214,7 @@ TEST_P(Conformance, ASequencesResultDoesNotDependOnWhatItIsPackedWith) {
   for (const Case& one : cases_of(GetParam())) {
     SCOPED_TRACE(one.name);
     for (const Phase phase : {Phase::evaluate, Phase::train}) {
-      Attached run = one.attached("", 0.2);
+      Attached run = one.in_double("", 0.2);
       perturb(run.trainables());
       const at::NoGradGuard no_grad;
       const std::vector<int64_t> examples = {4, 2, 9, 0, 7, 5};
@@ -217,11 +223,8 @@ TEST_P(Conformance, ASequencesResultDoesNotDependOnWhatItIsPackedWith) {
         return run.model->logits(pack_examples(some), c);
       };
       const Tensor packed = logits(examples);
-      // Rounding, which steep routers enlarge; another sequence that reached in would be seen at
-      // once.
-      const double tolerance = 2e-5 * std::max(1.0, packed.abs().max().item<double>());
       for (size_t i = 0; i < examples.size(); ++i)
-        EXPECT_CLOSE(logits({examples[i]})[0], packed[static_cast<int64_t>(i)], tolerance) << i;
+        EXPECT_CLOSE(logits({examples[i]})[0], packed[static_cast<int64_t>(i)], tight(packed)) << i;
     }
   }
 }

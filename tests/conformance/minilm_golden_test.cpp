@@ -65,25 +65,21 @@ void check_pair(Model& model, const GoldenCase& golden, GoldenTensors& tensors) 
                       golden.json.at("tolerances").at("hidden_abs"), "pair0");
 }
 
-TEST(MiniLmGolden, EveryCaseOfKind_golden_minilm) {
-  at::set_num_threads(1);  // as the goldens were made
-  const auto cases = golden_cases("minilm");
-  MIXTUNE_NEEDS_GOLDEN(cases, "minilm");
+void check_minilm(const GoldenCase& one, GoldenTally& tally) {
   if (!fs::exists(minilm_folder() / "model.safetensors"))
-    GTEST_SKIP() << "the MiniLM model is not in " << minilm_folder() << " (set MIXTUNE_MINILM)";
+    return tally.skipped(one, "the MiniLM model is not in " + minilm_folder().string() +
+                                  " (make model, or set MIXTUNE_MINILM)");
   const at::NoGradGuard no_grad;
   LoadOptions options;
   options.head = HeadKind::none;
   const LoadedModel loaded = load_model(minilm_folder(), options);
-  GoldenTally tally("minilm");
-  for (const GoldenCase& one : cases) {
-    SCOPED_TRACE(one.folder.string());
-    GoldenTensors tensors(one.folder / "tensors.safetensors");
-    check_specs(*loaded.model, one, tensors);
-    check_pair(*loaded.model, one, tensors);
-    tally.checked(one, tensors.values());
-  }
+  GoldenTensors tensors(one.folder / "tensors.safetensors");
+  check_specs(*loaded.model, one, tensors);
+  check_pair(*loaded.model, one, tensors);
+  tally.checked(one, tensors.values());
 }
+
+MIXTUNE_GOLDEN_CHECKER(minilm, check_minilm);
 
 }  // namespace
 }  // namespace mixtune::test

@@ -169,33 +169,22 @@ bool cannot_be_matched(const GoldenCase& one) {
          m.value("cosine_norm_axis", "") == "sequence";
 }
 
-TEST(MolexGolden, EveryCaseOfKind_golden_molex) {
-  at::set_num_threads(1);  // as the goldens were made
-  const auto cases = golden_cases("molex");
-  if (cases.empty()) GTEST_SKIP() << "no golden case of kind molex is here";
-  GoldenTally tally("molex");
-  for (const GoldenCase& one : cases) {
-    SCOPED_TRACE(one.folder.string());
-    if (is_pending(one)) {
-      tally.pending(one);
-      continue;
-    }
-    if (cannot_be_matched(one)) {
-      tally.skipped(one, "a cosine gate normalised over the sequence axis sees padding");
-    } else if (is_minilm(one) && !fs::exists(minilm_folder())) {
-      tally.skipped(one, "the MiniLM model is not here (make model)");
-    } else {
-      MolexRunner r(one, "batch");
-      check_votes(r);
-      check_forward(r);
-      check_losses_and_gradients(r);
-      if (!r.padded() || !r.balanced()) check_trajectory(r);
-      if (r.decoder()) check_votes_without_padding(r);
-      if (r.tensors.has("single.logits")) check_sequence_votes(one, r);
-      tally.checked(one, r.tensors.values());
-    }
-  }
+void check_molex(const GoldenCase& one, GoldenTally& tally) {
+  if (cannot_be_matched(one))
+    return tally.skipped(one, "a cosine gate normalised over the sequence axis sees padding");
+  if (is_minilm(one) && !fs::exists(minilm_folder()))
+    return tally.skipped(one, "the MiniLM model is not here (make model)");
+  MolexRunner r(one, "batch");
+  check_votes(r);
+  check_forward(r);
+  check_losses_and_gradients(r);
+  if (!r.padded() || !r.balanced()) check_trajectory(r);
+  if (r.decoder()) check_votes_without_padding(r);
+  if (r.tensors.has("single.logits")) check_sequence_votes(one, r);
+  tally.checked(one, r.tensors.values());
 }
+
+MIXTUNE_GOLDEN_CHECKER(molex, check_molex);
 
 }  // namespace
 }  // namespace mixtune::test

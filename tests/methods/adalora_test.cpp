@@ -68,47 +68,42 @@ TEST(AdaLora, RejectsWhatLeavesNothingToShrink) {
 
 // Loss, matrices and singular values behind every step: gradient descent at a fixed rate, the
 // ranks cut at every second step, then held.
-TEST(AdaLoraGolden, EveryCaseOfKind_golden_adalora) {
-  const std::vector<GoldenCase> cases = golden_cases("adalora");
-  MIXTUNE_NEEDS_GOLDEN(cases, "adalora");
-  long long values = 0;
-  for (const GoldenCase& one : cases) {
-    SCOPED_TRACE(one.name);
-    GoldenTensors golden(one.folder / "tensors.safetensors");
-    HandMadeLinear made = two_linears(one.json.at("method").dump(), golden.get("x").size(1));
-    const at::NoGradGuard no_grad;
-    made.group.weight.copy_(golden.get("weight"));
-    made.group.bias.copy_(golden.get("bias"));
-    const std::vector<std::string> names = {"query.lora_A", "query.lora_E", "query.lora_B",
-                                            "value.lora_A", "value.lora_E", "value.lora_B"};
-    for (const std::string& name : names) made.set(name, golden.get("step0." + name));
-    const Tensor x = golden.get("x"), target = golden.get("target");
-    const int64_t steps = one.json.at("steps");
-    Trainables& trainables = made.attachment->trainables;
-    for (int64_t step = 1; step <= steps; ++step) {
-      SCOPED_TRACE(step);
-      trainables.zero_gradients();
-      Tensor loss;
-      {
-        const at::AutoGradMode tracked(true);
-        ForwardContext context = made.context(Phase::train, step);
-        loss = 0.5 * (made.forward(x, context) - target).square().sum() /
-                   static_cast<double>(x.size(0)) +
-               made.attachment->auxiliary_sum(context);
-        loss.backward();
-      }
-      golden.expect_near(loss.item<double>(), one.json.at("losses").at(step - 1), 1e-9, "loss");
-      trainables.values.sub_(trainables.gradients, one.json.at("learning_rate").get<double>());
-      made.attachment->update_rules.front().after(
-          {.step = step, .total = steps, .gradient_scale = 1});
-      for (const std::string& name : names)
-        golden.expect_near(made.value(name), golden.get("step" + std::to_string(step) + "." + name),
-                           1e-9, name);
+void check_adalora(const GoldenCase& one, GoldenTally& tally) {
+  GoldenTensors golden(one.folder / "tensors.safetensors");
+  HandMadeLinear made = two_linears(one.json.at("method").dump(), golden.get("x").size(1));
+  const at::NoGradGuard no_grad;
+  made.group.weight.copy_(golden.get("weight"));
+  made.group.bias.copy_(golden.get("bias"));
+  const std::vector<std::string> names = {"query.lora_A", "query.lora_E", "query.lora_B",
+                                          "value.lora_A", "value.lora_E", "value.lora_B"};
+  for (const std::string& name : names) made.set(name, golden.get("step0." + name));
+  const Tensor x = golden.get("x"), target = golden.get("target");
+  const int64_t steps = one.json.at("steps");
+  Trainables& trainables = made.attachment->trainables;
+  for (int64_t step = 1; step <= steps; ++step) {
+    SCOPED_TRACE(step);
+    trainables.zero_gradients();
+    Tensor loss;
+    {
+      const at::AutoGradMode tracked(true);
+      ForwardContext context = made.context(Phase::train, step);
+      loss = 0.5 * (made.forward(x, context) - target).square().sum() /
+                 static_cast<double>(x.size(0)) +
+             made.attachment->auxiliary_sum(context);
+      loss.backward();
     }
-    values += golden.values();
+    golden.expect_near(loss.item<double>(), one.json.at("losses").at(step - 1), 1e-9, "loss");
+    trainables.values.sub_(trainables.gradients, one.json.at("learning_rate").get<double>());
+    made.attachment->update_rules.front().after(
+        {.step = step, .total = steps, .gradient_scale = 1});
+    for (const std::string& name : names)
+      golden.expect_near(made.value(name), golden.get("step" + std::to_string(step) + "." + name),
+                         1e-9, name);
   }
-  std::printf("golden adalora: %zu cases, %lld values, 0 pending\n", cases.size(), values);
+  tally.checked(one, golden.values());
 }
+
+MIXTUNE_GOLDEN_CHECKER(adalora, check_adalora);
 
 }  // namespace
 }  // namespace mixtune::test

@@ -24,12 +24,12 @@ TEST(Bitfit, BiasesDoNotDecay) {
 // The last norm's bias is added to what the head reads: of h + b with the gradient g for each of
 // the two first tokens it is the sum of g, which is what the hidden state's own gradient says.
 TEST(Bitfit, GradientOfTheLastBiasIsTheSumOfThoseOfItsOutputs) {
-  Attached run(tiny_config("bert", 1), "bitfit", "");
+  Attached run(tiny_config("bert", 1), "bitfit", "", at::kDouble);
   const PackedBatch batch = pack_examples({0, 1});
   ForwardContext c = run.context();
-  const Tensor weights = draw({batch.rows.tokens(), 16}, 1, "weights");
+  const Tensor weights = draw({batch.rows.tokens(), 16}, 1, "weights").to(at::kDouble);
   (run.model->last_hidden_state(batch, c) * weights).sum().backward();
-  EXPECT_CLOSE(run.gradient("bert.encoder.layer.0.output.LayerNorm.bias"), weights.sum(0), 1e-5);
+  EXPECT_CLOSE(run.gradient("bert.encoder.layer.0.output.LayerNorm.bias"), weights.sum(0), 1e-10);
 }
 
 }  // namespace

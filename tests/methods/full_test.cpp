@@ -29,15 +29,15 @@ TEST(Full, MatricesAndEmbeddingsDecayBiasesAndNormsDoNot) {
 
 // A word that stands twice has the sum of two gradients, one that does not stand has none.
 TEST(Full, AWordsGradientIsTheSumOverWhereItStands) {
-  Attached run(tiny_config("bert", 1), "full", "");
+  Attached run(tiny_config("bert", 1), "full", "", at::kDouble);
   const PackedBatch batch = pack_texts({{5, 6, 5}});
   ForwardContext c = run.context();
   run.model->last_hidden_state(batch, c).square().sum().backward();
   const Tensor words = run.gradient("bert.embeddings.word_embeddings.weight");
   const Tensor positions = run.gradient("bert.embeddings.position_embeddings.weight");
-  EXPECT_CLOSE(words[6], positions[1], 1e-5);
-  EXPECT_CLOSE(words[5], positions[0] + positions[2], 1e-5);
-  EXPECT_EQ(words[7].abs().max().item<float>(), 0);
+  EXPECT_CLOSE(words[6], positions[1], tight(words));
+  EXPECT_CLOSE(words[5], positions[0] + positions[2], tight(words));
+  EXPECT_EQ(words[7].abs().max().item<double>(), 0);
 }
 
 // Queries, keys and values share one buffer: each name has its own rows of the gradient.

@@ -51,24 +51,24 @@ TEST(MixLora, AdaptsTheAttentionOnlyWhereAsked) {
 TEST(MixLora, TheBalanceLossOfAnEvenRouterIsK) {
   for (const int64_t k : {1, 2, 3}) {
     Attached run(tiny_config("llama", 2), "mixlora",
-                 "num_experts: 4\nrouter_std: 0\ntop_k: " + std::to_string(k));
+                 "num_experts: 4\nrouter_std: 0\ntop_k: " + std::to_string(k), at::kDouble);
     ForwardContext c = run.context();
     run.model->logits(pack_examples({0, 1, 2}), c);
     const auto losses = run.attachment->auxiliary(c);
     ASSERT_EQ(losses.size(), 1u);
-    EXPECT_NEAR(losses[0].second.item<double>(), static_cast<double>(k), 1e-5);
+    EXPECT_NEAR(losses[0].second.item<double>(), static_cast<double>(k), 1e-10);
   }
 }
 
 TEST(MixLora, SwitchHasAZLossToo) {
-  Attached run(tiny_config("llama", 2), "mixlora",
-               "routing: switch\nnum_experts: 4\nrouter_std: 0");
+  Attached run(tiny_config("llama", 2), "mixlora", "routing: switch\nnum_experts: 4\nrouter_std: 0",
+               at::kDouble);
   ForwardContext c = run.context();
   run.model->logits(pack_examples({0, 1, 2}), c);
   const auto losses = run.attachment->auxiliary(c);
   ASSERT_EQ(losses.size(), 2u);
-  EXPECT_NEAR(losses[0].second.item<double>(), 1, 1e-5);
-  EXPECT_NEAR(losses[1].second.item<double>(), std::pow(std::log(4), 2), 1e-5);
+  EXPECT_NEAR(losses[0].second.item<double>(), 1, 1e-10);
+  EXPECT_NEAR(losses[1].second.item<double>(), std::pow(std::log(4), 2), 1e-10);
 }
 
 // A classifier reads one token of each sequence; the losses of the last block still count them all.

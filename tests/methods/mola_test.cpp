@@ -52,7 +52,7 @@ TEST(Mola, TopKDiffersByLayer) {
 TEST(Mola, BothFormsOfTheBalanceLossInBalance) {
   for (const auto& [yaml, expected] : {std::pair<std::string, double>{"balance: 0.5\n", 4},
                                        {"balance: 0.5\nform: pooled\nnum_experts: 4\n", 2}}) {
-    Attached run(tiny_config("llama", 4), "mola", yaml + "lora_dropout: 0\n");
+    Attached run(tiny_config("llama", 4), "mola", yaml + "lora_dropout: 0\n", at::kDouble);
     {
       const at::NoGradGuard no_grad;
       for (const Segment& s : run.trainables().segments())
@@ -60,8 +60,8 @@ TEST(Mola, BothFormsOfTheBalanceLossInBalance) {
     }
     ForwardContext context = run.context(Phase::train);
     run.model->logits(pack_examples({0, 1}), context);
-    EXPECT_NEAR(run.attachment->auxiliary(context).at(0).second.item<double>(), expected, 1e-5);
-    EXPECT_NEAR(run.attachment->auxiliary_sum(context).item<double>(), 0.5 * expected, 1e-5);
+    EXPECT_NEAR(run.attachment->auxiliary(context).at(0).second.item<double>(), expected, 1e-10);
+    EXPECT_NEAR(run.attachment->auxiliary_sum(context).item<double>(), 0.5 * expected, 1e-10);
   }
 }
 

@@ -43,8 +43,9 @@ TEST_P(MolexIdentity, NoMixedLayerIsLoraBitForBit) {
 
 // 2
 TEST_P(MolexIdentity, AlphaOneAndZeroIsLoraForAnyRoutingGradientsIncluded) {
-  Attached lora(config(), "lora", lora_alone());
-  Attached molex(config(), "molex", over_lora("alpha: {main: 1, other: 0}\nbalance: 0"));
+  Attached lora(config(), "lora", lora_alone(), at::kDouble);
+  Attached molex(config(), "molex", over_lora("alpha: {main: 1, other: 0}\nbalance: 0"),
+                 at::kDouble);
   perturb(lora.trainables());
   perturb(molex.trainables());
   for (const std::vector<int64_t>& routing :
@@ -59,26 +60,28 @@ TEST_P(MolexIdentity, AlphaOneAndZeroIsLoraForAnyRoutingGradientsIncluded) {
     EXPECT_SAME(logits, expected);
     const auto theirs = lora_gradients(lora, expected), ours = lora_gradients(molex, logits);
     ASSERT_EQ(ours.size(), theirs.size());
-    for (const auto& [name, gradient] : theirs) EXPECT_CLOSE(ours.at(name), gradient, 1e-7) << name;
+    for (const auto& [name, gradient] : theirs)
+      EXPECT_CLOSE(ours.at(name), gradient, tight(gradient)) << name;
   }
 }
 
 // 3. Under compat: released the block runs twice; alpha's gradient is then rounding noise, not
 // exactly zero.
 TEST_P(MolexIdentity, ABlockThatChoosesItselfIsItself) {
-  Attached lora(config(), "lora", lora_alone());
+  Attached lora(config(), "lora", lora_alone(), at::kDouble);
   perturb(lora.trainables());
   const Tensor expected = lora.logits(batch());
   for (const std::string compat : {"none", "released"}) {
     Attached molex(config(), "molex",
-                   over_lora("alpha: {kind: learned, main: 0.95, other: 0.05}\ncompat: " + compat));
+                   over_lora("alpha: {kind: learned, main: 0.95, other: 0.05}\ncompat: " + compat),
+                   at::kDouble);
     perturb(molex.trainables());
     ForwardContext c = molex.context(Phase::train);
     force_all(c, {0, 1, 2, 3});
     const Tensor logits = molex.model->logits(batch(), c);
-    EXPECT_CLOSE(logits, expected, 1e-6) << compat;
+    EXPECT_CLOSE(logits, expected, tight(expected)) << compat;
     at::cross_entropy_loss(logits, at::tensor({0, 1, 1}, at::kLong)).backward();
-    const double noise = compat == "none" ? 0 : 1e-6;
+    const double noise = compat == "none" ? 0 : 1e-12;
     EXPECT_LE(molex.gradient("molex.alpha.main").abs().item<double>(), noise);
     EXPECT_LE(molex.gradient("molex.alpha.other").abs().item<double>(), noise);
   }
@@ -87,7 +90,8 @@ TEST_P(MolexIdentity, ABlockThatChoosesItselfIsItself) {
 // 4, post-norm
 TEST_P(MolexIdentity, TheBlendIsTheAverageOfTheTwoBlocksRunAlone) {
   Attached run(config(), "molex",
-               over_lora("layers_to_transform: '[1]'\nalpha: {main: 0.5, other: 0.5}"));
+               over_lora("layers_to_transform: '[1]'\nalpha: {main: 0.5, other: 0.5}"),
+               at::kDouble);
   perturb(run.trainables());
   const at::NoGradGuard no_grad;
   const PackedBatch texts = batch();
@@ -100,17 +104,18 @@ TEST_P(MolexIdentity, TheBlendIsTheAverageOfTheTwoBlocksRunAlone) {
   const auto alone = [&](int64_t layer) {
     return run.stack().layers[layer]->forward(hidden[1], Call{texts.rows, own_path(layer), c});
   };
-  EXPECT_CLOSE(hidden[2], 0.5 * (alone(1) + alone(3)), 1e-6);
+  EXPECT_CLOSE(hidden[2], 0.5 * (alone(1) + alone(3)), tight(hidden[2]));
   EXPECT_GT(largest_difference(alone(1), alone(3)), 0.1);
 }
 
 // 6
 TEST_P(MolexIdentity, AtTheStartABlockThatChoosesItselfIsThePretrainedNetwork) {
-  const auto pretrained = tiny_model(config());
+  const auto pretrained = tiny_model(config(), at::kDouble);
   Reducer alone;
   ForwardContext plain(Phase::evaluate, 0, 0, alone);
-  Attached molex(config(), "molex", over_lora("control: self"));
-  EXPECT_CLOSE(molex.logits(batch()), pretrained->logits(batch(), plain), 1e-6);
+  Attached molex(config(), "molex", over_lora("control: self"), at::kDouble);
+  const Tensor expected = pretrained->logits(batch(), plain);
+  EXPECT_CLOSE(molex.logits(batch()), expected, tight(expected));
 }
 
 // 7. The released RoBERTa code mixes blocks 0 to k for a limit of k; its GPT-2 code, as we do, 0 to

@@ -170,25 +170,16 @@ void check_gradients(Fixture& f) {
   compare("grad.sum.");
 }
 
-TEST(ModelGolden, EveryCaseOfKind_golden_model) {
-  at::set_num_threads(1);  // as the goldens were made
-  const auto cases = golden_cases("model");
-  if (cases.empty()) GTEST_SKIP() << "no golden case of kind model is here";
-  GoldenTally tally("model");
-  for (const GoldenCase& one : cases) {
-    SCOPED_TRACE(one.folder.string());
-    if (is_pending(one)) {
-      tally.pending(one);
-      continue;
-    }
-    Fixture f(one);
-    check_names(f);
-    check_alone(f);
-    check_packed(f);
-    check_gradients(f);
-    tally.checked(one, f.tensors.values());
-  }
+void check_model(const GoldenCase& one, GoldenTally& tally) {
+  Fixture f(one);
+  check_names(f);
+  check_alone(f);
+  check_packed(f);
+  check_gradients(f);
+  tally.checked(one, f.tensors.values());
 }
+
+MIXTUNE_GOLDEN_CHECKER(model, check_model);
 
 }  // namespace
 }  // namespace mixtune::test

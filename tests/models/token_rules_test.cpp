@@ -87,42 +87,39 @@ bool may_keep_others(const std::string& name, int64_t row) {
   return name.find("top_p") != std::string::npos && (row == 3 || row == 4);
 }
 
-TEST(TokenRulesGolden, EveryCaseOfKind_golden_logits_processors) {
-  const auto cases = golden_cases("logits_processors");
-  MIXTUNE_NEEDS_GOLDEN(cases, "logits_processors");
-  GoldenTally tally("logits_processors");
-  for (const GoldenCase& one : cases) {
-    GoldenTensors tensors(one.folder / "tensors.safetensors");
-    const double tolerance = one.json.at("tolerances").at("logits_abs");
-    const Tensor logits = tensors.get("logits").contiguous();
-    const Tensor previous = tensors.get("previous_ids");
-    for (const auto& [name, recorded] : one.json.at("kept_ids").items()) {
-      TokenRules rules;
-      SamplingFilters filters;
-      read_settings(name, rules, filters);
-      const Tensor expected = tensors.get("out." + name);
-      for (int64_t r = 0; r < logits.size(0); ++r) {
-        SCOPED_TRACE(name + ", row " + std::to_string(r));
-        const Tensor row = logits[r].clone();
-        std::vector<int32_t> ids;
-        for (int64_t n = 0; n < previous.size(1); ++n)
-          ids.push_back(static_cast<int32_t>(previous[r][n].item<int64_t>()));
-        const std::span<float> span(row.data_ptr<float>(), static_cast<size_t>(row.numel()));
-        apply_rules(span, {ids, 0}, rules);
-        apply_filters(span, filters);
-        const auto ours = kept({span.begin(), span.end()});
-        const auto theirs = recorded.at(static_cast<size_t>(r)).get<std::vector<int64_t>>();
-        EXPECT_EQ(ours.size(), theirs.size());
-        if (may_keep_others(name, r)) continue;
-        EXPECT_EQ(ours, theirs);
-        const Tensor index = at::tensor(theirs, at::kLong);
-        tensors.expect_near(row.index_select(0, index), expected[r].index_select(0, index),
-                            tolerance, name);
-      }
+void check_logits_processors(const GoldenCase& one, GoldenTally& tally) {
+  GoldenTensors tensors(one.folder / "tensors.safetensors");
+  const double tolerance = one.json.at("tolerances").at("logits_abs");
+  const Tensor logits = tensors.get("logits").contiguous();
+  const Tensor previous = tensors.get("previous_ids");
+  for (const auto& [name, recorded] : one.json.at("kept_ids").items()) {
+    TokenRules rules;
+    SamplingFilters filters;
+    read_settings(name, rules, filters);
+    const Tensor expected = tensors.get("out." + name);
+    for (int64_t r = 0; r < logits.size(0); ++r) {
+      SCOPED_TRACE(name + ", row " + std::to_string(r));
+      const Tensor row = logits[r].clone();
+      std::vector<int32_t> ids;
+      for (int64_t n = 0; n < previous.size(1); ++n)
+        ids.push_back(static_cast<int32_t>(previous[r][n].item<int64_t>()));
+      const std::span<float> span(row.data_ptr<float>(), static_cast<size_t>(row.numel()));
+      apply_rules(span, {ids, 0}, rules);
+      apply_filters(span, filters);
+      const auto ours = kept({span.begin(), span.end()});
+      const auto theirs = recorded.at(static_cast<size_t>(r)).get<std::vector<int64_t>>();
+      EXPECT_EQ(ours.size(), theirs.size());
+      if (may_keep_others(name, r)) continue;
+      EXPECT_EQ(ours, theirs);
+      const Tensor index = at::tensor(theirs, at::kLong);
+      tensors.expect_near(row.index_select(0, index), expected[r].index_select(0, index), tolerance,
+                          name);
     }
-    tally.checked(one, tensors.values());
   }
+  tally.checked(one, tensors.values());
 }
+
+MIXTUNE_GOLDEN_CHECKER(logits_processors, check_logits_processors);
 
 }  // namespace
 }  // namespace mixtune::test

@@ -150,22 +150,14 @@ void check_routing(ExpertFixture& f) {
   }
 }
 
-TEST(GoldenExpertLinear, EqualsTheReleasedCode_golden_lora_expert_linear) {
-  const auto cases = golden_cases("lora_expert_linear");
-  MIXTUNE_NEEDS_GOLDEN(cases, "lora_expert_linear");
-  GoldenTally tally("lora_expert_linear");
-  for (const GoldenCase& one : cases) {
-    SCOPED_TRACE(one.folder.string());
-    if (is_pending(one)) {
-      tally.pending(one);
-      continue;
-    }
-    ExpertFixture f(one);
-    check_forward_and_gradients(f);
-    check_routing(f);
-    tally.checked(one, f.tensors.values());
-  }
+void check_expert_linear(const GoldenCase& one, GoldenTally& tally) {
+  ExpertFixture f(one);
+  check_forward_and_gradients(f);
+  check_routing(f);
+  tally.checked(one, f.tensors.values());
 }
+
+MIXTUNE_GOLDEN_CHECKER(lora_expert_linear, check_expert_linear);
 
 // What a method draws for one linear, against measured moments.
 struct Drawn {
@@ -242,24 +234,20 @@ long long expect_alike(const Tensor& ours, const Json& theirs, const Json& toler
   return 3;
 }
 
-TEST(GoldenInitialization, DrawsWhatTheReleasedCodeDraws_golden_initialisation) {
-  const auto cases = golden_cases("initialisation");
-  MIXTUNE_NEEDS_GOLDEN(cases, "initialisation");
-  GoldenTally tally("initialisation");
-  for (const GoldenCase& one : cases) {
-    SCOPED_TRACE(one.folder.string());
-    long long values = 0;
-    for (const Json& m : one.json.at("measurements")) {
-      SCOPED_TRACE(m.dump().substr(0, 120));
-      const Drawn drawn = draw_as(m);
-      const Json& tolerances = one.json.at("tolerances");
-      if (m.contains("lora_A")) values += expect_alike(drawn.a, m.at("lora_A"), tolerances);
-      if (m.contains("lora_B")) values += expect_alike(drawn.b, m.at("lora_B"), tolerances);
-      if (m.contains("router")) values += expect_alike(drawn.router, m.at("router"), tolerances);
-    }
-    tally.checked(one, values);
+void check_initialisation(const GoldenCase& one, GoldenTally& tally) {
+  long long values = 0;
+  for (const Json& m : one.json.at("measurements")) {
+    SCOPED_TRACE(m.dump().substr(0, 120));
+    const Drawn drawn = draw_as(m);
+    const Json& tolerances = one.json.at("tolerances");
+    if (m.contains("lora_A")) values += expect_alike(drawn.a, m.at("lora_A"), tolerances);
+    if (m.contains("lora_B")) values += expect_alike(drawn.b, m.at("lora_B"), tolerances);
+    if (m.contains("router")) values += expect_alike(drawn.router, m.at("router"), tolerances);
   }
+  tally.checked(one, values);
 }
+
+MIXTUNE_GOLDEN_CHECKER(initialisation, check_initialisation);
 
 }  // namespace
 }  // namespace mixtune::test

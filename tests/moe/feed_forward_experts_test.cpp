@@ -78,15 +78,15 @@ struct FeedForwardLoop {
 
 void compare_gradients(const HandMadeFeedForward& made, const Tensor& y, const Tensor& expected,
                        const Tensor& x, const Tensor& other, const Leaves& leaves) {
-  EXPECT_CLOSE(y, expected, 1e-6);
+  EXPECT_CLOSE(y, expected, tight(expected));
   const Tensor weights = draw(y.sizes(), 1, "weights").to(at::kDouble);
   (y * weights).sum().backward();
   (expected * weights).sum().backward();
-  EXPECT_CLOSE(x.grad(), other.grad(), 1e-5);
+  EXPECT_CLOSE(x.grad(), other.grad(), tight(other.grad()));
   for (const auto& [name, leaf] : leaves) {
     const Tensor gradient =
         leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);  // an expert without tokens
-    EXPECT_CLOSE(made.gradient(name), gradient, 1e-5) << name;
+    EXPECT_CLOSE(made.gradient(name), gradient, tight(gradient)) << name;
   }
 }
 
@@ -187,7 +187,7 @@ TEST(FeedForwardExperts, WhatFindsNoPlacePassesThroughInTrainingAlone) {
   EXPECT_GT(passed.max().item<double>(), 0);
   const Tensor expected = loop.mix(other, weights * taken) + passed * other;
   ForwardContext context = made.context(Phase::train), reading = made.context();
-  EXPECT_CLOSE(made.forward(x.detach(), rows, reading), loop.mix(other, weights), 1e-6);
+  EXPECT_CLOSE(made.forward(x.detach(), rows, reading), loop.mix(other, weights), 1e-10);
   compare_gradients(made, made.forward(x, rows, context), expected, x, other, loop.leaves);
 }
 
@@ -200,7 +200,7 @@ TEST(FeedForwardExperts, WithoutUpdatesTheyAreTheBase) {
   const Tensor base = made.base.base(x, Call{rows, {}, context});
   made.attach_method("mixlora", "attention_target_modules: []");
   ForwardContext mixing = made.context();
-  EXPECT_CLOSE(made.forward(x, rows, mixing), base, 1e-6);
+  EXPECT_CLOSE(made.forward(x, rows, mixing), base, tight(base));
 }
 
 TEST(FeedForwardExperts, DoNotMerge) {

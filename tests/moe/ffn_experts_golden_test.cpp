@@ -106,21 +106,16 @@ struct FeedForwardFixture {
   }
 };
 
-TEST(FfnExpertsGolden, EveryCaseOfKind_golden_ffn_experts) {
-  at::set_num_threads(1);
-  const auto cases = golden_cases("ffn_experts");
-  MIXTUNE_NEEDS_GOLDEN(cases, "ffn_experts");
-  GoldenTally tally("ffn_experts");
-  for (const GoldenCase& one : cases) {
-    SCOPED_TRACE(one.folder.string());
-    ASSERT_EQ(one.json.at("config").at("routing_strategy"), "mixlora");
-    FeedForwardFixture f(one);
-    f.check_routing();
-    f.check_gradients("main", false);
-    f.check_gradients("total", true);
-    tally.checked(one, f.tensors.values());
-  }
+void check_ffn_experts(const GoldenCase& one, GoldenTally& tally) {
+  ASSERT_EQ(one.json.at("config").at("routing_strategy"), "mixlora");
+  FeedForwardFixture f(one);
+  f.check_routing();
+  f.check_gradients("main", false);
+  f.check_gradients("total", true);
+  tally.checked(one, f.tensors.values());
 }
+
+MIXTUNE_GOLDEN_CHECKER(ffn_experts, check_ffn_experts);
 
 }  // namespace
 }  // namespace mixtune::test

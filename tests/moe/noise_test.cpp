@@ -99,14 +99,14 @@ void expect_routed_by(
         },
         leaves);
     const Tensor y = made.forward(x, context), weights = draw({9, 10}, 1, "w").to(at::kDouble);
-    EXPECT_CLOSE(y, expected, 1e-6);
+    EXPECT_CLOSE(y, expected, tight(expected));
     const Tensor dx = torch::autograd::grad({(expected * weights).sum()}, {other}, {}, true)[0];
     (expected * weights).sum().backward();
     x.mutable_grad() = Tensor();
     (y * weights).sum().backward();
-    EXPECT_CLOSE(x.grad(), dx, 1e-6);
+    EXPECT_CLOSE(x.grad(), dx, tight(dx));
     for (const auto& [name, leaf] : leaves)
-      EXPECT_CLOSE(made.gradient(name), leaf.grad(), 1e-6) << name;
+      EXPECT_CLOSE(made.gradient(name), leaf.grad(), tight(leaf.grad())) << name;
   }
 }
 

@@ -109,22 +109,18 @@ void check_edges(RouterFixture& f) {
   }
 }
 
-TEST(GoldenRouter, DecidesAsTheReleasedCode_golden_router) {
-  const auto cases = golden_cases("router");
-  MIXTUNE_NEEDS_GOLDEN(cases, "router");
-  GoldenTally tally("router");
-  for (const GoldenCase& one : cases) {
-    SCOPED_TRACE(one.folder.string());
-    RouterFixture f(one);
-    if (f.tensors.has("logits")) {
-      check_entropies(f);
-      check_settings(f);
-    } else {
-      check_edges(f);
-    }
-    tally.checked(one, f.tensors.values());
+void check_router(const GoldenCase& one, GoldenTally& tally) {
+  RouterFixture f(one);
+  if (f.tensors.has("logits")) {
+    check_entropies(f);
+    check_settings(f);
+  } else {
+    check_edges(f);
   }
+  tally.checked(one, f.tensors.values());
 }
+
+MIXTUNE_GOLDEN_CHECKER(router, check_router);
 
 }  // namespace
 }  // namespace mixtune::test

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/rounding.h"
+
 namespace mixtune {
 namespace {
 
@@ -85,8 +87,11 @@ TEST_P(PackedAttentionKernel, EqualsTheCompositionOfTensorOperations) {
   const auto composed = run(at::kDouble, packed_attention);
   const auto padded = run(at::kDouble, padded_attention);
   for (size_t i = 0; i < kernel.size(); ++i) {
-    EXPECT_LT((kernel[i].to(at::kDouble) - composed[i]).abs().max().item<double>(), 2e-5) << i;
-    EXPECT_LT((padded[i] - composed[i]).abs().max().item<double>(), 1e-12) << i;
+    // A gradient of a key sums over the queries of its text, up to 129, and over 8 columns.
+    EXPECT_LT((kernel[i].to(at::kDouble) - composed[i]).abs().max().item<double>(),
+              test::float_rounding(composed[i], 129 * 8))
+        << i;
+    EXPECT_LT((padded[i] - composed[i]).abs().max().item<double>(), test::tight(composed[i])) << i;
   }
 }
 

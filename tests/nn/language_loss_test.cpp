@@ -12,8 +12,8 @@ namespace {
 constexpr int64_t kRows = 11, kWidth = 6, kVocabulary = 13;
 
 struct LossCase {
-  Tensor z = draw({kRows, kWidth}, 1.0, "z").requires_grad_(true);
-  Tensor weight = draw({kVocabulary, kWidth}, 0.8, "weight").requires_grad_(true);
+  Tensor z = draw({kRows, kWidth}, 1.0, "z").to(at::kDouble).requires_grad_(true);
+  Tensor weight = draw({kVocabulary, kWidth}, 0.8, "weight").to(at::kDouble).requires_grad_(true);
   Tensor targets = at::arange(kRows, at::kLong).mul(5).remainder(kVocabulary);
 };
 
@@ -31,11 +31,11 @@ void compare(double smoothing, double cap, int64_t chunk) {
   const Tensor loss = language_loss_sum(ours.z, {ours.weight, cap}, ours.targets,
                                         {.smoothing = smoothing, .chunk = chunk});
   const Tensor expected = plain(theirs, smoothing, cap);
-  EXPECT_NEAR(loss.item<double>(), expected.item<double>(), 2e-5);
+  EXPECT_CLOSE(loss, expected, tight(expected));
   torch::autograd::backward({loss * 0.5}, {});
   torch::autograd::backward({expected * 0.5}, {});
-  EXPECT_CLOSE(ours.z.grad(), theirs.z.grad(), 1e-6);
-  EXPECT_CLOSE(ours.weight.grad(), theirs.weight.grad(), 2e-6);
+  EXPECT_CLOSE(ours.z.grad(), theirs.z.grad(), 1e-10);
+  EXPECT_CLOSE(ours.weight.grad(), theirs.weight.grad(), 1e-10);
 }
 
 TEST(LanguageLoss, EqualsPlainCrossEntropyAndItsGradients) {
@@ -76,16 +76,16 @@ TEST(ScoreTokens, DoesNotDependOnTheChunk) {
   const LossCase c;
   const TokenScores whole = score_tokens(c.z, {c.weight, 3.0}, c.targets);
   const TokenScores single = score_tokens(c.z, {c.weight, 3.0}, c.targets, 1);
-  EXPECT_CLOSE(whole.log_probability, single.log_probability, 1e-6);
+  EXPECT_CLOSE(whole.log_probability, single.log_probability, 1e-10);
   EXPECT_SAME(whole.is_best, single.is_best);
-  EXPECT_NEAR(-whole.log_probability.sum().item<double>(), plain(c, 0, 3.0).item<double>(), 2e-5);
+  EXPECT_NEAR(-whole.log_probability.sum().item<double>(), plain(c, 0, 3.0).item<double>(), 1e-8);
 }
 
 TEST(CandidateLogits, AreColumnsOfTheLogits) {
   const LossCase c;
   const Tensor ids = at::tensor({7, 2}, at::kLong);
   const Tensor all = at::tanh(at::mm(c.z, c.weight.t()) / 3.0) * 3.0;
-  EXPECT_CLOSE(candidate_logits(c.z, {c.weight, 3.0}, ids), all.index_select(1, ids), 1e-6);
+  EXPECT_CLOSE(candidate_logits(c.z, {c.weight, 3.0}, ids), all.index_select(1, ids), 1e-10);
 }
 
 TEST(LanguageChunk, HoldsAChunksLogitsNear32Megabytes) {

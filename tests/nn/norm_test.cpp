@@ -53,11 +53,11 @@ TEST(ResidualNorm, EqualsItsCompositionGradientsIncluded) {
                        end.norm.bias.grad()};
     };
     const Gradients one = run(false), other = run(true);
-    EXPECT_CLOSE(one.value, other.value, 1e-5);
-    EXPECT_CLOSE(one.x, other.x, 1e-5);
-    EXPECT_CLOSE(one.residual, other.residual, 1e-5);
-    EXPECT_CLOSE(one.weight, other.weight, 1e-5);
-    EXPECT_CLOSE(one.bias, other.bias, 1e-5);
+    EXPECT_CLOSE(one.value, other.value, float_rounding(other.value, 16));
+    EXPECT_CLOSE(one.x, other.x, float_rounding(other.x, 16));
+    EXPECT_CLOSE(one.residual, other.residual, float_rounding(other.residual, 16));
+    EXPECT_CLOSE(one.weight, other.weight, float_rounding(other.weight, 16));
+    EXPECT_CLOSE(one.bias, other.bias, float_rounding(other.bias, 16));
     EXPECT_EQ(largest_difference(one.x, one.residual) > 1e-3, dropout > 0);
   }
 }

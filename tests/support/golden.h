@@ -1,11 +1,13 @@
 // Golden cases are found at run time: every case.json below golden_roots(), told apart by its
-// `kind`. A checker takes every size from the case, so that more cases of a kind need no new code.
-// Nothing here needs torch.
+// `kind`. MIXTUNE_GOLDEN_CHECKER declares the checker of a kind and makes it a test; a checker
+// takes every size from the case, so that more cases of a kind need no new code. Nothing here needs
+// torch.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <set>
@@ -25,25 +27,31 @@ struct GoldenCase {
   std::string name;  // of the folder
 };
 
-// Of every kind, sorted by path. A case that lies below several roots is given once, from the
-// first.
+// The cases below a root of every kind, sorted by path.
+inline std::vector<GoldenCase> golden_cases_below(const fs::path& root) {
+  std::vector<fs::path> files;
+  if (fs::is_directory(root))
+    for (const auto& entry : fs::recursive_directory_iterator(root))
+      if (entry.path().filename() == "case.json") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  std::vector<GoldenCase> cases;
+  for (const fs::path& file : files) {
+    Json json = read_json(file);
+    std::string kind = json.value("kind", "");
+    const fs::path folder = file.parent_path();
+    cases.push_back({folder, std::move(json), std::move(kind), folder.filename().string()});
+  }
+  return cases;
+}
+
+// A case that lies below several roots is given once, from the first.
 inline std::vector<GoldenCase> all_golden_cases() {
   std::vector<GoldenCase> cases;
   std::set<std::string> seen;
-  for (const fs::path& root : golden_roots()) {
-    if (!fs::is_directory(root)) continue;
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::recursive_directory_iterator(root))
-      if (entry.path().filename() == "case.json") files.push_back(entry.path());
-    std::sort(files.begin(), files.end());
-    for (const fs::path& file : files) {
-      if (!seen.insert(fs::relative(file, root).string()).second) continue;
-      Json json = read_json(file);
-      std::string kind = json.value("kind", "");
-      const fs::path folder = file.parent_path();
-      cases.push_back({folder, std::move(json), std::move(kind), folder.filename().string()});
-    }
-  }
+  for (const fs::path& root : golden_roots())
+    for (GoldenCase& one : golden_cases_below(root))
+      if (seen.insert(fs::relative(one.folder, root).string()).second)
+        cases.push_back(std::move(one));
   return cases;
 }
 
@@ -53,10 +61,6 @@ inline std::vector<GoldenCase> golden_cases(const std::string& kind) {
     if (one.kind == kind) cases.push_back(std::move(one));
   return cases;
 }
-
-// A user's machine may hold none of a kind.
-#define MIXTUNE_NEEDS_GOLDEN(cases, kind) \
-  if ((cases).empty()) GTEST_SKIP() << "no golden case of kind " << (kind) << " is here"
 
 // A line of tests/golden_pending.txt: `<kind> <case, model type or *> <issue>`.
 struct Pending {
@@ -99,6 +103,12 @@ inline fs::path golden_path(const GoldenCase& golden, const std::string& path) {
   return golden.folder / path;
 }
 
+// What a tolerance of a case allows at a number: a sum of large terms rounds as they do, so above
+// one it is relative.
+inline double allowed_at(double expected, double tolerance) {
+  return tolerance * std::max(1.0, std::abs(expected));
+}
+
 // Counts what a checker compared and prints the closing line of its kind:
 // `golden tokenizer: 8 cases, 4321 values, 6 pending`.
 class GoldenTally {
@@ -129,10 +139,44 @@ class GoldenTally {
     ++skipped_;
     std::printf("golden %s: %s is skipped: %s\n", kind_.c_str(), golden.name.c_str(), why.c_str());
   }
+  long long cases() const { return cases_; }
+  long long skipped() const { return skipped_; }
+  long long seen() const { return cases_ + skipped_ + pending_; }  // of whatever outcome
 
  private:
   std::string kind_;
   long long cases_ = 0, values_ = 0, pending_ = 0, skipped_ = 0;
 };
+
+// A checker looks at one case and tells the tally what became of it.
+using GoldenChecker = void (*)(const GoldenCase& one, GoldenTally& tally);
+
+// Every case of a kind. A kind of which nothing could be compared is skipped where this machine
+// lacks something, and fails otherwise.
+inline void check_every_case(const std::string& kind, GoldenChecker check) {
+  const std::vector<GoldenCase> cases = golden_cases(kind);
+  if (cases.empty()) GTEST_SKIP() << "no golden case of kind " << kind << " is here";
+  GoldenTally tally(kind);
+  for (const GoldenCase& one : cases) {
+    SCOPED_TRACE(one.folder.string());
+    const long long before = tally.seen();
+    if (is_pending(one))
+      tally.pending(one);
+    else
+      check(one, tally);
+    EXPECT_EQ(tally.seen(), before + 1) << "the case was neither compared nor skipped";
+  }
+  if (tally.cases() > 0) return;
+  if (tally.skipped() > 0) GTEST_SKIP() << "no golden case of kind " << kind << " can run here";
+  ADD_FAILURE() << "no golden case of kind " << kind << " was compared";
+}
+
+// The test of a kind, at the end of its file. tests/conformance/golden_kinds_test.cpp reads these
+// lines: every kind among the cases must have one.
+#define MIXTUNE_GOLDEN_CHECKER(kind, checker)          \
+  TEST(Golden, EveryCaseOfKind_golden_##kind) {        \
+    ::mixtune::test::check_every_case(#kind, checker); \
+  }                                                    \
+  static_assert(true, "so that a semicolon stands behind it")
 
 }  // namespace mixtune::test

@@ -1,4 +1,6 @@
-// Comparing tensors with those of a golden case.
+// Comparing tensors with those of a golden case. A tolerance holds for numbers up to one; larger
+// ones round by more, and so do small entries of a tensor whose other entries are large, which are
+// sums of such.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,19 +29,36 @@ class GoldenTensors {
     ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
     values_ += actual.numel();
     if (actual.numel() == 0) return;
+    const Tensor wanted = expected.to(at::kDouble);
+    const Tensor allowed =
+        tolerance * wanted.abs().clamp_min(root_mean_square(wanted)).clamp_min(1);
     const Tensor difference =
-        (actual.detach().to(at::kDouble) - expected.to(at::kDouble)).abs().nan_to_num(1e30);
-    EXPECT_LE(difference.max().item<double>(), tolerance) << what;
+        ((actual.detach().to(at::kDouble) - wanted).abs() - allowed).nan_to_num(1e30);
+    EXPECT_LE(difference.max().item<double>(), 0) << what;
   }
   void expect_near(double actual, double expected, double tolerance, const std::string& what) {
     ++values_;
-    EXPECT_NEAR(actual, expected, tolerance) << what;
+    EXPECT_NEAR(actual, expected, allowed_at(expected, tolerance)) << what;
+  }
+  // By norm: Adam moves an entry whose gradient is rounding alone by up to the learning rate a
+  // step, either way.
+  void expect_near_by_norm(const Tensor& actual, const Tensor& expected, double tolerance,
+                           const std::string& what) {
+    ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
+    values_ += actual.numel();
+    const Tensor wanted = expected.to(at::kDouble);
+    const double scale = root_mean_square(wanted);
+    EXPECT_LE(root_mean_square(actual.detach().to(at::kDouble) - wanted),
+              allowed_at(scale, tolerance))
+        << what << ", whose entries are about " << scale;
   }
   // The largest difference relative to the largest entry of what is expected.
   void expect_relative(const Tensor& actual, const Tensor& expected, double tolerance,
                        const std::string& what) {
+    ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
+    values_ += actual.numel();
     const double scale = expected.abs().max().item<double>();
-    expect_near(actual, expected, tolerance * std::max(scale, 1e-6), what);
+    EXPECT_LE(largest_distance(actual, expected), tolerance * std::max(scale, 1e-6)) << what;
   }
   void expect_equal(const Tensor& actual, const Tensor& expected, const std::string& what) {
     values_ += expected.numel();
@@ -50,6 +69,17 @@ class GoldenTensors {
   long long values() const { return values_; }
 
  private:
+  static double root_mean_square(const Tensor& x) {
+    return x.square().mean().sqrt().item<double>();
+  }
+  static double largest_distance(const Tensor& a, const Tensor& b) {
+    return (a.detach().to(at::kDouble) - b.to(at::kDouble))
+        .abs()
+        .nan_to_num(1e30)
+        .max()
+        .item<double>();
+  }
+
   NamedTensors tensors_;
   long long values_ = 0;
 };

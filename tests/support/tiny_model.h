@@ -5,14 +5,18 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/config.h"
 #include "methods/method.h"
 #include "models/model.h"
+#include "support/rounding.h"
 
 namespace mixtune::test {
 
-// Tiny tensors gain nothing from threads, and ctest runs many programs at once.
-inline const bool kSingleThread = (at::set_num_threads(1), true);
+// Tiny tensors gain nothing from threads, and ctest runs many programs at once. OMP_NUM_THREADS
+// says otherwise.
+inline const bool kSingleThread = !std::getenv("OMP_NUM_THREADS") && (at::set_num_threads(1), true);
 
 // A decoder with what its model type is known for, and with biases everywhere, so that every method
 // finds something.

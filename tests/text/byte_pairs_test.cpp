@@ -118,5 +118,25 @@ TEST(ByteLevel, LeavesTheSpaceThatItPutBeforeTheTextInTheOffsets) {
   EXPECT_EQ(tokenizer.encode("  ab", options).offsets, (std::vector<Span>{{0, 0}, {2, 4}}));
 }
 
+// As the tokenizers library 0.23.3 gives it.
+TEST(ByteLevel, TheSpaceThatItPutIsNeverAPartOfTheFirstCharacter) {
+  Json json = byte_level_json();
+  json["post_processor"] = {{"type", "ByteLevel"}, {"trim_offsets", true}};
+  json["pre_tokenizer"]["add_prefix_space"] = true;
+  const auto offsets = [&](bool keeps_first, OffsetUnit unit) {
+    json["post_processor"]["add_prefix_space"] = keeps_first;
+    return load_json(json).encode("é ü", {.add_special = false, .offsets = unit}).offsets;
+  };
+  using Spans = std::vector<Span>;
+  EXPECT_EQ(offsets(true, OffsetUnit::kCodePoints),
+            (Spans{{0, 0}, {0, 1}, {0, 1}, {2, 2}, {2, 3}, {2, 3}}));
+  EXPECT_EQ(offsets(true, OffsetUnit::kBytes),
+            (Spans{{0, 0}, {0, 2}, {0, 2}, {3, 3}, {3, 5}, {3, 5}}));
+  EXPECT_EQ(offsets(false, OffsetUnit::kCodePoints),
+            (Spans{{1, 1}, {0, 1}, {0, 1}, {2, 2}, {2, 3}, {2, 3}}));
+  EXPECT_EQ(offsets(false, OffsetUnit::kBytes),
+            (Spans{{2, 2}, {0, 2}, {0, 2}, {3, 3}, {3, 5}, {3, 5}}));
+}
+
 }  // namespace
 }  // namespace mixtune::test

@@ -83,33 +83,24 @@ class Comparison {
   int64_t values_ = 0;
 };
 
-TEST(TokenizerTest_golden, EqualsTheReferenceLibraries) {
-  const std::vector<GoldenCase> cases = golden_cases("tokenizer");
-  MIXTUNE_NEEDS_GOLDEN(cases, "tokenizer");
-  GoldenTally tally("tokenizer");
-  for (const GoldenCase& golden : cases) {
-    if (is_pending(golden)) {
-      tally.pending(golden);
-      continue;
-    }
-    const fs::path file = golden_path(golden, golden.json.at("tokenizer"));
-    if (!fs::exists(file)) {
-      tally.skipped(golden, golden.json.at("tokenizer").get<std::string>() + " is not here");
-      continue;
-    }
-    const Tokenizer tokenizer = Tokenizer::load(file);
-    Comparison comparison(tokenizer, golden);
-    comparison.equal(tokenizer.vocab_size(), golden.json.at("vocab_size"), golden.name);
-    const Json added = golden.json.value("added_tokens", Json::object());
-    const Json pairs = golden.json.value("pairs", Json::array());
-    for (const auto& [id, content] : added.items())
-      comparison.equal(tokenizer.token_of(std::stoi(id)), content,
-                       golden.name + " added token " + id);
-    for (const Json& entry : golden.json.at("strings")) comparison.string(entry);
-    for (const Json& entry : pairs) comparison.pair(entry);
-    tally.checked(golden, comparison.values());
-  }
+void check_tokenizer(const GoldenCase& golden, GoldenTally& tally) {
+  const fs::path file = golden_path(golden, golden.json.at("tokenizer"));
+  if (!fs::exists(file))
+    return tally.skipped(golden, golden.json.at("tokenizer").get<std::string>() + " is not here");
+  const Tokenizer tokenizer = Tokenizer::load(file);
+  Comparison comparison(tokenizer, golden);
+  comparison.equal(tokenizer.vocab_size(), golden.json.at("vocab_size"), golden.name);
+  const Json added = golden.json.value("added_tokens", Json::object());
+  const Json pairs = golden.json.value("pairs", Json::array());
+  for (const auto& [id, content] : added.items())
+    comparison.equal(tokenizer.token_of(std::stoi(id)), content,
+                     golden.name + " added token " + id);
+  for (const Json& entry : golden.json.at("strings")) comparison.string(entry);
+  for (const Json& entry : pairs) comparison.pair(entry);
+  tally.checked(golden, comparison.values());
 }
+
+MIXTUNE_GOLDEN_CHECKER(tokenizer, check_tokenizer);
 
 // The tokenizer that a file of expected ids is about.
 std::string folder_of(const std::string& stem) {

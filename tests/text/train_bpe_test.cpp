@@ -81,24 +81,21 @@ TEST(TrainBpe, WritesATokenizerThatLoads) {
 }
 
 // The same ids and merges as the reference library from the same text.
-TEST(TrainBpe_golden, EqualsTheReferenceLibrary) {
-  const std::vector<GoldenCase> cases = golden_cases("bpe_training");
-  MIXTUNE_NEEDS_GOLDEN(cases, "bpe_training");
-  GoldenTally tally("bpe_training");
-  for (const GoldenCase& golden : cases) {
-    long long values = 0;
-    for (const Json& one : golden.json.at("trainings")) {
-      const TrainedBpe found =
-          trained(golden.json.at("text"), {.vocab_size = one.at("vocab_size"),
-                                           .min_frequency = one.at("min_frequency"),
-                                           .special_tokens = one.at("special_tokens")});
-      EXPECT_EQ(found.tokens, one.at("vocab").get<std::vector<std::string>>());
-      EXPECT_EQ(merges_of(found), one.at("merges").get<Merges>());
-      values += static_cast<long long>(found.tokens.size() + found.merges.size());
-    }
-    tally.checked(golden, values);
+void check_bpe_training(const GoldenCase& golden, GoldenTally& tally) {
+  long long values = 0;
+  for (const Json& one : golden.json.at("trainings")) {
+    const TrainedBpe found =
+        trained(golden.json.at("text"), {.vocab_size = one.at("vocab_size"),
+                                         .min_frequency = one.at("min_frequency"),
+                                         .special_tokens = one.at("special_tokens")});
+    EXPECT_EQ(found.tokens, one.at("vocab").get<std::vector<std::string>>());
+    EXPECT_EQ(merges_of(found), one.at("merges").get<Merges>());
+    values += static_cast<long long>(found.tokens.size() + found.merges.size());
   }
+  tally.checked(golden, values);
 }
+
+MIXTUNE_GOLDEN_CHECKER(bpe_training, check_bpe_training);
 
 }  // namespace
 }  // namespace mixtune::test

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "train/plan.h"
 
@@ -60,7 +61,9 @@ TEST(AdamW, FloatsAndDoublesAndScaledGradientsAgree) {
     fa.step(1);
     fb.step(1, 0.25);
   }
-  EXPECT_NEAR(a.tensors[0][0].item<double>(), b.tensors[0][0].item<double>(), 1e-6);
+  // A weight near one is rounded once a step.
+  EXPECT_NEAR(a.tensors[0][0].item<double>(), b.tensors[0][0].item<double>(),
+              20 * std::numeric_limits<float>::epsilon());
 }
 
 TEST(AdamW, DoesNotDependOnTheNumberOfThreads) {
