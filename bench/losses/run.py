@@ -46,7 +46,7 @@ def losses(program, root, method, settings, steps, threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     here = pathlib.Path(__file__).resolve().parents[2]
-    parser.add_argument("--program", default=here / "build/mixtune", type=os.path.abspath)
+    parser.add_argument("--program", default=str(here / "build/mixtune"), type=os.path.abspath)
     parser.add_argument("--root", default=here, help="source tree of the program, for its recipes")
     parser.add_argument("--model", default=here / ".cache/all-MiniLM-L6-v2", type=os.path.abspath)
     parser.add_argument("--steps", default=20, type=int)

@@ -50,7 +50,7 @@ std::vector<std::string> adapted_modules(const NamedTensors& tensors) {
 
 PeftLoraConfig peft_config_of(const Json& method, const AdapterContents& contents) {
   PeftLoraConfig out;
-  out.r = method.at("r").get<int64_t>();
+  out.r = method.at(method.contains("r") ? "r" : "init_r").get<int64_t>();
   out.lora_alpha = method.at("lora_alpha").get<double>();
   out.lora_dropout = method.at("lora_dropout").get<double>();
   out.use_rslora = method.value("use_rslora", false);

@@ -45,7 +45,7 @@ struct GenerateArguments {
 std::vector<int32_t> typed_ends(const std::vector<int64_t>& ids, int64_t vocabulary) {
   for (const int64_t id : ids)
     if (id >= vocabulary)
-      throw UserError("stop_ids",
+      throw UserError("eos_token_id",
                       fmt::format("has {}; the model has the ids 0 to {}", id, vocabulary - 1),
                       "Give ids of the model.");
   return {ids.begin(), ids.end()};

@@ -88,7 +88,7 @@ int64_t encode_prompts(std::vector<TypedPrompt>& prompts, const Tokenizer& token
       throw UserError(prompt.place,
                       "has " + std::to_string(tokens) + " tokens; the model and max_new_tokens " +
                           "leave room for " + std::to_string(space.tokens),
-                      "Shorten it, lower --max-new-tokens, or add --too-long cut_left.");
+                      "Shorten it, lower --max-new-tokens, or add --too-long truncate_left.");
     cut += !fits;
     prompt.ids = std::move(encoded.ids);
   }

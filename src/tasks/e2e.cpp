@@ -13,15 +13,15 @@ namespace {
 namespace fs = std::filesystem;
 
 struct E2eConfig final : LanguageTaskConfig {
-  std::string format = "released";
+  std::string format = "reference";
 
   E2eConfig() { max_length = 512; }
 
   void fields(FieldVisitor& v) override {
     data_fields(v);
     v.field("format", format,
-            "released: facts, end-of-text token, text; plain: the same with words between them.",
-            {.choices = {"released", "plain"}});
+            "reference: facts, end-of-text token, text; plain: the same with words between them.",
+            {.choices = {"reference", "plain"}});
     completion_fields(v);
     end_field(v);
     split_fields(v);
@@ -84,7 +84,7 @@ class E2eTask final : public LanguageTask {
 
  private:
   std::vector<TextPart> prompt_parts(const std::string& meaning) const {
-    if (config_.format == "released") return {{.text = meaning, .ends = true}};
+    if (config_.format == "reference") return {{.text = meaning, .ends = true}};
     return {{.text = "Facts: " + meaning + "\nText:"}};
   }
 

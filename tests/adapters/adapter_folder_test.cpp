@@ -17,8 +17,9 @@ using test::TemporaryFolder;
 
 AdapterContents lora() {
   AdapterContents out;
-  out.method = R"({"name": "lora", "rank": 2, "alpha": 16, "dropout": 0.1, "rslora": false,
-                   "targets": ["query"], "layers": null, "rank_pattern": {}, "alpha_pattern": {}})";
+  out.method =
+      R"({"name": "lora", "r": 2, "lora_alpha": 16, "lora_dropout": 0.1, "use_rslora": false,
+                   "target_modules": ["query"], "layers_to_transform": null, "rank_pattern": {}, "alpha_pattern": {}})";
   out.task = R"({"name": "rte", "max_length": 128})";
   out.labels = {"entailment", "not_entailment"};
   out.head = "pooled";
@@ -57,9 +58,9 @@ TEST(AdapterFolder, GivesBackWhatWasSaved) {
 
 TEST(AdapterFolder, WritesAdaLoraAsPeftDoes) {
   AdapterContents contents = lora();
-  contents.method = R"({"name": "adalora", "rank": 2, "target_rank": 1, "initial_steps": 3,
-                        "final_steps": 4, "every": 5, "beta1": 0.8, "beta2": 0.9, "alpha": 16,
-                        "orthogonality": 0.25, "dropout": 0.1, "targets": ["query"]})";
+  contents.method = R"({"name": "adalora", "init_r": 2, "target_r": 1, "tinit": 3,
+                        "tfinal": 4, "deltaT": 5, "beta1": 0.8, "beta2": 0.9, "lora_alpha": 16,
+                        "orth_reg_weight": 0.25, "lora_dropout": 0.1, "target_modules": ["query"]})";
   const std::string module = "bert.encoder.layer.0.attention.self.query";
   contents.tensors = {{module + ".lora_A", at::ones({2, 6})},
                       {module + ".lora_E", at::ones({2, 1})},
@@ -142,8 +143,8 @@ TEST(AdapterFolder, ReadsAFolderOfPeftWithoutOurFile) {
   fs::remove(folder / "mixtune.json");
   const Json method = Json::parse(load_adapter(folder.path()).method);
   EXPECT_EQ(method["name"], "lora");
-  EXPECT_EQ(method["rank"], 2);
-  EXPECT_EQ(method["alpha"], 16);
+  EXPECT_EQ(method["r"], 2);
+  EXPECT_EQ(method["lora_alpha"], 16);
   EXPECT_EQ(load_adapter(folder.path()).outputs, 2);
   EXPECT_EQ(load_adapter(folder.path()).head, "pooled");
 }
@@ -225,7 +226,7 @@ TEST(PeftLora, ReadsDoraBiasesAndExclusions) {
                               "x");
   EXPECT_EQ(lora["bias"], "lora_only");
   EXPECT_EQ(lora["lora_bias"], true);
-  EXPECT_EQ(lora["exclude"], Json::array({"o_proj"}));
+  EXPECT_EQ(lora["exclude_modules"], Json::array({"o_proj"}));
 }
 
 TEST(AdapterFolder, WritesDoraAndBiasesAsPeftDoes) {
@@ -264,7 +265,7 @@ TEST(AdapterFolder, TakesMissingTargetsFromTheTensors) {
   PeftLoraConfig config = read_peft_config(folder / "adapter_config.json");
   config.target_modules.clear();
   write_peft_config(folder / "adapter_config.json", config);
-  EXPECT_EQ(Json::parse(load_adapter(folder.path()).method)["targets"],
+  EXPECT_EQ(Json::parse(load_adapter(folder.path()).method)["target_modules"],
             Json::array({"bert.encoder.layer.0.attention.self.query",
                          "bert.encoder.layer.1.output.dense"}));
 }

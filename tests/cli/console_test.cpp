@@ -52,7 +52,7 @@ TEST(ConsoleTable, WithoutAHeaderHasNoRule) {
   table.align_left(1);
   table.add({"mixtune", "0.1"});
   table.add({"libtorch", "2.13"});
-  EXPECT_EQ(table.text(), "mixtune      0.1\nlibtorch  2.13\n");
+  EXPECT_EQ(table.text(), "mixtune   0.1\nlibtorch  2.13\n");
 }
 
 }  // namespace

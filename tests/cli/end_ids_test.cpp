@@ -60,7 +60,7 @@ TEST(EndIds, ATemplatesEndIsThatOfTheRunOfItsAdapterAndOfTheExport) {
   const CliResult written =
       run_cli({"generate", folder.string(), "--input", world.path("prompts.jsonl").string(),
                "--do-sample", "--temperature", "9", "--num-return-sequences", "16",
-               "--max-new-tokens", "40", "--special", "--threads", "1"});
+               "--max-new-tokens", "40", "--show-special-tokens", "--threads", "1"});
   ASSERT_EQ(written.code, 0) << written.err;
   int ended = 0;
   const Json line = parse_json(written.out, "stdout");

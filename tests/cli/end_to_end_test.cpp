@@ -84,7 +84,7 @@ TEST_F(EndToEnd, TrainsThenEvaluatesPredictsComparesAndInspects) {
   EXPECT_TRUE(says(inspected.out, "layer 1 ")) << inspected.out;
   const CliResult adapter = run_cli({"inspect", path("molex") + "/adapter"});
   EXPECT_EQ(adapter.code, 0) << adapter.err;
-  for (const char* line : {"\n  method molex\n", "\n    over lora\n", "\n      rank 8\n",
+  for (const char* line : {"\n  method molex\n", "\n    over lora\n", "\n      r 8\n",
                            "\n  task classify\n", "\n    max_length 24\n"})
     EXPECT_TRUE(says(adapter.out, line)) << adapter.out;
   EXPECT_EQ(run_cli({"inspect", world_.model().string()}).code, 0);
@@ -124,7 +124,7 @@ TEST_F(EndToEnd, CheckWarnsAsTrainingDoes) {
   command.insert(command.end(), {"method.balance=0.1", "task.max_length=8"});
   const CliResult checked = run_cli(command);
   EXPECT_EQ(checked.code, 0) << checked.err;
-  EXPECT_TRUE(says(checked.err, "warning: localised balancing (variation) is on")) << checked.err;
+  EXPECT_TRUE(says(checked.err, "warning: localized balancing (variation) is on")) << checked.err;
   EXPECT_TRUE(says(checked.err, "are cut to task.max_length 8")) << checked.err;
 }
 

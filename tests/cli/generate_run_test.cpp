@@ -58,13 +58,13 @@ TEST_P(GenerateOfRun, ItsAdapterBesideTheModelWritesTheSameWithACacheAndWithout)
 }
 
 TEST_P(GenerateOfRun, MolexAsReleasedHasTheAveragedCacheUnlessAskedOtherwise) {
-  train("released", "{" + kReference + "}");
-  const auto [output, whole] = written("released", {});
+  train("reference", "{" + kReference + "}");
+  const auto [output, whole] = written("reference", {});
   EXPECT_NE(output.find("cache averaged, as the method was released"), std::string::npos) << output;
-  const auto [unsaid, averaged] = written("released", {"--cache", "averaged"});
+  const auto [unsaid, averaged] = written("reference", {"--cache", "averaged"});
   EXPECT_EQ(unsaid.find("cache averaged"), std::string::npos);
   EXPECT_EQ(averaged, whole);
-  EXPECT_NE(text("released", {"--cache", "exact"}), whole);
+  EXPECT_NE(text("reference", {"--cache", "exact"}), whole);
 
   train("molex", "molex");
   const auto [nothing, of_molex] = written("molex", {});

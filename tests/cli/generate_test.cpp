@@ -352,10 +352,10 @@ TEST_P(GenerateCommand, MistakesAreOneLine) {
                  "a.jsonl:1: 'prompt' is no text");
   expect_mistake(generate({"--input", path("nowhere.jsonl")}), "nowhere.jsonl");
   expect_mistake(generate({"--input", file("a.jsonl", "\n")}), "a.jsonl: holds no prompt");
-  expect_mistake(generate({"--prompt", "a", "--top-k", "5"}), "command line: sample is false");
-  expect_mistake(generate({"--prompt", "a", "--seed", "5"}), "sample is false");
-  expect_mistake(generate({"--prompt", "a", "--length-penalty", "2"}), "beams is 1");
-  expect_mistake(generate({"--prompt", "a", "--early-stopping", "full"}), "beams is 1");
+  expect_mistake(generate({"--prompt", "a", "--top-k", "5"}), "command line: do_sample is false");
+  expect_mistake(generate({"--prompt", "a", "--seed", "5"}), "do_sample is false");
+  expect_mistake(generate({"--prompt", "a", "--length-penalty", "2"}), "num_beams is 1");
+  expect_mistake(generate({"--prompt", "a", "--early-stopping", "never"}), "num_beams is 1");
   const auto four_tokens = [&](std::vector<std::string> more) {
     more.insert(more.end(), {"--prompt", "a", "--max-new-tokens", "4"});
     return generate(more);
@@ -363,14 +363,15 @@ TEST_P(GenerateCommand, MistakesAreOneLine) {
   expect_mistake(four_tokens({"--cache", "averaged"}),
                  "cache: is averaged, which is for molex; the method here is none");
   expect_mistake(four_tokens({"--eos-token-id", "16777216", "--min-new-tokens", "3"}),
-                 "stop_ids: has 16777216; the model has the ids 0 to 99");
+                 "eos_token_id: has 16777216; the model has the ids 0 to 99");
   expect_mistake(four_tokens({"--output", path("model"), "--overwrite"}),
                  "model: is a folder; expected a file");
   expect_mistake(four_tokens({"--output", "/nowhere/x.jsonl"}), "/nowhere/x.jsonl: ");
   EXPECT_FALSE(fs::exists(path("model.unfinished")));
   expect_mistake(generate({"--prompt", "a", "--num-beams", "0"}), "beams");
   expect_mistake(generate({"--prompt", "a", "--num-beams", "many"}), "beams");
-  expect_mistake(generate({"--prompt", "a", "--num-return-sequences", "2"}), "returned");
+  expect_mistake(generate({"--prompt", "a", "--num-return-sequences", "2"}),
+                 "num_return_sequences");
   expect_mistake(generate({"--prompt", "a", "--max-new-tokens", "64"}), "max_new_tokens");
   expect_mistake(generate({"--prompt", "a", "--temprature", "2"}), "--temperature");
   EXPECT_FALSE(fs::exists(path("out.jsonl")));

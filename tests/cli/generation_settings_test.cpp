@@ -41,29 +41,30 @@ std::set<std::string> lines_of(const Config& config) {
 const std::string kBeams =
     "--max-new-tokens 11 --min-new-tokens 3 --num-beams 7 --num-return-sequences 5 "
     "--length-penalty 0.8 "
-    "--early-stopping full --repetition-penalty 1.3 --no-repeat-ngram-size 4 --stop-strings x "
+    "--early-stopping never --repetition-penalty 1.3 --no-repeat-ngram-size 4 --stop-strings x "
     "--stop-strings y --eos-token-id 21 "
-    "--eos-token-id 22 --too-long truncate_left --cache averaged --special --batch-size 9";
+    "--eos-token-id 22 --too-long truncate_left --cache averaged --show-special-tokens "
+    "--batch-size 9";
 const std::string kDraws =
     "--do-sample --temperature 0.6 --top-k 40 --top-p 0.9 --min-p 0.05 --typical-p 0.7 --seed 17";
 
 TEST(GenerationSettings, OfBeamsReachTheOptionsOfGeneration) {
   const GenerationSettings settings = read(kBeams);
-  EXPECT_EQ(settings.returned, 5);
-  EXPECT_EQ(settings.stop, (std::vector<std::string>{"x", "y"}));
-  EXPECT_EQ(settings.stop_ids, (std::vector<int64_t>{21, 22}));
+  EXPECT_EQ(settings.num_return_sequences, 5);
+  EXPECT_EQ(settings.stop_strings, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(settings.eos_token_id, (std::vector<int64_t>{21, 22}));
   EXPECT_EQ(settings.too_long, "truncate_left");
-  EXPECT_TRUE(settings.special);
+  EXPECT_TRUE(settings.show_special_tokens);
   EXPECT_EQ(settings.batch_size, 9);
   const GenerateOptions options = settings.options({31, 32});
   EXPECT_EQ(options.max_new_tokens, 11);
   EXPECT_EQ(options.rules.repetition_penalty, 1.3);
-  EXPECT_EQ(options.rules.no_repeat_ngram, 4);
+  EXPECT_EQ(options.rules.no_repeat_ngram_size, 4);
   EXPECT_EQ(options.rules.min_new_tokens, 3);
   EXPECT_EQ(options.rules.stops, (std::vector<int32_t>{31, 32}));
-  EXPECT_EQ(options.beams, 7);
+  EXPECT_EQ(options.num_beams, 7);
   EXPECT_EQ(options.length_penalty, 0.8);
-  EXPECT_EQ(options.early_stopping_of_beams, GenerateOptions::EarlyStopping::full);
+  EXPECT_EQ(options.early_stopping, GenerateOptions::EarlyStopping::never);
   EXPECT_EQ(options.decoding, Decoding::averaged);
   EXPECT_FALSE(options.sampling.has_value());
 }
@@ -72,7 +73,7 @@ TEST(GenerationSettings, OfDrawsReachTheOptionsOfGeneration) {
   const GenerationSettings settings = read(kDraws);
   EXPECT_EQ(settings.seed, 17);
   const GenerateOptions options = settings.options({});
-  EXPECT_EQ(options.beams, 1);
+  EXPECT_EQ(options.num_beams, 1);
   ASSERT_TRUE(options.sampling.has_value());
   EXPECT_EQ(options.sampling->temperature, 0.6);
   EXPECT_EQ(options.sampling->top_k, 40);
@@ -92,8 +93,8 @@ TEST(GenerationSettings, SayWhenToStopAndWhatToKeep) {
   const auto options = [](const std::string& flag, const std::string& value) {
     return read("--num-beams 2 " + flag + " " + value).options({});
   };
-  EXPECT_EQ(options("--early-stopping", "none").early_stopping_of_beams, EarlyStopping::none);
-  EXPECT_EQ(options("--early-stopping", "likely").early_stopping_of_beams, EarlyStopping::likely);
+  EXPECT_EQ(options("--early-stopping", "true").early_stopping, EarlyStopping::at_once);
+  EXPECT_EQ(options("--early-stopping", "false").early_stopping, EarlyStopping::likely);
   EXPECT_EQ(options("--cache", "none").decoding, Decoding::recompute);
   EXPECT_EQ(options("--cache", "exact").decoding, Decoding::cached);
 }

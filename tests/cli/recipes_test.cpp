@@ -115,7 +115,7 @@ TEST(Config, PrintsMolexAsAMixtureOfLayersButNotAsReleased) {
 
 TEST(Config, UnknownKeysAndWrongValuesAreMistakesOfOneLine) {
   expect_mistake(run_cli({"config", "lora", "train.epohcs=3"}), "epochs");
-  expect_mistake(run_cli({"config", "lora", "method.r=0"}), "rank");
+  expect_mistake(run_cli({"config", "lora", "method.r=0"}), "method.r is 0");
   expect_mistake(run_cli({"config", "lora", "method.name=lroa"}), "lora");
 }
 

@@ -36,7 +36,7 @@ ModelConfig config_of(const Json& m) {
 // Whole feed-forwards as experts, and plain updates of the same rank in the attention.
 std::string mixlora_recipe(const Json& c, bool has_router_loss) {
   const std::string rank = c.at("lora_r").dump(), alpha = c.at("lora_alpha").dump();
-  return "num_experts: " + c.at("num_experts").dump() + "\nk: " + c.at("top_k").dump() +
+  return "num_experts: " + c.at("num_experts").dump() + "\ntop_k: " + c.at("top_k").dump() +
          "\nr: " + rank + "\nlora_alpha: " + alpha + "\nattention_r: " + rank +
          "\nattention_alpha: " + alpha + "\nlora_dropout: 0\nbalance: " +
          (has_router_loss ? c.at("router_aux_loss_coef").dump() : "0") + "\n";
@@ -55,7 +55,8 @@ std::string recipe_of(const Json& c, bool has_router_loss) {
   if (method == "dynmole")
     y += "top_p: " + c.at("top_p").dump() + "\nkeep_top_k: " + c.at("keep_top_k").dump() +
          "\nentropy_threshold: " + c.at("entropy_threshold").dump() +
-         "\nindex: " + c.at("entropy_index").dump() + "\neps: " + c.at("entropy_eps").dump() +
+         "\nentropy_index: " + c.at("entropy_index").dump() +
+         "\nentropy_eps: " + c.at("entropy_eps").dump() +
          "\nentropy_loss: " + weight("router_dyn_loss_coef") +
          "\nbalance: " + weight("router_aux_loss_coef") + "\n";
   if (method == "mola")

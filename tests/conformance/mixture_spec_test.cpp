@@ -28,7 +28,8 @@ const std::map<std::string, std::vector<std::string>>& variants() {
       {"mixlora",
        {"", "routing: dynamic\nuse_rslora: true\nlayers_to_transform: [0, 2]\nbalance: 0.5\n",
         "routing: switch\ncapacity: 2\nbalance: 0.5\nz_loss: 0.2\n", "entropy_loss: 0.3\n",
-        "num_experts: 3\nk: 1\nrouter_std: 0\njitter_noise: 0.2\nattention_target_modules: []\n"}},
+        "num_experts: 3\ntop_k: 1\nrouter_std: 0\njitter_noise: 0.2\nattention_target_modules: "
+        "[]\n"}},
       {"molex",
        {"",
         "over: dynmole\nlayers_to_transform: [0, 2]\nscope: prompt\nprompt_tokens: 2\nreduce: "
@@ -50,7 +51,7 @@ struct Outcome {
 Outcome outcome(Attached& run) {
   perturb(run.trainables());
   PackedBatch batch = pack_examples({0, 1, 2, 3});
-  batch.rows.kind = {1, 0, 0, 1};
+  batch.rows.example_group = {1, 0, 0, 1};
   batch.rows.prompt = {1, 2, 1, 2};
   ForwardContext context = run.context(Phase::train, 3);
   Outcome out;

@@ -18,7 +18,8 @@ const fs::path kBuild = MIXTUNE_BINARY_DIR;
 // A shell's command; what it prints is stdout and stderr together.
 CliResult shell(const std::string& command) {
   CliResult result;
-  FILE* const pipe = popen(("exec 2>&1; unset OMP_WAIT_POLICY GOMP_SPINCOUNT; " + command).c_str(), "r");
+  FILE* const pipe =
+      popen(("exec 2>&1; unset OMP_WAIT_POLICY GOMP_SPINCOUNT; " + command).c_str(), "r");
   EXPECT_NE(pipe, nullptr);
   char buffer[4096];
   while (const size_t count = std::fread(buffer, 1, sizeof buffer, pipe))
@@ -120,10 +121,12 @@ TEST(Install, ATreeThatWasMovedFindsItsRecipesAndCanBeUninstalled) {
   const CliResult config = shell("cd '" + (folder / "elsewhere").string() + "' && PATH='" + moved +
                                  "/bin':\"$PATH\" mixtune config lora e2e/small-molex");
   EXPECT_EQ(config.code, 0) << config.out;
-  EXPECT_TRUE(says(config.out, moved + "/share/mixtune/recipes/methods/lora.yaml")) << config.out;
+  EXPECT_TRUE(says(config.out, moved + "/share/mixtune/recipes/e2e/small-molex.yaml"))
+      << config.out;
   EXPECT_TRUE(says(config.out, moved + "/share/mixtune/models/tiny-gpt2")) << config.out;
   write_file_atomically(moved + "/share/mixtune/recipes/mine.yaml", "train: {seed: 1}\n");
-  const CliResult gone = shell("make -s -C '" + source_dir().string() + "' uninstall PREFIX='" + moved + "'");
+  const CliResult gone =
+      shell("make -s -C '" + source_dir().string() + "' uninstall PREFIX='" + moved + "'");
   EXPECT_EQ(gone.code, 0) << gone.out;
   std::vector<std::string> left;
   for (const auto& entry : fs::recursive_directory_iterator(moved))

@@ -54,7 +54,7 @@ TEST(AdaLora, FoldedWeightsAreItsProducts) {
 TEST(AdaLora, RejectsWhatLeavesNothingToShrink) {
   EXPECT_NE(refusal([] {
               two_linears("init_r: 4\ntarget_r: 5");
-            }).find("target_rank is 5; expected 1 to 4 (the rank at first)"),
+            }).find("target_r is 5; expected 1 to 4 (init_r)"),
             std::string::npos);
   HandMadeLinear made = two_linears("init_r: 4\ntarget_r: 2\ntinit: 6\ntfinal: 5");
   ASSERT_EQ(made.attachment->update_rules.size(), 1u);
@@ -62,7 +62,7 @@ TEST(AdaLora, RejectsWhatLeavesNothingToShrink) {
   rule.check(12);
   EXPECT_EQ(refusal([&] {
               rule.check(11);
-            }).find("adalora.initial_steps: is 6 and final_steps is 5; the run has 11 steps"),
+            }).find("adalora.tinit: is 6 and tfinal is 5; the run has 11 steps"),
             0u);
 }
 

@@ -117,7 +117,7 @@ TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
     EXPECT_NE(found.find(says), std::string::npos) << found;
   };
   expect("num_experts: 1\n", "dynmole", "asks for 2 experts for each token; a layer has 1");
-  expect("num_experts: 1\nkeep_top_k: 1\n", "dynmole.experts", "at least 2");
+  expect("num_experts: 1\nkeep_top_k: 1\n", "dynmole.num_experts", "at least 2");
   expect("keep_top_k: 9\n", "dynmole", "asks for 9 experts for each token; a layer has 6");
   expect("normalize_entropy: false\nentropy_threshold: 5\n", "dynmole: the entropy threshold is 5",
          "1.6404");
@@ -129,9 +129,9 @@ TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
          "or 0.01 or more away");
   expect("entropy_index: 1.0001\nentropy_threshold: 1\n", "dynmole: the index",
          "expected 1");  // of the loss
-  expect("num_experts: [6, 6, 6]\n", "dynmole.experts", "3 numbers; the model has 2 layers");
+  expect("num_experts: [6, 6, 6]\n", "dynmole.num_experts", "3 numbers; the model has 2 layers");
   expect("num_experts: many\n", "experts", "triangle");
-  expect("target_modules: [ffn_upp]\n", "dynmole.targets", "ffn_up");
+  expect("target_modules: [ffn_upp]\n", "dynmole.target_modules", "ffn_up");
   expect("num_experts: [2, 4]\n", "dynmole: the loss",
          "pooled together, which have 2 and 4 experts");
   // A layer that is left out counts nowhere.

@@ -95,7 +95,8 @@ TEST(MixLora, RecordsWhereTokensWent) {
 }
 
 TEST(MixLora, RejectsWhatCannotBe) {
-  EXPECT_NE(error_of("top_k: 9").find("k is 9; expected 1 to 8 (experts)"), std::string::npos)
+  EXPECT_NE(error_of("top_k: 9").find("top_k is 9; expected 1 to 8 (num_experts)"),
+            std::string::npos)
       << error_of("top_k: 9");
   EXPECT_NE(error_of("routing: dynamic\ntop_p: 0").find("p is 0"), std::string::npos);
   EXPECT_NE(
@@ -104,13 +105,14 @@ TEST(MixLora, RejectsWhatCannotBe) {
       << error_of("routing: dynamic\ntop_p: 1.5");
   EXPECT_NE(error_of("routing: swich").find("switch"), std::string::npos);
   EXPECT_NE(error_of("layers_to_transform: [2]")
-                .find("mixlora.layers: names layer 2; the model has layers 0 to 1"),
+                .find("mixlora.layers_to_transform: names layer 2; the model has layers 0 to 1"),
             std::string::npos);
-  EXPECT_NE(error_of("layers_to_transform: []").find("mixlora.layers: is []"), std::string::npos);
+  EXPECT_NE(error_of("layers_to_transform: []").find("mixlora.layers_to_transform: is []"),
+            std::string::npos);
   EXPECT_NE(
       error_of("attention_target_modules: [ffn_up]").find("another update stands on a linear"),
       std::string::npos);
-  EXPECT_NE(error_of("attention_target_modules: [qeury]").find("mixlora.attention.targets"),
+  EXPECT_NE(error_of("attention_target_modules: [qeury]").find("mixlora.attention.target_modules"),
             std::string::npos);
 }
 

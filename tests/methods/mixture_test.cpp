@@ -24,9 +24,12 @@ TEST(Mixture, WeightsThatAreNoSharesHaveNoBudgetAndNoEntropy) {
   EXPECT_EQ(mistake_of("scoring: {name: sigmoid, temperature: 2}\nselection: all\n"
                        "losses: [{name: load, weight: 0.1}]\n"),
             "no mistake");
-  expect_mistake("scoring: sigmoid\nselection: prefix\n", "top_k or all (squash is sigmoid)");
-  expect_mistake("scoring: sigmoid\nentropy_switch: {threshold: 0.9}\n", "off (squash is sigmoid)");
-  expect_mistake("scoring: sigmoid\nlosses: [{name: entropy}]\n", "no entropy (squash is sigmoid)");
+  expect_mistake("scoring: sigmoid\nselection: strict_top_p\n",
+                 "top_k or all (scoring is sigmoid)");
+  expect_mistake("scoring: sigmoid\nentropy_switch: {threshold: 0.9}\n",
+                 "off (scoring is sigmoid)");
+  expect_mistake("scoring: sigmoid\nlosses: [{name: entropy}]\n",
+                 "no entropy (scoring is sigmoid)");
 }
 
 TEST(Mixture, RanksOfExpertsAreOneForEach) {
@@ -73,21 +76,22 @@ TEST(Mixture, PlainUpdatesBesideExpertsOfTheSameLinears) {
 }
 
 TEST(Mixture, WithoutALayer) {
-  expect_on_each_model("layers_to_transform: []\n", "mixture.layers: is []");
-  expect_on_each_model("site: feed_forward\nlayers_to_transform: []\n", "mixture.layers: is []");
+  expect_on_each_model("layers_to_transform: []\n", "mixture.layers_to_transform: is []");
+  expect_on_each_model("site: feed_forward\nlayers_to_transform: []\n",
+                       "mixture.layers_to_transform: is []");
 }
 
 TEST(Mixture, PoolsAndScoresThatASiteHasNot) {
   EXPECT_EQ(mistake_of("scope: {level: sequence, pool: probabilities}\ngate: cosine\n"),
             "no mistake");
   expect_mistake("scope: {level: sequence, pool: votes}\n", "scores, probabilities or null");
-  expect_mistake("pool: {of: probabilities}\n",
-                 "pool.of is set; expected null (each token decides)");
+  expect_mistake("scope: {pool: probabilities}\n",
+                 "scope.pool is set; expected null (each token decides)");
   expect_mistake("site: feed_forward\nscope: {pool: votes}\n", "(site is feed_forward)");
   expect_mistake("gate: cosine\nrouter: {init: normal}\n",
-                 "router.init is set; expected left out (score is cosine)");
+                 "router.init is set; expected left out (gate is cosine)");
   expect_mistake("gate: {name: cosine, axis: sequence}\n",
-                 "mixture.score: normalises over whole sequences");
+                 "mixture.gate: normalizes over whole sequences");
   expect_mistake("site: layer\nscope: {level: token}\n", "sequence, prompt, batch or null");
   expect_mistake("site: layer\nscope: {pool: scores}\n", "votes, probabilities or null");
 }
@@ -98,12 +102,13 @@ TEST(Mixture, OfLayersHasNoOptionsOfDrawnExperts) {
                        "router: {learning_rate: 0.1}\n"),
             "no mistake");
   expect_mistake("site: layer\nnum_experts: 4\n",
-                 "experts is 4; expected left out (site is layer)");
+                 "num_experts is 4; expected left out (site is layer)");
   expect_mistake("site: layer\nrouter: {learning_rate: 1, jitter_noise: 0.1}\n",
-                 "router.jitter is set; expected left out (site is layer)");
+                 "router.jitter_noise is set; expected left out (site is layer)");
   expect_mistake("site: layer\nlosses: [{name: load, weight: 1}]\n",
                  "losses is set; expected left out (site is layer)");
-  expect_mistake("site: layer\nlayers_to_transform: [2]\n", "mixture.layers: names layer 2");
+  expect_mistake("site: layer\nlayers_to_transform: [2]\n",
+                 "mixture.layers_to_transform: names layer 2");
   expect_mistake("site: {name: layer, blend: {raw: true}}\n", "shared alone");
   expect_mistake("site: {name: layer, blend: {kind: learned, raw: true}, sharing: per_layer}\n",
                  "shared alone");

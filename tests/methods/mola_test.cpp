@@ -82,13 +82,13 @@ TEST(Loramoe, TheConstraintReadsTheKindOfEachExample) {
     return run.attachment->auxiliary_sum(context);
   };
   EXPECT_EQ(loss().item<double>(), 0);  // no example has a kind
-  batch.rows.kind = {1, 0, 0};
+  batch.rows.example_group = {1, 0, 0};
   const Tensor value = loss();
   EXPECT_GT(value.item<double>(), 0);
   value.backward();
   EXPECT_GT(run.gradient("model.layers.1.mlp.down_proj.router.weight").abs().max().item<double>(),
             0);
-  batch.rows.kind = {0, 1, 1};
+  batch.rows.example_group = {0, 1, 1};
   EXPECT_NE(loss().item<double>(), value.item<double>());
 }
 

@@ -12,7 +12,7 @@ Tensor blended(double own, double other, const std::string& alpha) {
   HandMadeStack made(1);
   made.add_constant(own);
   made.add_constant(other);
-  made.attach_molex("layers_to_transform: '[0]'\nlora_alpha: " + alpha);
+  made.attach_molex("layers_to_transform: '[0]'\nalpha: " + alpha);
   std::vector<Tensor> hidden;
   made.stack.hidden_states = &hidden;
   ForwardContext c = made.context();

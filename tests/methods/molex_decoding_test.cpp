@@ -110,7 +110,7 @@ TEST_P(MolexDecoding, DrawsBlocksByTheNumberOfAPrompt) {
     ForwardContext context = run.context();
     const auto texts = generate(*run.model, some,
                                 {.max_new_tokens = 8,
-                                 .beams = 2,
+                                 .num_beams = 2,
                                  .sequence_ids = std::move(sequence_ids),
                                  .decoding = decoding},
                                 context);

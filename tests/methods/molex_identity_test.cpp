@@ -71,7 +71,7 @@ TEST_P(MolexIdentity, ABlockThatChoosesItselfIsItself) {
   Attached lora(config(), "lora", lora_alone(), at::kDouble);
   perturb(lora.trainables());
   const Tensor expected = lora.logits(batch());
-  for (const std::string compat : {"none", "released"}) {
+  for (const std::string compat : {"none", "reference"}) {
     Attached molex(config(), "molex",
                    over_lora("alpha: {kind: learned, main: 0.95, other: 0.05}\ncompat: " + compat),
                    at::kDouble);

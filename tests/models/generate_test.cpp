@@ -81,7 +81,7 @@ TEST(Generate, WithACacheIsGenerateWithoutOneOnEveryDecoder) {
       for (const int64_t beams : {1, 3}) {
         SCOPED_TRACE(type + ", beams " + std::to_string(beams));
         const auto model = language_model(decoder_config(type), kind);
-        GenerateOptions options{.max_new_tokens = 12, .beams = beams};
+        GenerateOptions options{.max_new_tokens = 12, .num_beams = beams};
         const auto cached = written(*model, options);
         options.decoding = Decoding::recompute;
         expect_same(cached, written(*model, options));
@@ -92,7 +92,7 @@ TEST(Generate, WithACacheIsGenerateWithoutOneOnEveryDecoder) {
 TEST(Generate, DoesNotDependOnTheOtherPromptsOfTheBatch) {
   const auto model = language_model(decoder_config("llama"));
   for (const int64_t beams : {1, 3}) {
-    const GenerateOptions options{.max_new_tokens = 8, .beams = beams};
+    const GenerateOptions options{.max_new_tokens = 8, .num_beams = beams};
     const auto together = written(*model, options);
     for (size_t p = 0; p < kPrompts.size(); ++p)
       expect_same({together[p]}, written(*model, options, {kPrompts[p]}));
@@ -105,7 +105,7 @@ TEST(Generate, ThroughPackedWeightsWritesTheSame) {
     config.decoder->tied = type == "gpt2";
     const auto model = language_model(config);
     auto& decoder = dynamic_cast<DecoderModel&>(*model);
-    const GenerateOptions options{.max_new_tokens = 12, .beams = 3};
+    const GenerateOptions options{.max_new_tokens = 12, .num_beams = 3};
     const auto expected = written(*model, options);
     const LinearGroup& group = *model->sites().groups.front();
     {
@@ -139,7 +139,7 @@ TEST(Generate, StopsBehindAStopAndNotBefore) {
 TEST(Generate, EndsWhereItIsToldTo) {
   const auto model = language_model(decoder_config("gpt2"));
   for (const int64_t beams : {1, 3}) {
-    GenerateOptions options{.max_new_tokens = 10, .beams = beams};
+    GenerateOptions options{.max_new_tokens = 10, .num_beams = beams};
     options.ends = [](size_t prompt, std::span<const int32_t> written) {
       return written.size() == prompt + 2;
     };
@@ -157,7 +157,7 @@ TEST(Generate, EndsATextThatNoTokenMayFollow) {
   config.vocab_size = 6;
   const auto model = language_model(config);
   GenerateOptions options{.max_new_tokens = 10};
-  options.rules = {.no_repeat_ngram = 1, .min_new_tokens = 10, .stops = {0}};
+  options.rules = {.no_repeat_ngram_size = 1, .min_new_tokens = 10, .stops = {0}};
   const auto check = [&](size_t count) {
     const auto texts = written(*model, options, {{1, 2}, {1, 2, 3, 4, 5}});
     ASSERT_EQ(texts[0].size(), count);
@@ -175,7 +175,7 @@ TEST(Generate, EndsATextThatNoTokenMayFollow) {
   options.streams = {1, 2};
   check(1);
   options.sampling.reset();
-  options.beams = 3;
+  options.num_beams = 3;
   check(3);
 }
 
@@ -240,19 +240,19 @@ TEST(Generate, RecomputesWhereRotaryPositionsChangeWithTheLength) {
 
 GenerateOptions options_of(const GoldenCase& one, const Json& settings) {
   GenerateOptions out{.max_new_tokens = one.json.at("max_new_tokens"),
-                      .beams = settings.value("num_beams", 1),
+                      .num_beams = settings.value("num_beams", 1),
                       .length_penalty = settings.value("length_penalty", 1.0)};
   out.rules.repetition_penalty = settings.value("repetition_penalty", 1.0);
-  out.rules.no_repeat_ngram = settings.value("no_repeat_ngram_size", 0);
+  out.rules.no_repeat_ngram_size = settings.value("no_repeat_ngram_size", 0);
   out.rules.min_new_tokens = settings.value("min_new_tokens", 0);
   const std::string eos = settings.value("eos", "one");
   if (eos != "none") out.rules.stops = {one.json.at("eos_token_id").get<int32_t>()};
   if (eos == "two") out.rules.stops.push_back(one.json.at("second_eos_token_id").get<int32_t>());
   if (settings.contains("early_stopping")) {
     const Json& early = settings.at("early_stopping");
-    out.early_stopping_of_beams = early.is_string()   ? GenerateOptions::EarlyStopping::full
-                                  : early.get<bool>() ? GenerateOptions::EarlyStopping::none
-                                                      : GenerateOptions::EarlyStopping::likely;
+    out.early_stopping = early.is_string()   ? GenerateOptions::EarlyStopping::never
+                         : early.get<bool>() ? GenerateOptions::EarlyStopping::at_once
+                                             : GenerateOptions::EarlyStopping::likely;
   }
   return out;
 }

@@ -36,10 +36,11 @@ TEST(TokenRules, DivideOrMultiplyByThePenaltyOnceForEachIdThatStands) {
 
 TEST(TokenRules, ForbidWhatWouldRepeatARun) {
   const std::vector<int32_t> ids = {1, 2, 3, 1, 2};
-  EXPECT_EQ(kept(ruled({0, 0, 0, 0}, ids, 1, {.no_repeat_ngram = 3})),
+  EXPECT_EQ(kept(ruled({0, 0, 0, 0}, ids, 1, {.no_repeat_ngram_size = 3})),
             (std::vector<int64_t>{0, 1, 2}));
-  EXPECT_EQ(kept(ruled({0, 0, 0, 0}, ids, 1, {.no_repeat_ngram = 1})), std::vector<int64_t>{0});
-  EXPECT_EQ(kept(ruled({0, 0, 0, 0}, {1}, 1, {.no_repeat_ngram = 3})).size(), 4u);
+  EXPECT_EQ(kept(ruled({0, 0, 0, 0}, ids, 1, {.no_repeat_ngram_size = 1})),
+            std::vector<int64_t>{0});
+  EXPECT_EQ(kept(ruled({0, 0, 0, 0}, {1}, 1, {.no_repeat_ngram_size = 3})).size(), 4u);
 }
 
 TEST(TokenRules, LetNoTextStopBeforeItIsLongEnough) {
@@ -78,7 +79,7 @@ void read_settings(std::string name, TokenRules& rules, SamplingFilters& filters
   filters.min_p = value("min_p").value_or(0);
   filters.typical_p = value("typical_p").value_or(1);
   rules.repetition_penalty = value("repetition_penalty").value_or(1);
-  rules.no_repeat_ngram = static_cast<int64_t>(value("no_repeat_ngram").value_or(0));
+  rules.no_repeat_ngram_size = static_cast<int64_t>(value("no_repeat_ngram").value_or(0));
 }
 
 // SequenceLayout 3 and 4 have equal logits: top_p may keep other ones of them, so the number is

@@ -19,7 +19,8 @@ std::string recipe_of(const Json& c) {
   if (method == "dynmole")
     y += "top_p: " + c.at("top_p").dump() + "\nkeep_top_k: " + c.at("keep_top_k").dump() +
          "\nentropy_threshold: " + c.at("entropy_threshold").dump() +
-         "\nindex: " + c.at("entropy_index").dump() + "\neps: " + c.at("entropy_eps").dump() +
+         "\nentropy_index: " + c.at("entropy_index").dump() +
+         "\nentropy_eps: " + c.at("entropy_eps").dump() +
          "\nentropy_loss: " + c.at("router_dyn_loss_coef").dump() +
          "\nbalance: " + c.at("router_aux_loss_coef").dump() + "\n";
   if (method == "mola")
@@ -113,8 +114,8 @@ Routing routing_of(const Json& c) {
   if (method == "mola")
     return {.selection = select_of("top_k", {{"k", c.at("top_k").dump()}}), .renormalizes = true};
   if (method == "loramoe") return {.selection = select_of("all")};
-  return {.selection = select_of(
-              "prefix", {{"p", c.at("top_p").dump()}, {"keep", c.at("keep_top_k").dump()}}),
+  return {.selection = select_of("strict_top_p", {{"p", c.at("top_p").dump()},
+                                                  {"keep_top_k", c.at("keep_top_k").dump()}}),
           .entropy_switch = EntropySwitch{
               {Entropy::Kind::tsallis, c.at("entropy_index"), c.at("entropy_eps"), true},
               c.at("entropy_threshold")}};
@@ -138,7 +139,7 @@ void check_routing(ExpertFixture& f) {
       {"entropy_loss", {"entropy", {}}},
       {"balance_loss",
        {"load", {{"count", f.config.at("routing_strategy") == "mola" ? "selected" : "weight"}}}},
-      {"balance_loss_original_mola", {"load", {{"count", "share"}, {"over", "layer_sum"}}}}};
+      {"balance_loss_original_mola", {"load", {{"count", "share"}, {"reduction", "layer_sum"}}}}};
   for (const auto& [term, loss] : losses) {
     const std::string key = "grad." + term + ".logits";
     if (!f.tensors.has(key)) continue;
@@ -193,7 +194,8 @@ Drawn draw_as(const Json& m) {
   const int64_t in = number("d_in", 512), out = number("d_out", 64), rank = number("r", 16),
                 experts = number("experts", 8);
   std::string y = "target_modules: [ffn_up]\nr: " + std::to_string(rank) + "\n";
-  y += std::string("init: ") + (m.contains("lora_init") ? "gaussian" : "uniform") + "\n";
+  y += std::string("init_lora_weights: ") + (m.contains("lora_init") ? "gaussian" : "uniform") +
+       "\n";
   if (!plain) {
     y += "num_experts: " + std::to_string(experts) + "\n";
     const std::string range =

@@ -108,7 +108,8 @@ TEST(Experts, StackedEqualTheLoopGradientsIncluded) {
   some.replace(some.find("query, key"), 10, "query");  // the key has no experts
   expect_equal_to_the_loop(some, Phase::train, undropped);
   std::string soft = kRecipe;
-  soft.replace(soft.find("{name: strict_top_p, p: 0.6, keep_top_k: 1}"), 31, "{name: all}");
+  const std::string selection = "{name: strict_top_p, p: 0.6, keep_top_k: 1}";
+  soft.replace(soft.find(selection), selection.size(), "{name: all}");
   expect_equal_to_the_loop(soft, Phase::train, undropped);
 }
 

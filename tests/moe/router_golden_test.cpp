@@ -17,8 +17,8 @@ struct RouterFixture {
 };
 
 Routing routing_of(const Json& setting, double eps) {
-  return {.selection = select_of("prefix", {{"p", print_number(setting.at("top_p"))},
-                                            {"keep", setting.at("keep_top_k").dump()}}),
+  return {.selection = select_of("strict_top_p", {{"p", print_number(setting.at("top_p"))},
+                                                  {"keep_top_k", setting.at("keep_top_k").dump()}}),
           .entropy_switch =
               EntropySwitch{{Entropy::Kind::tsallis, setting.at("entropy_index"), eps, true},
                             setting.at("entropy_threshold")}};

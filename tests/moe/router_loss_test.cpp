@@ -5,7 +5,7 @@
 namespace mixtune::test {
 namespace {
 
-const Routing kDynmole{.selection = select_of("prefix"), .entropy_switch = EntropySwitch{}};
+const Routing kDynmole{.selection = select_of("strict_top_p"), .entropy_switch = EntropySwitch{}};
 const std::vector<std::vector<double>> kRows = {
     {.7, .2, .05, .05}, {.1, .6, .2, .1}, {.25, .25, .25, .25}};
 
@@ -50,7 +50,7 @@ struct Layer {
 
 double over(const std::string& how, const std::string& name, const std::vector<Layer>& layers) {
   SiteRouterLoss router_loss(
-      choice_of(router_loss_choices(), name, {{"over", how}, {"weight", "1"}}), "test");
+      choice_of(router_loss_choices(), name, {{"reduction", how}, {"weight", "1"}}), "test");
   LossStatistics table;
   std::vector<size_t> handles;
   for (const Layer& layer : layers)

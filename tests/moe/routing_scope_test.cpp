@@ -130,7 +130,7 @@ TEST(RoutingScope, OfHalfPrecisionLinears) {
     HandMadeLinear made({{Role::query, "query", 4}}, 5, at::kBFloat16);
     made.attach_method("mixture",
                        "target_modules: [query]\nnum_experts: 3\nr: 2\nscope: {level: sequence}\n"
-                       "score: " +
+                       "gate: " +
                            gate + "\n");
     perturb(made.attachment->trainables, 0.7);
     const Tensor y = made.forward(draw({6, 5}, 1, "x").to(at::kBFloat16), Phase::train);

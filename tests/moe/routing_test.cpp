@@ -5,7 +5,8 @@ namespace mixtune::test {
 namespace {
 
 Routing dynmole(const std::string& rule, double p = .75, int64_t keep = 2, double threshold = .9) {
-  return {.selection = select_of(rule, {{"p", std::to_string(p)}, {"keep", std::to_string(keep)}}),
+  return {.selection =
+              select_of(rule, {{"p", std::to_string(p)}, {"keep_top_k", std::to_string(keep)}}),
           .entropy_switch = EntropySwitch{{}, threshold}};
 }
 
@@ -42,9 +43,9 @@ TEST(Routing, KeepsWhatTheSheetSays) {
                       {equal(6), kAll, kAll, 1, 1},
                       {softmax, {0, 1}, {0, 1, 2}, .736125, .856202}};
   for (const Row& row : rows) {
-    EXPECT_EQ(kept(row.p, dynmole("prefix")), row.prefix);
+    EXPECT_EQ(kept(row.p, dynmole("strict_top_p")), row.prefix);
     EXPECT_EQ(kept(row.p, dynmole("top_p")), row.top_p);
-    EXPECT_NEAR(routed(row.p, dynmole("prefix")).weights.sum().item<double>(), row.prefix_sum,
+    EXPECT_NEAR(routed(row.p, dynmole("strict_top_p")).weights.sum().item<double>(), row.prefix_sum,
                 1e-6);
     EXPECT_NEAR(routed(row.p, dynmole("top_p")).weights.sum().item<double>(), row.top_p_sum, 1e-6);
   }
@@ -53,30 +54,31 @@ TEST(Routing, KeepsWhatTheSheetSays) {
 TEST(Routing, AThresholdOfOneIsPureTopP) {
   for (const auto& [n, prefix, top_p] :
        {std::tuple<size_t, size_t, size_t>{6, 4, 5}, {8, 6, 6}, {4, 3, 3}}) {
-    EXPECT_EQ(active(equal(n), dynmole("prefix", .75, 2, 1)), prefix) << n;
+    EXPECT_EQ(active(equal(n), dynmole("strict_top_p", .75, 2, 1)), prefix) << n;
     EXPECT_EQ(active(equal(n), dynmole("top_p", .75, 2, 1)), top_p) << n;
   }
 }
 
 TEST(Routing, ATinyThresholdIsSoftButForACertainToken) {
-  EXPECT_EQ(kept(kA, dynmole("prefix", .75, 2, 1e-6)), kAll);
-  EXPECT_EQ(kept({0, 0, 1, 0, 0, 0}, dynmole("prefix", .75, 2, 1e-6)), (Kept{0, 2}));
+  EXPECT_EQ(kept(kA, dynmole("strict_top_p", .75, 2, 1e-6)), kAll);
+  EXPECT_EQ(kept({0, 0, 1, 0, 0, 0}, dynmole("strict_top_p", .75, 2, 1e-6)), (Kept{0, 2}));
 }
 
 TEST(Routing, LimitsOfTheBudget) {
-  EXPECT_EQ(kept(kB, dynmole("prefix", 1)), kAll);
+  EXPECT_EQ(kept(kB, dynmole("strict_top_p", 1)), kAll);
   EXPECT_EQ(kept(kB, dynmole("top_p", 1)), kAll);
-  EXPECT_EQ(kept(kB, dynmole("prefix", .75, 6)), kAll);
-  EXPECT_EQ(kept(kB, dynmole("prefix", .001)), (Kept{0, 1}));
+  EXPECT_EQ(kept(kB, dynmole("strict_top_p", .75, 6)), kAll);
+  EXPECT_EQ(kept(kB, dynmole("strict_top_p", .001)), (Kept{0, 1}));
   // .30 + .25 + .20 is exactly .75 in fp32: within the budget.
-  EXPECT_EQ(kept({.30, .25, .20, .10, .08, .07}, dynmole("prefix", .75, 2, 1)), (Kept{0, 1, 2}));
+  EXPECT_EQ(kept({.30, .25, .20, .10, .08, .07}, dynmole("strict_top_p", .75, 2, 1)),
+            (Kept{0, 1, 2}));
 }
 
 TEST(Routing, EqualProbabilitiesTakeTheLowestNumbers) {
   const Routing top2{.selection = select_of("top_k", {{"k", "2"}})};
   EXPECT_EQ(kept(equal(8), top2), (Kept{0, 1}));
   EXPECT_EQ(kept({.1, .3, .3, .3}, top2), (Kept{1, 2}));
-  EXPECT_EQ(kept(equal(6), dynmole("prefix", .4, 2, 1)), (Kept{0, 1}));
+  EXPECT_EQ(kept(equal(6), dynmole("strict_top_p", .4, 2, 1)), (Kept{0, 1}));
 }
 
 // The probability of the top expert, the rest equal, at which the entropy crosses .9.
@@ -87,13 +89,13 @@ TEST(Routing, SwitchesWhereTheSheetSays) {
       p[0] = top;
       return p;
     };
-    EXPECT_EQ(active(two_levels(a - 2e-4), dynmole("prefix")), n) << n;
-    EXPECT_LT(active(two_levels(a + 2e-4), dynmole("prefix")), n) << n;
+    EXPECT_EQ(active(two_levels(a - 2e-4), dynmole("strict_top_p")), n) << n;
+    EXPECT_LT(active(two_levels(a + 2e-4), dynmole("strict_top_p")), n) << n;
   }
 }
 
 TEST(Routing, RenormalizedWeightsSumToOneAndAllOfThemAlreadyDo) {
-  Routing routing = dynmole("prefix");
+  Routing routing = dynmole("strict_top_p");
   routing.renormalizes = true;
   EXPECT_NEAR(routed(kB, routing).weights.sum().item<double>(), 1, 1e-6);
   EXPECT_CLOSE(routed(kC, routing).weights, matrix({kC}), 1e-6);
@@ -137,7 +139,7 @@ TEST(Routing, AListOfKIsOneForEachLayer) {
 // p = softmax, weights of the kept ones: the mask is a constant.
 TEST(Routing, GradientsReachTheLogitsOfExpertsThatWereNotChosen) {
   const Tensor z = matrix({{2, 1, .5, 0, -.5, -1}}).requires_grad_(true);
-  const Routed r = route(at::softmax(z, 1), dynmole("prefix"));
+  const Routed r = route(at::softmax(z, 1), dynmole("strict_top_p"));
   const Tensor gradient = torch::autograd::grad({r.weights.sum()}, {z})[0];
   const Tensor p = r.probabilities.detach(), kept_mass = r.weights.detach().sum();
   EXPECT_CLOSE(gradient, p * (r.mask - kept_mass), 1e-12);
@@ -156,7 +158,7 @@ bool says(const std::string& text, const std::string& part) {
 }
 
 TEST(Routing, ABudgetIsAShareOfProbability) {
-  for (const std::string rule : {"prefix", "top_p"}) {
+  for (const std::string rule : {"strict_top_p", "top_p"}) {
     for (const std::string p : {"0", "1.5"}) EXPECT_THROW(select_of(rule, {{"p", p}}), UserError);
     EXPECT_NO_THROW(select_of(rule, {{"p", "1"}}));
   }
@@ -166,15 +168,15 @@ TEST(Routing, SettingsThatCannotBeAreMistakes) {
   const auto check = [](const Routing& routing, int64_t experts) {
     return mistake([&] { routing.check(experts, "mixture"); });
   };
-  EXPECT_TRUE(says(check(dynmole("prefix", .75, 9), 6), "mixture: asks for 9 experts"));
+  EXPECT_TRUE(says(check(dynmole("strict_top_p", .75, 9), 6), "mixture: asks for 9 experts"));
   EXPECT_TRUE(says(check({.selection = select_of("top_k", {{"k", "7"}})}, 6),
                    "mixture: asks for 7 experts for each token; a layer has 6"));
-  EXPECT_TRUE(says(check(dynmole("prefix", .75, 1), 1), "at least 2 experts"));
-  EXPECT_TRUE(
-      says(check(dynmole("prefix", .75, 2, 1.2), 6), "mixture: the entropy threshold is 1.2"));
+  EXPECT_TRUE(says(check(dynmole("strict_top_p", .75, 1), 1), "at least 2 experts"));
+  EXPECT_TRUE(says(check(dynmole("strict_top_p", .75, 2, 1.2), 6),
+                   "mixture: the entropy threshold is 1.2"));
   // Shannon's entropy of 6 is at most ln 6 = 1.7918: a threshold of 1.8 never fires (released on
   // 2024-09-12).
-  Routing raw = dynmole("prefix", .75, 2, 1.8);
+  Routing raw = dynmole("strict_top_p", .75, 2, 1.8);
   raw.entropy_switch->entropy = {Entropy::Kind::shannon, 1, 0, false};
   EXPECT_TRUE(says(check(raw, 6), "no entropy is above 1.7918 with 6 experts"));
   raw.entropy_switch->threshold = 1.7;

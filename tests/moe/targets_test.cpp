@@ -56,7 +56,7 @@ TEST(Targets, OneThatMatchesNothingIsAnErrorThatNamesTheNearest) {
     adapted("target_modules: [query, valeu]");
     FAIL() << "no error";
   } catch (const UserError& error) {
-    EXPECT_EQ(error.where(), "lora.targets");
+    EXPECT_EQ(error.where(), "lora.target_modules");
     EXPECT_NE(error.found().find("'valeu'"), std::string::npos) << error.what();
     EXPECT_NE(error.todo().find("Did you mean value?"), std::string::npos) << error.what();
   }
@@ -82,7 +82,7 @@ TEST(Targets, OneThatMatchesNothingIsToldWhatThereIsInThisModel) {
 }
 
 TEST(Targets, AMalformedExpressionIsAMistakeOfItsOption) {
-  for (const std::string option : {"targets", "exclude"}) {
+  for (const std::string option : {"target_modules", "exclude_modules"}) {
     try {
       adapted(option + ": ['*mlp']");
       FAIL() << "no error";

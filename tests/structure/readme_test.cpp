@@ -48,7 +48,7 @@ TEST(Readme, NamesOnlyCommandsAndTargetsThatExist) {
 // In words in three files, and in the conditions of two.
 TEST(Readme, NamesTheVersionsOfLibtorchThatTheBuildTakes) {
   const std::string makefile = read_file(source_dir() / "Makefile");
-  const std::string cmake = read_file(source_dir() / "cmake/dependencies.cmake");
+  const std::string cmake = read_file(source_dir() / "cmake/libtorch.cmake");
   const std::string range = R"((2\.[0-9]+ to 2\.[0-9]+))";
   const std::set<std::string> named = matches(readme(), range);
   ASSERT_EQ(named.size(), 1u);

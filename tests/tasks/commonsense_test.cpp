@@ -132,7 +132,7 @@ TEST_F(Commonsense, AnswersAreComparedByTheirLikelihoodForTheirLength) {
   };
   const auto chosen = [&](const std::string& normalize, double first, double second) {
     const auto task = open("piqa", one_line(kOriginal.at("piqa")),
-                           "{scoring: likelihood, normalise: " + normalize + "}");
+                           "{scoring: likelihood, normalize: " + normalize + "}");
     const DataSet& set = task->evaluation_sets()[0];
     const auto sequences = task->encode_evaluation(tokenizer(), set, 500).examples;
     EXPECT_EQ(sequences.size(), 2u);

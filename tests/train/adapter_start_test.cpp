@@ -152,8 +152,8 @@ TEST(Evaluation, AddsTheBalanceLossOnlyAsReleased) {
     return evaluate_set(*opened, set).report.loss - task;
   };
   EXPECT_EQ(loss_of("ours", "0.5", "none"), 0);
-  const double small = loss_of("small", "0.25", "released"),
-               large = loss_of("large", "0.5", "released");
+  const double small = loss_of("small", "0.25", "reference"),
+               large = loss_of("large", "0.5", "reference");
   EXPECT_GT(small, 0);
   EXPECT_NEAR(large, 2 * small, 1e-9);
 }

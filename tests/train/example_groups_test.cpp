@@ -1,4 +1,4 @@
-// LoRAMoE's localised balancing through a whole run: the kind of each example comes from a column
+// LoRAMoE's localized balancing through a whole run: the kind of each example comes from a column
 // of the data and reaches the loss.
 #include <gtest/gtest.h>
 
@@ -46,7 +46,7 @@ TEST(Kinds, OfTheDataReachLocalisedBalancing) {
 TEST(Kinds, WithoutThemItIsZeroAndThePreflightSaysSo) {
   Recorder recorder;
   EXPECT_EQ(one_step(recorder, "").steps.at(0).auxiliary.at(0).second, 0);
-  test::contains(recorder.text, "warning: localised balancing (variation) is on, but no training");
+  test::contains(recorder.text, "warning: localized balancing (variation) is on, but no training");
 }
 
 }  // namespace
