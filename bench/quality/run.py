@@ -34,22 +34,22 @@ LAYERS = {
 
 # On all linears of a block: rank 18 of one LoRA has the 124,416 parameters of 4 experts of rank 4 with their
 # routers, and of rank 20 on attention beside 4 feed-forward experts of rank 4 with one router. MoLEx adds its gate.
-TARGETS = "targets=[all-linear]"
-FOUR = ["experts=4", "rank=4", "alpha=8", "dropout=0.05", TARGETS]
+TARGETS = "target_modules=[all-linear]"
+FOUR = ["num_experts=4", "r=4", "lora_alpha=8", "lora_dropout=0.05", TARGETS]
 
 EXPERTS = {
-    "lora": ["lora", *of("method", ["rank=18", "alpha=36", "dropout=0.05", TARGETS])],
-    "mola": ["mola", *of("method", ["experts=[2,3,4,4,5,6]", *FOUR[1:], "top_k=2", "balance=0"])],
-    "mixlora": ["mixlora", *of("method", ["routing=top_k", "experts=4", "k=2", "rank=4", "alpha=8", "dropout=0.05",
-                                          "balance=0.001", "attention_rank=20", "attention_alpha=40"])],
+    "lora": ["lora", *of("method", ["r=18", "lora_alpha=36", "lora_dropout=0.05", TARGETS])],
+    "mola": ["mola", *of("method", ["num_experts=[2,3,4,4,5,6]", *FOUR[1:], "top_k=2", "balance=0"])],
+    "mixlora": ["mixlora", *of("method", ["routing=top_k", "num_experts=4", "top_k=2", "r=4", "lora_alpha=8", "lora_dropout=0.05",
+                                          "balance=0.001", "attention_r=20", "attention_alpha=40"])],
     "loramoe": ["loramoe", *of("method", FOUR)],
     "dynmole": ["dynmole", *of("method", FOUR)],
-    "molex": [*MAIN_HEAVY, *of("method.over", ["rank=18", "alpha=36", "dropout=0.05", TARGETS])],
+    "molex": [*MAIN_HEAVY, *of("method.over", ["r=18", "lora_alpha=36", "lora_dropout=0.05", TARGETS])],
     "molex over dynmole": [*MAIN_HEAVY, *of("method.over", ["name=dynmole", *FOUR])],
 }
 
 # On the decoder: the gate and its weights are those of the released recipes.
-E2E_MIXTURE = ["name=dynmole", "experts=6", "rank=2", "alpha=4", "dropout=0", TARGETS]
+E2E_MIXTURE = ["name=dynmole", "num_experts=6", "r=2", "lora_alpha=4", "lora_dropout=0", TARGETS]
 E2E = {
     "lora": ["e2e/small-lora"],
     "full": ["e2e/small-full"],

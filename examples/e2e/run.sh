@@ -9,7 +9,7 @@ runs=${RUNS:-runs/e2e-example}
 for method in lora molex; do
   "$mixtune" train "e2e/small-$method" task.data=examples/e2e "$@" --output "$runs/$method" --overwrite
   "$mixtune" generate "$runs/$method" --output "$runs/$method/texts.jsonl" --overwrite \
-    --beams 4 --length-penalty 0.9 --no-repeat-ngram 4
+    --num-beams 4 --length-penalty 0.9 --no-repeat-ngram-size 4
 done
 for method in lora molex; do
   echo "$method"
