@@ -15,10 +15,10 @@ namespace {
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what) {
   throw UserError(path.string(), "cannot be " + what + ": " + std::strerror(errno),
-                  "Check the folder, its rights and the space on the disk.");
+                  "Check the folder, its permissions and the free disk space.");
 }
 
-// In the name of the file that it stands beside.
+// Its errors name the output file, not the marker.
 void write_mark(const fs::path& path, const std::string& settings) {
   try {
     write_file_atomically(unfinished_mark(path), settings);
@@ -39,21 +39,21 @@ AppendedFile::AppendedFile(fs::path path, const std::string& settings, ExistingF
   if (fs::is_directory(path_, error))
     throw UserError(path_.string(), "is a folder; expected a file", "Name a file inside it.");
   const bool replaces = existing == ExistingFile::replace;
-  const bool stands = !replaces && fs::exists(path_, error);
+  const bool resumes = !replaces && fs::exists(path_, error);
   const bool unfinished = fs::exists(mark_, error);
-  if (stands && !unfinished)
+  if (resumes && !unfinished)
     throw UserError(path_.string(), "exists already and is finished",
                     "Name another file, or add --overwrite.");
-  if (stands && read_file(mark_) != settings)
-    throw UserError(path_.string(), "was begun with other inputs, weights or options",
-                    "Repeat them to go on, or add --overwrite to begin anew.");
+  if (resumes && read_file(mark_) != settings)
+    throw UserError(path_.string(), "was started with other inputs, weights or options",
+                    "Use the same ones to continue, or add --overwrite to start again.");
   size_t whole = 0;  // bytes of whole lines
-  if (stands) {
+  if (resumes) {
     const std::string content = read_file(path_);
     for (size_t end; (end = content.find('\n', whole)) != std::string::npos; whole = end + 1)
       lines_.push_back(content.substr(whole, end - whole));
   }
-  // The mark first: a file without it counts as finished.
+  // The marker is written first, because a file without one counts as finished.
   write_mark(path_, settings);
   file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (file_ < 0) {

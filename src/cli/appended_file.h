@@ -1,6 +1,6 @@
-// A file of lines that is written as a long job goes on: each line is on the disk before the next
-// is made, and a job that was interrupted goes on behind the lines that stand. While it is
-// unfinished, FILE.unfinished beside it holds the settings it is made with.
+// The output file of a long job, written line by line. Each line is on the disk before the next one
+// is computed, and an interrupted job continues after the lines that exist. Until the file is
+// complete, FILE.unfinished next to it stores the settings of the job.
 #pragma once
 
 #include <filesystem>
@@ -16,17 +16,17 @@ enum class ExistingFile { reject, replace };
 
 class AppendedFile {
  public:
-  // Opens `path`, or goes on with it where an unfinished job with the same settings left it; half a
-  // line at its end is dropped. UserError where it is finished already and not to be replaced, or
-  // was begun with other settings.
+  // Creates `path`, or continues it if an unfinished job with the same settings wrote it; an
+  // incomplete last line is dropped. UserError if the file is finished and must not be replaced, or
+  // was started with other settings.
   AppendedFile(std::filesystem::path path, const std::string& settings, ExistingFile existing);
   ~AppendedFile();
   AppendedFile(const AppendedFile&) = delete;
   AppendedFile& operator=(const AppendedFile&) = delete;
 
-  // The lines that stood when it was opened, without their ends.
+  // The lines that existed when the file was opened, without line ends.
   const std::vector<std::string>& lines() const { return lines_; }
-  // Each line with its end. They are on the disk when this returns.
+  // `lines` include their line ends. They are on the disk when this returns.
   void append(const std::string& lines);
   void finish();
 

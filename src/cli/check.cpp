@@ -1,4 +1,4 @@
-// mixtune check: everything that training does before its first step, and nothing of what follows.
+// mixtune check: everything that training does before its first step, without training.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -12,7 +12,8 @@ namespace {
 
 CommandRun declare_check(CLI::App& app) {
   auto recipes = std::make_shared<std::vector<std::string>>();
-  app.add_option("recipes", *recipes, "Recipes and key=value, as for mixtune train")->required();
+  app.add_option("recipes", *recipes, "Recipes and key=value overrides, as for mixtune train")
+      ->required();
   return [recipes] {
     const RunRequest request = read_request(*recipes);
     ConsoleProgress progress(stderr);
@@ -29,7 +30,7 @@ CommandRun declare_check(CLI::App& app) {
 
 void register_check(Registry<CommandEntry>& registry) {
   registry.add({"check",
-                "The preflight alone: what is attached where, labels, lengths, memory",
+                "Check a run without training: adapted modules, labels, lengths, memory",
                 {"mixtune check lora rte model.path=models/roberta-base task.data=data/RTE"},
                 declare_check});
 }

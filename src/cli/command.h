@@ -21,7 +21,7 @@ using CommandRun = std::function<int()>;
 struct CommandEntry {
   std::string name, summary;
   std::vector<std::string> examples;  // whole lines, "mixtune predict runs/rte ..."
-  // Declares the arguments on `app`; what runs later owns what they are read into.
+  // Declares the arguments on `app`. The returned function owns the variables they are parsed into.
   std::function<CommandRun(CLI::App& app)> declare;
 };
 

@@ -1,11 +1,11 @@
-// The command line as it was typed, for the records of a run.
+// The command line as it was typed; a run stores it in its events.
 #pragma once
 
 #include <string>
 
 namespace mixtune {
 
-// Arguments that a shell would take apart are in quotes. Empty where the system does not tell.
+// Arguments with characters that a shell interprets are quoted. Empty if /proc is not available.
 std::string typed_command_line();
 
 }  // namespace mixtune

@@ -1,5 +1,5 @@
-// mixtune compare: finished runs side by side, with what always saying the commonest label would
-// score.
+// mixtune compare: finished runs side by side, optionally with a baseline that always predicts the
+// most frequent label.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -20,19 +20,19 @@ struct CompareArguments {
   bool majority = false;
 };
 
-// The commonest label of the training data on the first evaluation set of the run's task; of a
-// regression, the mean score.
+// Predicts the most frequent label of the training data on the first evaluation set of the run's
+// task; for regression, the mean score.
 RunResult majority_row(const std::filesystem::path& run) {
   const RunConfig config = read_run_config(run);
   const auto task = tasks()
                         .get(config.task.name, run.string(), "task")
                         .open({.config = *config.task.config, .labels = {}});
   if (task->evaluation_sets().empty())
-    throw UserError(run.string(), "its task has no evaluation set to score a majority on",
-                    "Leave --majority out.");
+    throw UserError(run.string(), "its task has no evaluation set for the majority baseline",
+                    "Remove --majority.");
   if (task->labels().empty() && !task->is_regression())
     throw UserError(run.string(), "its task " + config.task.name + " has no labels",
-                    "Leave --majority out.");
+                    "Remove --majority.");
   const DataSet& set = task->evaluation_sets().front();
   const DataSet& train = task->train();
   Predictions predictions;
@@ -45,8 +45,8 @@ RunResult majority_row(const std::filesystem::path& run) {
     std::vector<int64_t> counts(task->labels().size());
     for (const Example& example : train.examples)
       if (example.label >= 0) ++counts.at(static_cast<size_t>(example.label));
-    const auto commonest = std::max_element(counts.begin(), counts.end()) - counts.begin();
-    predictions.labels.assign(set.examples.size(), commonest);
+    const auto majority = std::max_element(counts.begin(), counts.end()) - counts.begin();
+    predictions.labels.assign(set.examples.size(), majority);
   }
   RunResult out;
   out.folder = "majority";
@@ -100,9 +100,9 @@ CommandRun declare_compare(CLI::App& app) {
   auto arguments = std::make_shared<CompareArguments>();
   app.add_option("runs", arguments->folders, "Run folders, or folders of runs")->required();
   app.add_option("--json", arguments->json,
-                 "Write the table to this file as well, keyed by folder name");
+                 "Also write the table to this JSON file, keyed by folder name");
   app.add_flag("--majority", arguments->majority,
-               "Add what always saying the commonest label scores");
+               "Add a baseline that always predicts the most frequent label");
   return [arguments] { return run(*arguments); };
 }
 
@@ -111,7 +111,7 @@ CommandRun declare_compare(CLI::App& app) {
 void register_compare(Registry<CommandEntry>& registry) {
   registry.add(
       {"compare",
-       "One table of finished runs",
+       "Compare finished runs in one table",
        {"mixtune compare runs/rte-lora-0 runs/rte-molex+lora-0 --majority --json table.json"},
        declare_compare});
 }

@@ -1,4 +1,4 @@
-// mixtune config: the effective config as YAML, each value with where it came from.
+// mixtune config: the effective config as YAML, with the origin of each value.
 #include "base/config.h"
 
 #include <fmt/format.h>
@@ -12,13 +12,14 @@
 namespace mixtune {
 namespace {
 
-// A method that is a mixture, said in the grammar: as comments, so that the output stays a recipe.
+// The equivalent `mixture` method of a method that has one. It is printed as comments, so that the
+// output is still a recipe.
 std::string spec_of(const Choice& method) {
   const MethodEntry* entry = methods().find(method.name);
   if (entry == nullptr || !entry->as_mixture || method.name == "mixture") return "";
   const auto mixture = entry->as_mixture(*method.config);
   if (!mixture) return "";
-  std::string out = "\n# The same method in the grammar:\n# method:\n#   name: mixture\n";
+  std::string out = "\n# The same method as a mixture:\n# method:\n#   name: mixture\n";
   std::istringstream lines(to_yaml(*mixture));
   for (std::string line; std::getline(lines, line);) out += "#   " + line + "\n";
   return out;
@@ -27,9 +28,9 @@ std::string spec_of(const Choice& method) {
 CommandRun declare_config(CLI::App& app) {
   auto recipes = std::make_shared<std::vector<std::string>>();
   auto shows_help = std::make_shared<bool>(false);
-  app.add_option("recipes", *recipes, "Recipes and key=value, as for mixtune train");
+  app.add_option("recipes", *recipes, "Recipes and key=value overrides, as for mixtune train");
   app.add_flag("--describe", *shows_help,
-               "Every option with its type, default, limits and meaning instead");
+               "Print the type, default, limits and meaning of every option instead");
   return [recipes, shows_help] {
     RunRequest request = read_request(*recipes);
     if (*shows_help)
@@ -44,7 +45,7 @@ CommandRun declare_config(CLI::App& app) {
 
 void register_config(Registry<CommandEntry>& registry) {
   registry.add({"config",
-                "Prints the effective config, each value with its origin",
+                "Print the effective config with the origin of each value",
                 {"mixtune config lora rte train.epochs=5", "mixtune config molex --describe"},
                 declare_config});
 }

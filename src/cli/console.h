@@ -1,4 +1,4 @@
-// Numbers, bars and tables as people read them in a terminal. No torch, no printing.
+// Formats numbers, bars and tables for a terminal. This file uses no libtorch and prints nothing.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ std::string duration_text(double seconds);  // "2:31", "1:02:31"
 // `share` from 0 to 1 as `width` columns, in eighths of a column.
 std::string bar_text(double share, int width);
 
-// Columns that line up: the first to the left, the others to the right unless told otherwise.
-// Widths count code points, not bytes.
+// A table with aligned columns: the first one to the left, the others to the right unless
+// align_left() is called. Widths count code points, not bytes.
 class ConsoleTable {
  public:
   explicit ConsoleTable(std::vector<std::string> header) : rows_{std::move(header)} {}
@@ -24,7 +24,7 @@ class ConsoleTable {
   void align_left(size_t column) { left_.push_back(column); }
   size_t size() const { return rows_.size() - 1; }
 
-  // A header, a rule and the rows, each line with its end. An empty header gives neither.
+  // Header, rule and rows, each with a line end. An empty header omits header and rule.
   std::string text() const;
 
  private:

@@ -1,4 +1,4 @@
-// TrainingCallback as a person sees it: one bar that is redrawn on a terminal, lines elsewhere.
+// Prints the progress of training: one bar that is redrawn on a terminal, lines elsewhere.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@ namespace mixtune {
 
 class ConsoleProgress final : public TrainingCallback {
  public:
-  // The stream is borrowed. Where it is no terminal, about `lines` step lines are written in all.
+  // The stream is borrowed. If it is not a terminal, about `lines` step lines are printed in all.
   explicit ConsoleProgress(std::FILE* stream, int lines = 20);
   ~ConsoleProgress() override;
 
@@ -27,7 +27,7 @@ class ConsoleProgress final : public TrainingCallback {
   std::FILE* stream_;
   bool is_terminal_, has_bar_ = false;
   int lines_;
-  double recent_loss_ = 0;  // a running mean: a single step's loss jumps too much to be read
+  double recent_loss_ = 0;  // running mean; the loss of single steps is too noisy to read
   int64_t last_line_ = 0;
   std::chrono::steady_clock::time_point last_drawn_{};
 };

@@ -1,4 +1,4 @@
-// mixtune doctor: versions, what this machine has, and what of it is usable.
+// mixtune doctor: versions, and the hardware of this machine that libtorch can use.
 #include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
@@ -18,7 +18,7 @@
 namespace mixtune {
 namespace {
 
-// The value of a line "key : value" of /proc; empty where there is none.
+// The value of a line "key : value" in a file of /proc; empty if there is none.
 std::string proc_value(const char* file, const std::string& key) {
   std::ifstream stream(file);
   for (std::string line; std::getline(stream, line);) {
@@ -44,7 +44,7 @@ std::string cpu_features() {
   add(flags.find("avx512_bf16") != std::string::npos, "AVX-512-BF16");
   add(flags.find("amx_bf16") != std::string::npos, "AMX-BF16");
 #endif
-  return out.empty() ? "none that libtorch has kernels for" : out;
+  return out.empty() ? "none with kernels in libtorch" : out;
 }
 
 std::string bf16_text() {
@@ -55,7 +55,7 @@ std::string bf16_text() {
 }
 
 std::string cuda_text() {
-  if (!at::hasCUDA()) return "this libtorch is a CPU build, or no driver was found";
+  if (!at::hasCUDA()) return "not available: libtorch is a CPU build, or no driver was found";
   const int count = at::detail::getCUDAHooks().deviceCount();
   return count == 0 ? "no device"
                     : fmt::format("{} device{}, usable", count, count == 1 ? "" : "s");
@@ -66,14 +66,14 @@ CommandRun declare_doctor(CLI::App&) {
     ConsoleTable table({});
     table.align_left(1);
     table.add({"mixtune", version()});
-    table.add({"libtorch", fmt::format("{}, the {} ABI of C++ strings", TORCH_VERSION,
+    table.add({"libtorch", fmt::format("{}, {} ABI of std::string", TORCH_VERSION,
                                        _GLIBCXX_USE_CXX11_ABI ? "C++11" : "old")});
     table.add({"compiler", fmt::format("GCC {}, C++ {}", __VERSION__, __cplusplus)});
     table.add({"CPU", proc_value("/proc/cpuinfo", "model name")});
     table.add({"instructions", cpu_features() + "; libtorch uses " + at::get_cpu_capability()});
     table.add({"bfloat16", bf16_text()});
-    table.add({"matrix products", fmt::format("MKL {}, oneDNN {}", at::hasMKL() ? "yes" : "no",
-                                              at::hasMKLDNN() ? "yes" : "no")});
+    table.add({"matrix libraries", fmt::format("MKL {}, oneDNN {}", at::hasMKL() ? "yes" : "no",
+                                               at::hasMKLDNN() ? "yes" : "no")});
     table.add({"threads", std::to_string(at::get_num_threads())});
     table.add({"memory", fmt::format("{} free of {}", bytes_text(available_memory()),
                                      bytes_text(total_memory()))});
@@ -81,8 +81,7 @@ CommandRun declare_doctor(CLI::App&) {
     std::string folders;
     for (const auto& folder : recipe_folders())
       folders += (folders.empty() ? "" : ", ") + folder.string();
-    table.add(
-        {"recipes", folders.empty() ? "none found: name recipe files by their paths" : folders});
+    table.add({"recipes", folders.empty() ? "none found; give recipe files by path" : folders});
     fmt::print("{}", table.text());
     return kDone;
   };
@@ -92,7 +91,7 @@ CommandRun declare_doctor(CLI::App&) {
 
 void register_doctor(Registry<CommandEntry>& registry) {
   registry.add({"doctor",
-                "Versions, devices, memory: what this machine has and what is usable",
+                "Print versions, devices and memory of this machine",
                 {"mixtune doctor"},
                 declare_doctor});
 }

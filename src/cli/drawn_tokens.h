@@ -1,5 +1,5 @@
-// Drawn token ids, and what a model says to them: how two models that should be the same are held
-// against each other without any data.
+// Random token ids and the outputs of a model for them. They compare two models that should be
+// equal, such as a model before and after its adapter is merged, without any data.
 #pragma once
 
 #include "models/model.h"
@@ -7,13 +7,13 @@
 
 namespace mixtune {
 
-// A few sequences of ids below the vocabulary, the same for equal configs.
+// A few sequences of random token ids; equal for equal vocabulary sizes and maximum lengths.
 PackedBatch drawn_tokens(const Model& model, const at::Device& device);
 
 // Logits, or the last hidden state of a model without a head. `attachment` may be null.
 Tensor answers(Model& model, const PackedBatch& batch, const Attachment* attachment);
 
-// The largest difference of two answers.
+// The largest absolute difference.
 double largest_difference(const Tensor& a, const Tensor& b);
 
 }  // namespace mixtune

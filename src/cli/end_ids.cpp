@@ -17,7 +17,7 @@ bool is_file_there(const fs::path& path) {
   return fs::exists(path, error);
 }
 
-// eos_token_id: a number, or several.
+// eos_token_id is a number or a list of numbers.
 void add_ids(const Json& config, std::set<int32_t>& out) {
   const auto found = config.find("eos_token_id");
   if (found == config.end()) return;
@@ -42,9 +42,9 @@ void add_end_id(const fs::path& model, int32_t id) {
   if (is_file_there(file)) {
     json = parse_ordered_json(read_file(file), file.string());
     if (!json.is_object())
-      throw UserError(file.string(), "is no JSON object", "Correct or remove it.");
+      throw UserError(file.string(), "is not a JSON object", "Correct or remove it.");
   } else {
-    // Where there is this file, transformers does not look for these in config.json.
+    // If generation_config.json exists, transformers does not read these keys from config.json.
     const Json config = read_json(model / "config.json");
     for (const char* key : {"bos_token_id", "pad_token_id"})
       if (config.contains(key) && config.at(key).is_number_integer())

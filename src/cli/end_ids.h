@@ -1,5 +1,5 @@
-// The ids that end a text, as a model folder says them: eos_token_id of config.json and of
-// generation_config.json, which transformers reads too.
+// The end-of-text token ids of a model folder: eos_token_id in config.json and in
+// generation_config.json, as in transformers.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace mixtune {
 
 std::set<int32_t> end_ids_of(const std::filesystem::path& model);
 
-// Writes `id` into the folder's generation_config.json beside those that are there.
+// Adds `id` to the end-of-text ids in the folder's generation_config.json.
 void add_end_id(const std::filesystem::path& model, int32_t id);
 
 }  // namespace mixtune

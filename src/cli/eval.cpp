@@ -30,7 +30,7 @@ Json to_json(const SetReport& report) {
           {"metrics", metrics}};
 }
 
-// The files that the benchmark's server takes, one for each test set.
+// Writes the files that the benchmark's server accepts, one for each test set.
 void write_submissions(Session& session, const std::string& folder) {
   if (session.task->test_sets().empty())
     throw UserError("--submission", "the task's data has no test set",
@@ -59,7 +59,7 @@ int run(const EvalArguments& arguments) {
   const auto session = open_predictor(options, progress);
   if (session->evaluation.empty())
     throw UserError(arguments.source, "the task has no evaluation set",
-                    "Name a labelled file: --data FILE, or task.dev=FILE.");
+                    "Name a labeled file: --data FILE, or task.dev=FILE.");
   ConsoleTable table({"set", "examples", "metric", "value"});
   table.align_left(2);
   Json sets = Json::array();
@@ -83,15 +83,16 @@ int run(const EvalArguments& arguments) {
 
 CommandRun declare_eval(CLI::App& app) {
   auto arguments = std::make_shared<EvalArguments>();
-  app.add_option("source", arguments->source, "A run folder or a model folder")->required();
+  app.add_option("source", arguments->source, "Run folder or model folder")->required();
   app.add_option("overrides", arguments->overrides,
-                 "key=value on the config, such as task.limit_dev=100");
-  app.add_option("--adapter", arguments->adapter, "An adapter folder, on top of a model");
-  app.add_option("--task", arguments->task, "Instead of the run's or the adapter's task");
-  app.add_option("--data", arguments->data, "A file or folder instead of the task's data");
-  app.add_option("--json", arguments->json, "Write the results to this file as well");
+                 "key=value overrides of the config, such as task.limit_dev=100");
+  app.add_option("--adapter", arguments->adapter, "Adapter folder to attach to a model");
+  app.add_option("--task", arguments->task,
+                 "Task to use in place of that of the run or the adapter");
+  app.add_option("--data", arguments->data, "File or folder to use in place of the task's data");
+  app.add_option("--json", arguments->json, "Also write the results to this JSON file");
   app.add_option("--submission", arguments->submission,
-                 "A folder for the test sets' predictions in GLUE's format");
+                 "Folder for the predictions on the test sets, in GLUE's format");
   return [arguments] { return run(*arguments); };
 }
 
@@ -99,7 +100,7 @@ CommandRun declare_eval(CLI::App& app) {
 
 void register_eval(Registry<CommandEntry>& registry) {
   registry.add({"eval",
-                "Computes a task's metrics with a run, or a model and an adapter",
+                "Compute the metrics of a task for a run, or for a model with an adapter",
                 {"mixtune eval runs/rte-lora-0",
                  "mixtune eval models/roberta-base --adapter runs/rte-lora-0/adapter --task rte "
                  "--data data/RTE"},

@@ -1,6 +1,6 @@
-// mixtune export: the model of a run as other programs read it. To transformers: the trained
-// weights, with an adapter that weights can stand for folded in. The folder is read back before it
-// gets its name, and the command says how far what it holds is from the run.
+// mixtune export: writes the model of a run for transformers, with its adapter merged into the
+// weights. The folder is read back before it gets its final name, and the command prints the
+// largest difference between the outputs of the exported model and those of the run.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -45,10 +45,10 @@ void check_format(const std::string& to) {
   const bool is_planned = std::find(planned.begin(), planned.end(), to) != planned.end();
   throw UserError("--to",
                   "is '" + to + "', " +
-                      (is_planned ? "which is not built yet" : "which is no format that is known") +
+                      (is_planned ? "which is not implemented yet" : "which is an unknown format") +
                       "; expected transformers",
                   to == "peft"
-                      ? "Of lora, dora and adalora the run's adapter/ is in PEFT's format already."
+                      ? "For lora, dora and adalora, the run's adapter/ already has PEFT's format."
                       : "Use --to transformers.");
 }
 
@@ -71,10 +71,10 @@ void check_output(const ExportArguments& arguments) {
     throw UserError(arguments.output, "exists already", "Name another folder, or add --overwrite.");
   if (!is_there(output / "config.json") || !is_there(output / "model.safetensors"))
     throw UserError(arguments.output, "is not a model folder, so it is not overwritten",
-                    "Name another folder or remove it yourself.");
+                    "Name another folder, or remove this one.");
 }
 
-// The adapter of a run, or the one that is named; nothing of a model.
+// The adapter of a run or of --adapter; empty for a model without one.
 std::optional<AdapterContents> adapter_of(const ExportArguments& arguments) {
   if (arguments.adapter) return load_adapter(adapter_folder(*arguments.adapter));
   if (!is_run_folder(arguments.source)) return std::nullopt;
@@ -82,7 +82,7 @@ std::optional<AdapterContents> adapter_of(const ExportArguments& arguments) {
   return is_there(folder) ? std::optional(load_adapter(folder)) : std::nullopt;
 }
 
-// The adapter of a decoder that has no classifier was trained to write.
+// Whether the adapter was trained on a language head: a decoder without a classifier.
 bool is_of_language(const std::optional<AdapterContents>& adapter, const ExportArguments& source) {
   if (!adapter || adapter->outputs) return false;
   const fs::path model =
@@ -101,26 +101,27 @@ bool is_adapted(const Sites& sites) {
                      [](const LinearGroup* group) { return group->adapter != nullptr; });
 }
 
-// Folds what is attached into the weights. UserError where no weights say the same.
+// Merges the adapter into the weights. UserError if it cannot be merged.
 void merge(Session& session, const PackedBatch& batch, const Tensor& before) {
   Sites& sites = session.model->sites();
   const std::string method = method_title(session.config.method);
   if (const auto site = first_unmergeable(sites))
     throw UserError(
         "method " + method,
-        "has no weights that compute the same: at " + *site +
-            " what it adds depends on the input, or is no linear",
-        "Keep the adapter beside its model; mixtune generate, predict and eval take it.");
+        "cannot be merged into the weights: at " + *site +
+            " its output depends on the input, or it is not a linear layer",
+        "Keep the adapter in its own folder; mixtune generate, predict and eval load it.");
   const int64_t without = unbiased(sites);
   merge_adapters(sites);
   if (unbiased(sites) != without)
     throw UserError("method " + method,
-                    "adds biases to linears that have none in " +
+                    "adds biases to linear layers that have none in " +
                         session.model->config().model_type + " models",
-                    "Train with method.lora_bias=false, or keep the adapter beside its model.");
-  fmt::print("{} is merged into the weights: answers to {} drawn tokens move by at most {:.2g}\n",
-             method, batch.ids.numel(),
-             largest_difference(answers(*session.model, batch, nullptr), before));
+                    "Train with method.lora_bias=false, or keep the adapter in its own folder.");
+  fmt::print(
+      "{} is merged into the weights: outputs for {} random tokens change by at most {:.2g}\n",
+      method, batch.ids.numel(),
+      largest_difference(answers(*session.model, batch, nullptr), before));
 }
 
 void copy_kept_files(const ModelSettings& model, const fs::path& output) {
@@ -154,7 +155,7 @@ int run(const ExportArguments& arguments) {
   const Tensor before = answers(model, batch, session->attachment.get());  // [T or S, C]
   if (is_adapted(model.sites())) merge(*session, batch, before);
 
-  // A name of its own until all of it is known to be good.
+  // The folder has a temporary name until it is complete and checked.
   fs::path output = fs::path(arguments.output).lexically_normal();
   if (output.filename().empty()) output = output.parent_path();
   const fs::path unfinished = output.string() + ".unfinished";
@@ -178,27 +179,27 @@ int run(const ExportArguments& arguments) {
   if (fs::exists(output, error)) fs::remove_all(output, error);
   fs::rename(unfinished, output, error);
   if (error)
-    throw UserError(output.string(), "cannot be made (" + error.message() + ")",
-                    "The model is whole in " + unfinished.string() + "; rename it yourself.");
+    throw UserError(output.string(), "cannot be created (" + error.message() + ")",
+                    "The complete model is in " + unfinished.string() + "; rename that folder.");
   fmt::print("{}: a {} model for transformers, {} in {}\n", output.string(),
              model.config().model_type, bytes_text(bytes_of(output / "model.safetensors")),
              arguments.dtype);
   fmt::print(
-      "read back: answers to {} drawn tokens differ by at most {:.2g} (the largest is {:.3g})\n",
+      "read back: outputs for {} random tokens differ by at most {:.2g} (largest output {:.3g})\n",
       batch.ids.numel(), difference, before.abs().max().item<double>());
   return kDone;
 }
 
 CommandRun declare_export(CLI::App& app) {
   auto arguments = std::make_shared<ExportArguments>();
-  app.add_option("source", arguments->source, "A run folder or a model folder")->required();
-  app.add_option("--adapter", arguments->adapter, "An adapter folder, on top of a model");
-  app.add_option("--to", arguments->to, "The format: transformers")->required();
-  app.add_option("--output", arguments->output, "The folder to write")->required();
-  app.add_option("--dtype", arguments->dtype, "Of the weights: f32, bf16 or f16")
+  app.add_option("source", arguments->source, "Run folder or model folder")->required();
+  app.add_option("--adapter", arguments->adapter, "Adapter folder to attach to a model");
+  app.add_option("--to", arguments->to, "Format of the export: transformers")->required();
+  app.add_option("--output", arguments->output, "Folder to write")->required();
+  app.add_option("--dtype", arguments->dtype, "Data type of the weights: f32, bf16 or f16")
       ->check(CLI::IsMember({"f32", "bf16", "f16"}))
       ->capture_default_str();
-  app.add_flag("--overwrite", arguments->overwrite, "Replace a model folder");
+  app.add_flag("--overwrite", arguments->overwrite, "Replace an existing model folder");
   return [arguments] { return run(*arguments); };
 }
 
@@ -207,7 +208,7 @@ CommandRun declare_export(CLI::App& app) {
 void register_export(Registry<CommandEntry>& registry) {
   registry.add(
       {"export",
-       "Writes a model for other programs, adapter included",
+       "Export a model for other programs, with its adapter merged",
        {"mixtune export runs/tiny-gpt2-0 --to transformers --output models/tiny --dtype bf16"},
        declare_export});
 }

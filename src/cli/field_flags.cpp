@@ -15,7 +15,7 @@
 namespace mixtune {
 namespace {
 
-// Calls `use` for each plain field; these configs have no others.
+// Calls `use` for each field. Configs that become flags must have plain fields only.
 class PlainFields final : public FieldVisitor {
  public:
   explicit PlainFields(std::function<void(const Field&)> use) : use_(std::move(use)) {}
@@ -36,7 +36,9 @@ class PlainFields final : public FieldVisitor {
   }
 
  private:
-  static void reject(const std::string& name) { MIXTUNE_CHECK(false, name + " is no plain field"); }
+  static void reject(const std::string& name) {
+    MIXTUNE_CHECK(false, name + " is not a plain field");
+  }
 
   std::function<void(const Field&)> use_;
 };
@@ -51,7 +53,7 @@ std::string flag_of(std::string name) {
   return "--" + name;
 }
 
-bool holds_texts(const FieldValue& value) {
+bool holds_strings(const FieldValue& value) {
   return std::holds_alternative<std::vector<std::string>*>(value) ||
          std::holds_alternative<std::optional<std::vector<std::string>>*>(value);
 }
@@ -67,11 +69,11 @@ std::string help_of(const Field& field) {
          "; default " + value_text(field) + ")";
 }
 
-// The items as a YAML list: texts in quotes, numbers as they were typed.
-std::string list_of(const std::vector<std::string>& items, bool are_texts) {
+// The items as a YAML list: strings in quotes, numbers as they were typed.
+std::string list_of(const std::vector<std::string>& items, bool are_strings) {
   std::string out;
   for (const std::string& item : items)
-    out += (out.empty() ? "[" : ", ") + (are_texts ? Json(item).dump() : item);
+    out += (out.empty() ? "[" : ", ") + (are_strings ? Json(item).dump() : item);
   return out + "]";
 }
 
@@ -103,14 +105,14 @@ void apply_flags(const GivenFlags& given, Config& config) {
     if (found == given.end()) return;
     const std::vector<std::string>& typed = found->second;
     for (const std::string& text : typed) check_typed_text(text, flag_of(field.name));
-    std::string value = typed.back();  // of a repeated flag the last wins
-    if (holds_texts(field.value) || holds_numbers(field.value))
-      value = list_of(typed, holds_texts(field.value));
+    std::string value = typed.back();  // the last one of a repeated flag
+    if (holds_strings(field.value) || holds_numbers(field.value))
+      value = list_of(typed, holds_strings(field.value));
     layers.add_override(field.name + "=" + value);
   });
   try {
     layers.apply(config);
-  } catch (const UserError& error) {  // a check of fields against each other has no origin
+  } catch (const UserError& error) {  // a check() of several fields has no origin
     throw UserError("command line", error.found(), error.todo());
   }
 }

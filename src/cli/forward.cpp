@@ -1,5 +1,6 @@
-// mixtune forward: token ids in, logits or hidden states out, both as safetensors files: the parity
-// tool. Legend: T tokens, S sequences, C outputs of the head, D width.
+// mixtune forward: reads token ids and writes logits or hidden states, both as safetensors files,
+// to compare a model with other implementations. Legend: T tokens, S sequences, C outputs of the
+// head, D hidden size.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -17,7 +18,7 @@ struct ForwardArguments {
   bool hidden_states = false;
 };
 
-// A tensor of whole numbers with one dimension, as int64; UserError otherwise.
+// A tensor of whole numbers with one dimension, as int64; UserError for any other tensor.
 Tensor integers(const std::string& file, const std::string& name, const Tensor& tensor) {
   if (tensor.dim() != 1 || !at::isIntegralType(tensor.scalar_type(), false))
     throw UserError(file,
@@ -33,7 +34,7 @@ Tensor required(const NamedTensors& tensors, const std::string& file, const std:
   if (found == nullptr)
     throw UserError(
         file, "has no tensor '" + name + "'",
-        "It needs ids [tokens] and offsets [sequences + 1]; token_types [tokens] is optional.");
+        "Add ids [tokens] and offsets [sequences + 1]; token_types [tokens] is optional.");
   return integers(file, name, *found);
 }
 
@@ -117,10 +118,10 @@ int run(const ForwardArguments& arguments) {
     out.emplace_back("logits", model.logits(batch, context));  // [S, C]
   }
   if (!has_head || arguments.hidden_states) {
-    // A pass of its own: under a head, the last block computes the rows that the head reads.
+    // A separate pass: with a head, the last layer computes only the rows that the head reads.
     std::vector<Tensor> hidden;
     LayerStack* stack = model.sites().stack;
-    MIXTUNE_CHECK(stack != nullptr, "the model has no stack");
+    MIXTUNE_CHECK(stack != nullptr, "the model has no layer stack");
     stack->hidden_states = arguments.hidden_states ? &hidden : nullptr;
     ForwardContext context = fresh();
     const Tensor last = model.last_hidden_state(batch, context);  // [T, D]
@@ -136,17 +137,18 @@ int run(const ForwardArguments& arguments) {
 
 CommandRun declare_forward(CLI::App& app) {
   auto arguments = std::make_shared<ForwardArguments>();
-  app.add_option("--model", arguments->model, "A model folder")->required();
-  app.add_option("--adapter", arguments->adapter, "An adapter folder");
-  app.add_option(
-         "--input", arguments->input,
-         "Safetensors: ids [tokens], offsets [sequences + 1], optional token_types [tokens]")
+  app.add_option("--model", arguments->model, "Model folder")->required();
+  app.add_option("--adapter", arguments->adapter, "Adapter folder to attach to the model");
+  app.add_option("--input", arguments->input,
+                 "Safetensors file with ids [tokens], offsets [sequences + 1], optionally "
+                 "token_types [tokens]")
       ->required();
-  app.add_option("--output", arguments->output,
-                 "Safetensors: logits, or last_hidden_state without a head")
+  app.add_option(
+         "--output", arguments->output,
+         "Safetensors file to write: logits, or last_hidden_state of a model without a head")
       ->required();
   app.add_flag("--hidden-states", arguments->hidden_states,
-               "Also hidden.0 (the embeddings) to hidden.<layers>");
+               "Also write hidden.0 (the embeddings) to hidden.<layers>");
   return [arguments] { return run(*arguments); };
 }
 
@@ -154,7 +156,7 @@ CommandRun declare_forward(CLI::App& app) {
 
 void register_forward(Registry<CommandEntry>& registry) {
   registry.add({"forward",
-                "Logits or hidden states of token ids, from file to file",
+                "Compute logits or hidden states of token ids, from file to file",
                 {"mixtune forward --model MODEL --adapter runs/q/adapter --input ids.safetensors "
                  "--output logits.safetensors"},
                 declare_forward});

@@ -1,6 +1,6 @@
-// mixtune generate: texts behind prompts. One prompt is written to the terminal as it grows; JSON
-// lines, or the prompts of a run's task, go to JSON lines, batch by batch, and an interrupted job
-// goes on where it was.
+// mixtune generate: generates text from prompts. The text of a single prompt is printed token by
+// token. For prompts from JSON lines or from a run's task, the texts are written as JSON lines,
+// batch by batch, and an interrupted job continues where it stopped.
 #include "models/generate.h"
 
 #include <fmt/format.h>
@@ -41,18 +41,18 @@ struct GenerateArguments {
   GivenFlags flags;
 };
 
-// What is typed must be an id of the model; what files name beyond them never comes.
+// Ids on the command line must be ids of the model. (Larger ids in a model's files are ignored.)
 std::vector<int32_t> typed_ends(const std::vector<int64_t>& ids, int64_t vocabulary) {
   for (const int64_t id : ids)
     if (id >= vocabulary)
       throw UserError("eos_token_id",
-                      fmt::format("has {}; the model has the ids 0 to {}", id, vocabulary - 1),
-                      "Give ids of the model.");
+                      fmt::format("has {}; expected ids of the model, 0 to {}", id, vocabulary - 1),
+                      "Correct --eos-token-id.");
   return {ids.begin(), ids.end()};
 }
 
-// The ids that end a text: those of the options, else every one that the model's files, its
-// tokenizer and the task that it learnt name.
+// The ids that end a text: those of --eos-token-id or, without it, those of the model's files, its
+// tokenizer and the task that the run was trained on.
 std::vector<int32_t> end_ids(const Session& session, const GenerationSettings& settings) {
   if (settings.eos_token_id)
     return typed_ends(*settings.eos_token_id, session.model->config().vocab_size);
@@ -64,12 +64,12 @@ std::vector<int32_t> end_ids(const Session& session, const GenerationSettings& s
   return {out.begin(), out.end()};
 }
 
-using Texts = std::vector<std::vector<Generated>>;  // of each prompt
+using Texts = std::vector<std::vector<Generated>>;  // [prompts][texts of a prompt]
 
-// A model, what it is asked, and how its ids are read.
-class Writing {
+// Generates the texts of prompts with one model and one set of options.
+class PromptGenerator {
  public:
-  Writing(Session& session, const GenerationSettings& settings, std::vector<int32_t> ends)
+  PromptGenerator(Session& session, const GenerationSettings& settings, std::vector<int32_t> ends)
       : session_(session), settings_(settings), ends_(std::move(ends)) {}
 
   GeneratedText reader(const TypedPrompt& prompt) const {
@@ -77,36 +77,36 @@ class Writing {
             settings_.show_special_tokens ? SpecialTokens::kKeep : SpecialTokens::kSkip};
   }
 
-  // The texts of some prompts, whose first has the number `first`. `look` is shown each text after
-  // each of its tokens and may end it.
-  Texts write(std::span<const TypedPrompt> prompts, size_t first,
-              const std::function<bool(const GeneratedText&, std::span<const int32_t>)>& look) {
-    const size_t draws =
+  // The texts of some prompts, the first of which has the index `first`. `on_token` is called with
+  // a text after each of its tokens; true ends the text.
+  Texts run(std::span<const TypedPrompt> prompts, size_t first,
+            const std::function<bool(const GeneratedText&, std::span<const int32_t>)>& on_token) {
+    const size_t samples =
         settings_.do_sample ? static_cast<size_t>(settings_.num_return_sequences) : 1;
     std::vector<std::vector<int32_t>> ids;
     std::vector<GeneratedText> readers;
     GenerateOptions options = settings_.options(ends_);
     for (size_t i = 0; i < prompts.size(); ++i)
-      for (size_t draw = 0; draw < draws; ++draw) {
+      for (size_t sample = 0; sample < samples; ++sample) {
         ids.push_back(prompts[i].ids);
         options.sequence_ids.push_back(static_cast<int64_t>(first + i));
         readers.push_back(reader(prompts[i]));
         const RandomKey key = derive(static_cast<RandomKey>(settings_.seed), "generate");
-        if (settings_.do_sample) options.streams.push_back(derive(derive(key, first + i), draw));
+        if (settings_.do_sample) options.streams.push_back(derive(derive(key, first + i), sample));
       }
-    options.ends = [&](size_t text, std::span<const int32_t> written) {
-      return look(readers[text], written) || readers[text].has_stop(written);
+    options.ends = [&](size_t text, std::span<const int32_t> generated) {
+      return on_token(readers[text], generated) || readers[text].has_stop(generated);
     };
     Reducer alone;
     ForwardContext context(Phase::evaluate, static_cast<RandomKey>(session_.config.train.seed), 0,
                            alone);
     context.loss_statistics = session_.attachment->loss_statistics;
     context.loss_statistics.clear();
-    Texts written = generate(*session_.model, ids, options, context);
+    Texts generated = generate(*session_.model, ids, options, context);
     Texts out(prompts.size());
-    for (size_t i = 0; i < written.size(); ++i) {
-      std::vector<Generated>& texts = out[i / draws];
-      for (Generated& text : written[i]) texts.push_back(std::move(text));
+    for (size_t i = 0; i < generated.size(); ++i) {
+      std::vector<Generated>& texts = out[i / samples];
+      for (Generated& text : generated[i]) texts.push_back(std::move(text));
       texts.resize(std::min(texts.size(), static_cast<size_t>(settings_.num_return_sequences)));
     }
     return out;
@@ -125,7 +125,7 @@ OrderedJson text_json(const GeneratedText& reader, const Generated& text) {
           {"log_probability", rounded(text.log_probability)}};
 }
 
-// The best text of a prompt; of several also all of them.
+// The best text of a prompt; if there are several, also all of them under "texts".
 std::string json_line(const GeneratedText& reader, const TypedPrompt& prompt,
                       const std::vector<Generated>& texts) {
   OrderedJson line = {{prompt.references ? "meaning" : "prompt", prompt.text}};
@@ -146,20 +146,20 @@ void show(const std::string& text) {
   std::fflush(stdout);
 }
 
-int write_to_terminal(Writing& writing, const GenerationSettings& settings,
-                      const TypedPrompt& prompt, const std::atomic<bool>& stop) {
+int generate_to_terminal(PromptGenerator& generator, const GenerationSettings& settings,
+                         const TypedPrompt& prompt, const std::atomic<bool>& stop) {
   const bool streams = settings.num_beams == 1 && settings.num_return_sequences == 1;
   size_t shown = 0;
-  const auto look = [&](const GeneratedText& reader, std::span<const int32_t> written) {
+  const auto on_token = [&](const GeneratedText& reader, std::span<const int32_t> generated) {
     if (streams) {
-      const std::string text = reader.settled(written);
+      const std::string text = reader.settled(generated);
       if (text.size() > shown) show(text.substr(shown));
       shown = std::max(shown, text.size());
     }
     return stop.load();
   };
-  const std::vector<Generated> texts = writing.write({&prompt, 1}, 0, look).at(0);
-  const GeneratedText reader = writing.reader(prompt);
+  const std::vector<Generated> texts = generator.run({&prompt, 1}, 0, on_token).at(0);
+  const GeneratedText reader = generator.reader(prompt);
   for (size_t i = 0; i < texts.size(); ++i) {
     if (texts.size() > 1) show(fmt::format("--- {} (score {:.4f})\n", i + 1, texts[i].score));
     show(reader.text(texts[i].ids).substr(streams ? shown : 0) + "\n");
@@ -167,25 +167,25 @@ int write_to_terminal(Writing& writing, const GenerationSettings& settings,
   return stop ? kInterrupted : kDone;
 }
 
-struct Written {
+struct GenerationResult {
   int code;
-  int64_t texts = 0, tokens = 0;  // of this run of the program
+  int64_t texts = 0, tokens = 0;  // generated by this process
 };
 
-Written write_to_lines(Writing& writing, const GenerationSettings& settings,
-                       const std::vector<TypedPrompt>& prompts, AppendedFile* file,
-                       const std::atomic<bool>& stop) {
-  const auto look = [&](const GeneratedText&, std::span<const int32_t>) { return stop.load(); };
+GenerationResult generate_to_lines(PromptGenerator& generator, const GenerationSettings& settings,
+                                   const std::vector<TypedPrompt>& prompts, AppendedFile* file,
+                                   const std::atomic<bool>& stop) {
+  const auto on_token = [&](const GeneratedText&, std::span<const int32_t>) { return stop.load(); };
   size_t next = file != nullptr ? file->lines().size() : 0;
-  Written out{.code = kDone};
+  GenerationResult out{.code = kDone};
   while (next < prompts.size() && !stop) {
     const size_t count = std::min(prompts.size() - next, static_cast<size_t>(settings.batch_size));
     const std::span<const TypedPrompt> part(prompts.data() + next, count);
-    const Texts texts = writing.write(part, next, look);
-    if (stop) break;  // what it has of these is cut off
+    const Texts texts = generator.run(part, next, on_token);
+    if (stop) break;  // the texts of this batch are incomplete
     std::string lines;
     for (size_t i = 0; i < count; ++i) {
-      lines += json_line(writing.reader(part[i]), part[i], texts[i]);
+      lines += json_line(generator.reader(part[i]), part[i], texts[i]);
       for (const Generated& text : texts[i]) out.tokens += static_cast<int64_t>(text.ids.size());
       out.texts += static_cast<int64_t>(texts[i].size());
     }
@@ -197,14 +197,14 @@ Written write_to_lines(Writing& writing, const GenerationSettings& settings,
   }
   if (next < prompts.size()) {
     fmt::print(stderr, "stopped after {} of {} prompts; {}\n", next, prompts.size(),
-               file != nullptr ? "the same command goes on from there"
-                               : "with --output FILE the same command would go on from there");
+               file != nullptr ? "the same command continues from there"
+                               : "with --output FILE the same command would continue from there");
     out.code = kInterrupted;
   }
   return out;
 }
 
-// What an unfinished output was begun with.
+// The settings that are stored beside an unfinished output.
 std::string settings_text(const GenerateArguments& arguments, const GenerationSettings& settings,
                           const std::vector<TypedPrompt>& prompts, uint64_t weights) {
   RandomKey key = 0;
@@ -215,7 +215,7 @@ std::string settings_text(const GenerateArguments& arguments, const GenerationSe
                      to_yaml(settings));
 }
 
-// What --cache auto is here. The averaged cache is MoLEx's alone, and does not go with every model.
+// Resolves --cache auto. Only MoLEx has the averaged cache, and not every model supports it.
 void settle_cache(const Session& session, GenerationSettings& settings,
                   const std::vector<TypedPrompt>& prompts, ConsoleProgress& progress) {
   auto& model = dynamic_cast<DecoderModel&>(*session.model);
@@ -229,28 +229,27 @@ void settle_cache(const Session& session, GenerationSettings& settings,
     if (was_averaged)
       progress.on_message(
           settings.cache == "averaged"
-              ? "cache averaged, as the method was released; with --cache exact it "
-                "is the trained model"
-              : "cache exact: the averaged one, with which the method was released, "
-                "does not go with this model");
+              ? "cache averaged, as in the authors' code; --cache exact computes the model as "
+                "trained"
+              : "cache exact: this model does not support the averaged cache of the authors' code");
   }
   if (settings.cache != "averaged") return;
   if (!adapter)
     throw UserError("cache",
-                    "is averaged, which is for molex; the method here is " +
+                    "is averaged, which only molex supports; the method here is " +
                         method_title(session.config.method),
-                    "Leave --cache out.");
+                    "Remove --cache.");
   check_decoding(model, Decoding::averaged, tokens);
 }
 
-// What is written to: one prompt, a file of them, or what the run's task is scored by.
+// The prompts: from --prompt, from a file, or those that the run's task is scored on.
 TaskPrompts prompts_of(const GenerateArguments& arguments) {
   const bool is_typed = arguments.prompt || arguments.input;
   if (arguments.prompt && arguments.input)
     throw UserError("mixtune generate", "has --prompt and --input", "Give one of them.");
   if (is_typed && arguments.split)
-    throw UserError("mixtune generate", "has --split and prompts of its own",
-                    "Leave --split out, or the prompts, which are then those of the run's task.");
+    throw UserError("mixtune generate", "has --split together with --prompt or --input",
+                    "Remove --split, or remove the prompts to use those of the run's task.");
   if (arguments.input)
     return {.task = nullptr, .source = *arguments.input, .prompts = read_prompts(*arguments.input)};
   if (arguments.prompt)
@@ -261,10 +260,10 @@ TaskPrompts prompts_of(const GenerateArguments& arguments) {
 int run(const GenerateArguments& arguments) {
   GenerationSettings settings;
   apply_flags(arguments.flags, settings);
-  TaskPrompts asked = prompts_of(arguments);
-  std::vector<TypedPrompt>& prompts = asked.prompts;
+  TaskPrompts source = prompts_of(arguments);
+  std::vector<TypedPrompt>& prompts = source.prompts;
   const bool to_file = arguments.output != "-";
-  if (to_file && asked.task && !arguments.overwrite) check_plain_texts(arguments.output);
+  if (to_file && source.task && !arguments.overwrite) check_plain_texts(arguments.output);
 
   ConsoleProgress progress(stderr);
   PredictorOptions options{.source = arguments.source, .generates = true};
@@ -274,47 +273,50 @@ int run(const GenerateArguments& arguments) {
   const auto session = open_predictor(options, progress);
   const int64_t longest = session->model->max_length() - settings.max_new_tokens;
   if (longest < 1)
-    throw UserError("max_new_tokens",
-                    fmt::format("is {}; the model has {} positions, prompt included",
-                                settings.max_new_tokens, session->model->max_length()),
-                    "Lower it.");
+    throw UserError(
+        "max_new_tokens",
+        fmt::format("is {}; expected at most {}, since the prompt and the generated text "
+                    "share the model's {} positions",
+                    settings.max_new_tokens, session->model->max_length() - 1,
+                    session->model->max_length()),
+        "Lower --max-new-tokens.");
   PromptSpace space{.tokens = longest, .cuts = settings.too_long == "truncate_left"};
-  if (asked.task) space.end = asked.task->end_token(*session->tokenizer);
+  if (source.task) space.end = source.task->end_token(*session->tokenizer);
   const int64_t cut = encode_prompts(prompts, *session->tokenizer, space);
   for (const TypedPrompt& prompt : prompts)
     check_ids(prompt.ids, session->model->config(), prompt.place);
-  if (cut > 0) progress.on_warning(fmt::format("{} prompts were cut at their left", cut));
+  if (cut > 0) progress.on_warning(fmt::format("{} prompts were truncated at their start", cut));
 
   const std::vector<int32_t> ends = end_ids(*session, settings);
   settle_cache(*session, settings, prompts, progress);
 
-  // Not before everything that may be refused: a mistake leaves no file.
+  // Created after all checks, so that a mistake leaves no file.
   std::optional<AppendedFile> file;
   if (to_file)
     file.emplace(arguments.output,
                  settings_text(arguments, settings, prompts, weights_mark(session->config.model)),
                  arguments.overwrite ? ExistingFile::replace : ExistingFile::reject);
 
-  Writing writing(*session, settings, ends);
-  // Half of what is free: the texts' keys and values want room too.
+  PromptGenerator generator(*session, settings, ends);
+  // At most half of the free memory, because keys and values of the texts need memory too.
   const PackedWeights packed(dynamic_cast<DecoderModel&>(*session->model), available_memory() / 2);
   const bool streams = arguments.prompt && !to_file;
   const StopSignal signal(streams ? "stopping after this token"
-                                  : "stopping; the batch in work is given up");
-  if (streams) return write_to_terminal(writing, settings, prompts[0], *signal.flag());
+                                  : "stopping; the current batch is discarded");
+  if (streams) return generate_to_terminal(generator, settings, prompts[0], *signal.flag());
   const auto began = std::chrono::steady_clock::now();
-  const Written written =
-      write_to_lines(writing, settings, prompts, file ? &*file : nullptr, *signal.flag());
-  if (written.code != kDone || !file) return written.code;
+  const GenerationResult result =
+      generate_to_lines(generator, settings, prompts, file ? &*file : nullptr, *signal.flag());
+  if (result.code != kDone || !file) return result.code;
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  progress.on_message(fmt::format("{} texts, {} tokens in {:.2f} s: {:.0f} tokens/s", written.texts,
-                                  written.tokens, seconds,
-                                  static_cast<double>(written.tokens) / seconds));
-  if (asked.task) {
+  progress.on_message(fmt::format("{} texts, {} tokens in {:.2f} s: {:.0f} tokens/s", result.texts,
+                                  result.tokens, seconds,
+                                  static_cast<double>(result.tokens) / seconds));
+  if (source.task) {
     write_plain_texts(arguments.output);
     progress.on_message(fmt::format("to score them: mixtune score {} --references {} --outputs {}",
-                                    asked.task->name(), asked.source,
+                                    source.task->name(), source.source,
                                     plain_texts_path(arguments.output).string()));
   }
   file->finish();
@@ -323,17 +325,21 @@ int run(const GenerateArguments& arguments) {
 
 CommandRun declare_generate(CLI::App& app) {
   auto arguments = std::make_shared<GenerateArguments>();
-  app.add_option("source", arguments->source, "A run folder or a model folder")->required();
-  app.add_option("--adapter", arguments->adapter, "An adapter folder, on top of a model");
-  app.add_option("--prompt", arguments->prompt, "A text to go on from");
-  app.add_option("--input", arguments->input, "JSON lines with \"prompt\"; - is standard input");
+  app.add_option("source", arguments->source, "Run folder or model folder")->required();
+  app.add_option("--adapter", arguments->adapter, "Adapter folder to attach to a model");
+  app.add_option("--prompt", arguments->prompt, "Prompt to continue");
+  app.add_option("--input", arguments->input,
+                 "Prompts as JSON lines with \"prompt\"; - is standard input");
   app.add_option("--split", arguments->split,
-                 "Without prompts, of a run: those of its task, test or dev; test by default")
+                 "Split of the run's task whose prompts are used without --prompt and --input "
+                 "(default test)")
       ->check(CLI::IsMember({"dev", "test"}));
-  app.add_option("--output", arguments->output, "JSON lines with the texts; - is standard output")
+  app.add_option("--output", arguments->output,
+                 "JSON lines with the generated texts; - is standard output")
       ->capture_default_str();
-  app.add_flag("--overwrite", arguments->overwrite, "Replace the output, finished or not");
-  app.add_option("--threads", arguments->threads, "Threads; by default the run's, or all")
+  app.add_flag("--overwrite", arguments->overwrite, "Replace the output file, finished or not");
+  app.add_option("--threads", arguments->threads,
+                 "Number of CPU threads (default: that of the run, or all)")
       ->check(CLI::Range(1, 1024));
   declare_flags(app, GenerationSettings(), arguments->flags);
   return [arguments] { return run(*arguments); };
@@ -344,7 +350,7 @@ CommandRun declare_generate(CLI::App& app) {
 void register_generate(Registry<CommandEntry>& registry) {
   registry.add(
       {"generate",
-       "Writes texts behind prompts",
+       "Generate text from prompts",
        {"mixtune generate models/tiny-gpt2 --prompt 'Once upon a time'",
         "mixtune generate runs/e2e-molex+lora-0 --output texts.jsonl --num-beams 10 "
         "--no-repeat-ngram-size 4",

@@ -5,8 +5,8 @@
 namespace mixtune {
 namespace {
 
-constexpr size_t kBefore = 8;  // tokens of the prompt that are decoded again with each text
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD: half a character
+constexpr size_t kBefore = 8;  // tokens of the prompt that are decoded with each text
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD: an incomplete character
 
 }  // namespace
 
@@ -28,7 +28,7 @@ std::string GeneratedText::decoded(std::span<const int32_t> ids) const {
   std::vector<int32_t> all = before_;
   all.insert(all.end(), ids.begin(), ids.end());
   const std::string text = tokenizer_.decode(all, special_);
-  // A prompt that ends within a character is changed by what follows.
+  // If a prompt ends within a character, the tokens after it change its text.
   if (text.starts_with(before_text_)) return text.substr(before_text_.size());
   return tokenizer_.decode(ids, special_);
 }
@@ -51,7 +51,7 @@ bool GeneratedText::has_stop(std::span<const int32_t> ids) const {
 std::string GeneratedText::settled(std::span<const int32_t> ids) const {
   std::string out = text(ids);
   while (out.ends_with(kReplacement)) out.resize(out.size() - kReplacement.size());
-  size_t held = 0;  // of the end, the longest beginning of a stop
+  size_t held = 0;  // bytes at the end that begin a stop string
   for (const std::string& stop : stops_)
     for (size_t length = std::min(stop.size() - 1, out.size()); length > held; --length)
       if (std::string_view(out).ends_with(std::string_view(stop).substr(0, length))) held = length;

@@ -1,5 +1,5 @@
-// The text of token ids that are written behind a prompt: where it ends, and what of it can be
-// shown while it grows.
+// Decodes the token ids that were generated after a prompt: the text up to its end, and the part of
+// it that can be printed during generation.
 #pragma once
 
 #include <span>
@@ -12,23 +12,25 @@ namespace mixtune {
 
 class GeneratedText {
  public:
-  // `tokenizer` is borrowed. `stops`: texts that end it and do not belong to it. `ends`: ids that
-  // do the same.
+  // `tokenizer` is borrowed. `stops`: strings that end the text and are left out of it; `ends`: the
+  // same for token ids.
   GeneratedText(const Tokenizer& tokenizer, const std::vector<int32_t>& prompt,
                 std::vector<std::string> stops, std::vector<int32_t> ends, SpecialTokens special);
 
-  // What the ids say, up to the first stop; without an end id at their end.
+  // The text of the ids up to the first stop string, without an end id in the last place.
   std::string text(std::span<const int32_t> ids) const;
   bool has_stop(std::span<const int32_t> ids) const;
-  // What of it no further token can change: neither half a character nor the beginning of a stop.
+  // The part of text() that no further token can change: without an incomplete character and
+  // without the beginning of a stop string.
   std::string settled(std::span<const int32_t> ids) const;
 
  private:
   std::string decoded(std::span<const int32_t> ids) const;
-  size_t first_stop(const std::string& text) const;  // npos where there is none
+  size_t first_stop(const std::string& text) const;  // npos: none
 
   const Tokenizer& tokenizer_;
-  // The last tokens of the prompt: a text is what they gain, so that a space at its start is kept.
+  // The last tokens of the prompt. The text is what decoding adds to theirs, so that a space at its
+  // start is kept.
   std::vector<int32_t> before_;
   std::string before_text_;
   std::vector<std::string> stops_;

@@ -9,12 +9,13 @@
 namespace mixtune {
 namespace {
 
-constexpr const char* kPromptObjects = "Write objects such as {\"prompt\": \"Once upon a time\"}.";
+constexpr const char* kPromptObjects =
+    "Each line is an object such as {\"prompt\": \"Once upon a time\"}.";
 
 TypedPrompt checked_prompt(std::string text, const std::string& place) {
   if (text.empty())
     throw UserError(place, "is an empty prompt",
-                    "Write something, or the token that begins a text, such as <|endoftext|>.");
+                    "Give a prompt, or the token that begins a text, such as <|endoftext|>.");
   return {std::move(text), place};
 }
 
@@ -32,21 +33,22 @@ std::vector<TypedPrompt> read_prompts(const std::filesystem::path& file) {
     const std::string place = name + ":" + std::to_string(line);
     const auto found = object.find("prompt");
     if (found == object.end() || !found->is_string())
-      throw UserError(place, found == object.end() ? "has no 'prompt'" : "'prompt' is no text",
+      throw UserError(place, found == object.end() ? "has no 'prompt'" : "'prompt' is not a string",
                       kPromptObjects);
     out.push_back(checked_prompt(found->get<std::string>(), place));
   });
-  if (out.empty()) throw UserError(name, "holds no prompt", kPromptObjects);
+  if (out.empty()) throw UserError(name, "has no prompt", kPromptObjects);
   return out;
 }
 
 TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& split) {
-  const char* kHow = "Give one of --prompt TEXT and --input FILE.";
+  const char* kHow = "Give --prompt TEXT or --input FILE.";
   if (!is_run_folder(run))
-    throw UserError("mixtune generate", "has no prompt, and " + run.string() + " is no run", kHow);
+    throw UserError("mixtune generate",
+                    "has no prompt, and " + run.string() + " is not a run folder", kHow);
   RunConfig config = read_run_config(run);
   if (config.task.name.empty()) throw UserError(run.string(), "has no task", kHow);
-  // A part of the pairs has a part of the references.
+  // With limit_dev some references of a meaning would be missing.
   dynamic_cast<TaskConfig&>(*config.task.config).limit_dev.reset();
   TaskPrompts out;
   out.task =
@@ -57,7 +59,7 @@ TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& sp
     throw UserError(
         "mixtune generate",
         "has no prompt, and the run's task " + config.task.name + " has no " + split +
-            " file to take them from",
+            " file to take prompts from",
         std::string(kHow) + " Or name the file: task." + split + " in the run's config.yaml.");
   out.source = sets.front().source;
   for (GenerationPrompt& one : out.task->writing_prompts(sets.front()))
@@ -66,8 +68,7 @@ TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& sp
                            .parts = std::move(one.prompt.parts),
                            .references = static_cast<int64_t>(one.references.size())});
   if (out.prompts.empty())
-    throw UserError("task " + config.task.name, "is not scored by the texts that are written",
-                    kHow);
+    throw UserError("task " + config.task.name, "has no metrics of generated text", kHow);
   return out;
 }
 
@@ -81,7 +82,7 @@ int64_t encode_prompts(std::vector<TypedPrompt>& prompts, const Tokenizer& token
     EncodedExample encoded = encode_parts(tokenizer, parts, frame, {});
     const auto tokens = static_cast<int64_t>(encoded.ids.size());
     if (tokens == 0)
-      throw UserError(prompt.place, "has no tokens in this tokenizer", "Write another prompt.");
+      throw UserError(prompt.place, "has no tokens in this tokenizer", "Use another prompt.");
     encoded.prompt = tokens;
     const bool fits = tokens <= space.tokens;
     if (!fits && !(space.cuts && cut_prompt(encoded, frame, space.tokens)))

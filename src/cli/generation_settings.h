@@ -1,5 +1,5 @@
-// The options of `mixtune generate`, declared once: help, range errors and the record beside an
-// unfinished output come from here.
+// The options of `mixtune generate`, declared once: flags, help, range errors and the settings that
+// are stored beside an unfinished output are derived from these fields.
 #pragma once
 
 #include "base/fields.h"
@@ -26,7 +26,7 @@ struct GenerationSettings final : Config {
   void fields(FieldVisitor& v) override;
   std::optional<FieldProblem> check() const override;
 
-  // Without what belongs to a batch (`streams`, `ends`). `stops`: the ids that end a text.
+  // All but the options of one batch (`streams`, `ends`). `stops`: the ids that end a text.
   GenerateOptions options(const std::vector<int32_t>& stops) const;
 };
 

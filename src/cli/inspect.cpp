@@ -1,4 +1,4 @@
-// mixtune inspect: what a path is and what is in it: a run, an adapter, a model or a file of
+// mixtune inspect: describes the contents of a path: a run, an adapter, a model or a file of
 // tensors.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -58,7 +58,7 @@ std::string shape_of(const TensorLine& line) {
   return out + "]";
 }
 
-// Counts by type and, where asked or few, every tensor.
+// Prints the counts by type and, if `all` is set or there are few, every tensor.
 void print_tensors(const std::vector<TensorLine>& lines, bool all) {
   constexpr size_t kFew = 60;
   ConsoleTable table({"tensor", "type", "shape", "elements"});
@@ -84,7 +84,7 @@ void print_tensors(const std::vector<TensorLine>& lines, bool all) {
 void print_file(const fs::path& path, bool all) {
   if (path.extension() == ".bin") {
     const NamedTensors tensors = read_pickled_tensors(path);
-    fmt::print("{}: a dictionary of tensors, pickled\n\n", path.string());
+    fmt::print("{}: a pickled dictionary of tensors\n\n", path.string());
     print_tensors(lines_of(tensors), all);
     return;
   }
@@ -95,7 +95,7 @@ void print_file(const fs::path& path, bool all) {
   print_tensors(lines_of({file}), all);
 }
 
-// A line for each option; what an option holds stands further in.
+// Prints a line for each option; options of an option are indented.
 void print_options(const Json& options, const std::string& indent) {
   for (const auto& [key, value] : options.items()) {
     if (key == "name") continue;
@@ -131,9 +131,11 @@ void print_model(const fs::path& path, bool all) {
   const std::vector<TensorLine> lines = is_pickled_model(path) ? lines_of(read_model_tensors(path))
                                                                : lines_of(open_model(path).files());
   fmt::print("{}: a model of type {}\n", path.string(), config.model_type);
-  fmt::print("  {} layers, width {}, {} heads, feed-forward {}, vocabulary {}, {} positions\n",
-             config.layers, config.hidden_size, config.heads, config.intermediate_size,
-             count_text(config.vocab_size), config.max_positions);
+  fmt::print(
+      "  {} layers, hidden size {}, {} attention heads, feed-forward size {}, vocabulary size {}, "
+      "{} positions\n",
+      config.layers, config.hidden_size, config.heads, config.intermediate_size,
+      count_text(config.vocab_size), config.max_positions);
   if (!config.labels.empty()) fmt::print("  labels {}\n", join_names(config.labels));
   fmt::print("\n");
   print_tensors(lines, all);
@@ -143,18 +145,19 @@ bool routes(const std::string& method) {
   return methods().get(method, "method.name", "method").as_mixture != nullptr;
 }
 
-void print_routing(const fs::path& run, bool is_asked) {
+void print_routing(const fs::path& run, bool is_required) {
   const auto counts = read_routing(run);
   if (counts) {
     fmt::print("\n{}", routing_chart(*counts));
-  } else if (is_asked) {
-    const bool can_be = is_run_folder(run) && routes(read_run_config(run).method.name);
+  } else if (is_required) {
+    const bool has_router = is_run_folder(run) && routes(read_run_config(run).method.name);
     throw UserError(
         run.string(),
         std::string("has no routing.safetensors: ") +
-            (can_be ? "nothing has recorded its routing yet" : "its method does not route"),
-        can_be ? "Resume it: evaluations record it, and without them steps of training."
-               : "Name a run of molex or of a mixture of experts.");
+            (has_router ? "no routing has been recorded yet" : "its method has no router"),
+        has_router
+            ? "Resume the run: evaluations record the routing; without them, training steps do."
+            : "Name a run of molex or of a mixture of experts.");
   }
 }
 
@@ -162,11 +165,11 @@ void print_run(const fs::path& path) {
   const RunConfig config = read_run_config(path);
   fmt::print("{}: a run of {} on {} with {}\n", path.string(), method_title(config.method),
              config.task.name, config.model.path);
-  fmt::print("  config.yaml has every option; events.jsonl the loss of every step\n\n");
+  fmt::print("  config.yaml has every option; events.jsonl has the loss of every step\n\n");
   if (const auto result = read_result(path))
     fmt::print("{}", result_table({*result}));
   else
-    fmt::print("Not finished. Go on with: mixtune resume {}\n", path.string());
+    fmt::print("Not finished. Continue with: mixtune resume {}\n", path.string());
   std::error_code error;
   if (fs::is_directory(path / "adapter", error)) {
     fmt::print("\n");
@@ -184,7 +187,7 @@ int run(const InspectArguments& arguments) {
   const fs::path path = arguments.path;
   std::error_code error;
   if (!fs::exists(path, error))
-    throw UserError(arguments.path, "there is no such file or folder", "Check the path.");
+    throw UserError(arguments.path, "does not exist; expected a file or folder", "Check the path.");
   if (arguments.only_routing)
     print_routing(path, true);
   else if (!fs::is_directory(path, error))
@@ -196,18 +199,20 @@ int run(const InspectArguments& arguments) {
   else if (has(path, "config.json"))
     print_model(path, arguments.all_tensors);
   else
-    throw UserError(arguments.path, "is neither a run, an adapter nor a model folder",
-                    "Expected config.yaml and events.jsonl, adapter_config.json, or config.json.");
+    throw UserError(arguments.path,
+                    "is not a run, adapter or model folder; expected config.yaml and events.jsonl, "
+                    "adapter_config.json, or config.json",
+                    "Check the path.");
   return kDone;
 }
 
 CommandRun declare_inspect(CLI::App& app) {
   auto arguments = std::make_shared<InspectArguments>();
   app.add_option("path", arguments->path,
-                 "A run, adapter or model folder, a safetensors file or a pytorch_model.bin")
+                 "Run, adapter or model folder, safetensors file or pytorch_model.bin")
       ->required();
-  app.add_flag("--routing", arguments->only_routing, "Of a run, the chart of its routing alone");
-  app.add_flag("--tensors", arguments->all_tensors, "List every tensor, however many there are");
+  app.add_flag("--routing", arguments->only_routing, "Print only the routing chart of a run");
+  app.add_flag("--tensors", arguments->all_tensors, "List every tensor, even if there are many");
   return [arguments] { return run(*arguments); };
 }
 
@@ -215,7 +220,7 @@ CommandRun declare_inspect(CLI::App& app) {
 
 void register_inspect(Registry<CommandEntry>& registry) {
   registry.add({"inspect",
-                "Says what is in a run, an adapter, a model or a file of tensors",
+                "Describe the contents of a run, an adapter, a model or a file of tensors",
                 {"mixtune inspect runs/qnli-molex+lora-0", "mixtune inspect model.safetensors"},
                 declare_inspect});
 }

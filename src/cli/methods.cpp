@@ -1,4 +1,4 @@
-// mixtune methods: what there is, and the options of one.
+// mixtune methods: lists the methods, or the options of one method.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -16,16 +16,16 @@ void print_methods() {
   table.align_left(2);
   for (const MethodEntry& method : methods().entries())
     table.add({method.name, method.paper, method.summary});
-  fmt::print("{}\nmixtune methods NAME lists the options of one.\n", table.text());
+  fmt::print("{}\nmixtune methods NAME lists the options of a method.\n", table.text());
 }
 
 struct MethodPart {
-  std::string title, summary;  // "select: nucleus"
+  std::string title, summary;  // title: "selection: top_p"
   std::unique_ptr<Config> config;
 };
 
-// What a recipe may name in a method, with options of its own. Methods under `over` have their own
-// pages.
+// The choices within a method, each with its options. Methods under `over` are left out, since they
+// are listed themselves.
 std::vector<MethodPart> parts_of(const MethodEntry& method) {
   std::vector<MethodPart> out;
   const auto config = method.config();
@@ -42,7 +42,7 @@ bool has_options(const Config& config) {
 }
 
 void print_method(const MethodEntry& method) {
-  fmt::print("{} ({})\n{}\n\nOptions, below the key method:\n{}", method.name, method.paper,
+  fmt::print("{} ({})\n{}\n\nOptions under the key method:\n{}", method.name, method.paper,
              method.summary, describe(*method.config()));
   for (const MethodPart& part : parts_of(method))
     fmt::print("\n{} ({})\n{}", part.title, part.summary,
@@ -64,8 +64,9 @@ void print_markdown() {
 CommandRun declare_methods(CLI::App& app) {
   auto name = std::make_shared<std::string>();
   auto is_markdown = std::make_shared<bool>(false);
-  app.add_option("name", *name, "The method to explain");
-  app.add_flag("--markdown", *is_markdown, "All methods with their options, as docs/methods.md");
+  app.add_option("name", *name, "Method to describe");
+  app.add_flag("--markdown", *is_markdown,
+               "Print all methods with their options as Markdown (docs/methods.md)");
   return [name, is_markdown] {
     if (*is_markdown)
       print_markdown();
@@ -81,7 +82,7 @@ CommandRun declare_methods(CLI::App& app) {
 
 void register_methods(Registry<CommandEntry>& registry) {
   registry.add({"methods",
-                "Lists the methods, or the options of one",
+                "List the methods, or the options of one method",
                 {"mixtune methods", "mixtune methods molex"},
                 declare_methods});
 }

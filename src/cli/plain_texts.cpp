@@ -21,7 +21,7 @@ void check_plain_texts(const fs::path& lines) {
   std::error_code error;
   const fs::path texts = plain_texts_path(lines);
   if (!fs::exists(texts, error) || fs::exists(unfinished_mark(lines), error)) return;
-  throw UserError(texts.string(), "exists already; the texts alone go there",
+  throw UserError(texts.string(), "exists already; the texts without JSON are written there",
                   "Name another --output, or add --overwrite.");
 }
 

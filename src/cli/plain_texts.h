@@ -1,4 +1,5 @@
-// The texts of a job alone, each on a line, beside its JSON lines: what `mixtune score` takes.
+// The generated texts of a job, one per line, in a file beside its JSON lines. `mixtune score`
+// reads both.
 #pragma once
 
 #include <filesystem>
@@ -6,13 +7,13 @@
 
 namespace mixtune {
 
-// "texts.jsonl" to "texts.txt".
+// "texts.txt" for "texts.jsonl".
 std::filesystem::path plain_texts_path(const std::filesystem::path& lines);
 
-// UserError where that file stands already and belongs to no unfinished job.
+// UserError if that file exists and does not belong to an unfinished job.
 void check_plain_texts(const std::filesystem::path& lines);
 
-// From the "text" of each line; a line break in it becomes a space.
+// Writes the "text" of each line; line breaks in it become spaces.
 void write_plain_texts(const std::filesystem::path& lines);
 
 }  // namespace mixtune

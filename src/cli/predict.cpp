@@ -1,5 +1,5 @@
-// mixtune predict: JSON lines with the task's text fields in, JSON lines with labels and scores
-// out.
+// mixtune predict: reads JSON lines with the task's text fields and writes JSON lines with labels
+// and scores.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -23,9 +23,9 @@ struct PredictArguments {
   std::optional<std::string> adapter, task;
 };
 
-// Of one request, its keys in the order that people read: the label with the score of each
-// (probabilities of a classification head and of label tokens, log-probabilities for their length
-// of whole answers), a number, or how likely the text is.
+// The JSON line of one request. Classification: the label and the scores of all labels, which are
+// probabilities for a classification head or label tokens, and log-probabilities divided by length
+// for whole answers. Regression: the score. Otherwise: the likelihood of the text.
 std::string prediction_line(const Session& session, const Predictions& p) {
   OrderedJson line;
   if (session.task->is_regression()) {
@@ -48,7 +48,8 @@ std::string prediction_line(const Session& session, const Predictions& p) {
   return line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
-// Each request is a set of its own: a question may be several sequences, and a text several chunks.
+// Each request is its own data set, since one request may need several sequences (a question with
+// several answers, a text in several chunks).
 struct Request {
   DataSet set;
   int64_t first = 0, sequences = 0;
@@ -87,14 +88,14 @@ int run(const PredictArguments& arguments) {
   PredictorOptions options{.source = arguments.source, .task = arguments.task};
   if (arguments.adapter) options.adapter = *arguments.adapter;
   const auto session = open_predictor(options, progress);
-  const Requests asked = read_requests(*session, arguments.input);
+  const Requests input = read_requests(*session, arguments.input);
   std::string lines;
-  if (!asked.requests.empty()) {
-    const Tensor outputs = predict_logits(*session, asked.sequences);  // [N, W]
-    for (const Request& request : asked.requests) {
+  if (!input.requests.empty()) {
+    const Tensor outputs = predict_logits(*session, input.sequences);  // [N, W]
+    for (const Request& request : input.requests) {
       const std::vector<EncodedExample> sequences(
-          asked.sequences.begin() + request.first,
-          asked.sequences.begin() + request.first + request.sequences);
+          input.sequences.begin() + request.first,
+          input.sequences.begin() + request.first + request.sequences);
       const Tensor part = outputs.narrow(0, request.first, request.sequences);
       lines += prediction_line(
           *session, session->task->combine(request.set, sequences,
@@ -110,15 +111,16 @@ int run(const PredictArguments& arguments) {
 
 CommandRun declare_predict(CLI::App& app) {
   auto arguments = std::make_shared<PredictArguments>();
-  app.add_option("source", arguments->source, "A run folder or a model folder")->required();
+  app.add_option("source", arguments->source, "Run folder or model folder")->required();
   app.add_option("--input", arguments->input,
                  "JSON lines with the task's text fields; - is standard input")
       ->required();
   app.add_option("--output", arguments->output,
-                 "JSON lines with label and scores, or likelihoods; - is standard output")
+                 "JSON lines with labels and scores, or likelihoods; - is standard output")
       ->capture_default_str();
-  app.add_option("--adapter", arguments->adapter, "An adapter folder, on top of a model");
-  app.add_option("--task", arguments->task, "Instead of the run's or the adapter's task");
+  app.add_option("--adapter", arguments->adapter, "Adapter folder to attach to a model");
+  app.add_option("--task", arguments->task,
+                 "Task to use in place of that of the run or the adapter");
   return [arguments] { return run(*arguments); };
 }
 
@@ -126,7 +128,7 @@ CommandRun declare_predict(CLI::App& app) {
 
 void register_predict(Registry<CommandEntry>& registry) {
   registry.add({"predict",
-                "Predicts labels for JSON lines of text",
+                "Predict labels for JSON lines of text",
                 {"mixtune predict runs/qnli-molex+lora-0 --input pairs.jsonl",
                  "echo '{\"question\": \"Who?\", \"sentence\": \"She did.\"}' | mixtune predict "
                  "RUN --input -"},

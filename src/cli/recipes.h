@@ -1,4 +1,4 @@
-// Recipes by path or by name, and the layers of a command line.
+// Finds recipes by path or by name, and reads the config of a command line.
 #pragma once
 
 #include <filesystem>
@@ -10,12 +10,12 @@
 
 namespace mixtune {
 
-// Where names are looked up, nearest first: ./recipes, the recipes of an installed tree beside the
-// program, those of the source tree. Only folders that exist.
+// The folders in which names are looked up, in this order: ./recipes, the recipes of the installed
+// program, those of the source tree. Folders that do not exist are left out.
 std::vector<std::filesystem::path> recipe_folders();
 
-// A file as it is named, or "lora" for <recipes>/lora.yaml or lora.yaml in base/, methods/ or
-// tasks/ below it; "quickstart/lora" works too. UserError with the nearest names.
+// `name` if it is a file; otherwise "lora" is <recipes>/lora.yaml or lora.yaml in base/, methods/
+// or tasks/ of that folder, and "quickstart/lora" also works. UserError with the nearest names.
 std::filesystem::path find_recipe(const std::string& name);
 
 struct RunRequest {
@@ -23,8 +23,9 @@ struct RunRequest {
   Origins origins;
 };
 
-// Recipes left to right, then every key=value in its order. A model.path that a recipe names and
-// that is not there is looked for beside the recipe folders, where shipped models are.
+// Merges the recipes from left to right, then the key=value overrides in their order. If a recipe
+// has a model.path that does not exist, it is looked up beside the recipe folders, where the
+// shipped models are.
 RunRequest read_request(const std::vector<std::string>& arguments);
 
 }  // namespace mixtune

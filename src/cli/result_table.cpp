@@ -36,7 +36,7 @@ std::vector<fs::path> find_runs(const std::vector<std::string>& folders) {
       if (entry.is_directory(error) && fs::exists(entry.path() / "result.json", error))
         below.push_back(entry.path());
     if (below.empty())
-      throw UserError(folder, "is no run and holds no finished run",
+      throw UserError(folder, "is not a run folder and has no finished run in it",
                       "Name folders that mixtune train wrote.");
     std::sort(below.begin(), below.end());
     out.insert(out.end(), below.begin(), below.end());
@@ -45,7 +45,7 @@ std::vector<fs::path> find_runs(const std::vector<std::string>& folders) {
 }
 
 std::string result_table(const std::vector<RunResult>& runs) {
-  std::vector<std::string> names;  // of metrics, in the order they turn up
+  std::vector<std::string> names;  // of metrics, in the order of their first occurrence
   for (const RunResult& run : runs)
     for (const MetricValue& metric : run.metrics)
       if (std::find(names.begin(), names.end(), metric.name) == names.end())

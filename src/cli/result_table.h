@@ -1,4 +1,4 @@
-// Finished runs, found on disk and side by side in one table.
+// Finds finished runs on disk and prints their results in one table.
 #pragma once
 
 #include <filesystem>
@@ -9,15 +9,15 @@
 
 namespace mixtune {
 
-// The folders themselves or, where one is no run, the finished runs directly below it, sorted.
-// UserError where there are none.
+// The folders themselves or, for a folder that is not a run, the finished runs directly in it,
+// sorted. UserError if there are none.
 std::vector<std::filesystem::path> find_runs(const std::vector<std::string>& folders);
 
-// UserError where the run is not finished or is none.
+// UserError if the run is not finished, or `run` is not a run folder.
 RunResult finished_result(const std::filesystem::path& run);
 
-// One row for each run; the columns of metrics are all that occur. A row without steps is no run
-// but something to compare with: it has metrics alone.
+// One row for each run, with columns for all metrics that occur. A row with zero steps is a
+// baseline: it has metrics only.
 std::string result_table(const std::vector<RunResult>& runs);
 
 }  // namespace mixtune

@@ -1,4 +1,5 @@
-// mixtune resume: goes on from the last complete checkpoint as if the run had never stopped.
+// mixtune resume: continues a run from its last complete checkpoint, with the same results as
+// without the interruption.
 #include <CLI/CLI.hpp>
 
 #include "cli/command.h"
@@ -18,9 +19,9 @@ struct ResumeArguments {
 
 CommandRun declare_resume(CLI::App& app) {
   auto arguments = std::make_shared<ResumeArguments>();
-  app.add_option("run", arguments->run, "The run folder")->required();
+  app.add_option("run", arguments->run, "Run folder")->required();
   app.add_flag("--allow-changed", arguments->allow_changed,
-               "Go on although the config, data, tokenizer or model changed");
+               "Continue although the config, data, tokenizer or model changed");
   return [arguments] {
     const StopSignal stop;
     ConsoleProgress progress(stdout);
@@ -36,7 +37,7 @@ CommandRun declare_resume(CLI::App& app) {
 
 void register_resume(Registry<CommandEntry>& registry) {
   registry.add({"resume",
-                "Goes on with a run from its last complete checkpoint, exactly",
+                "Continue a run exactly from its last complete checkpoint",
                 {"mixtune resume runs/rte-lora-0"},
                 declare_resume});
 }

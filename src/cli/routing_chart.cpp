@@ -1,4 +1,4 @@
-// Legend: P positions, B blocks.
+// Legend: P mixed layers, L candidate layers.
 #include "cli/routing_chart.h"
 
 #include <fmt/format.h>
@@ -15,8 +15,8 @@
 namespace mixtune {
 namespace {
 
-// "  62 ██": five shades; a block that was never chosen is a dot, one chosen now and then shows
-// "<1".
+// A cell such as " ▓▓ 62" with one of five shades. A layer that was never chosen is a dot, one that
+// was chosen in less than 0.5 % of the cases has "<1".
 std::string cell(int64_t chosen, int64_t total) {
   static const char* const shades[] = {"  ", "░░", "▒▒", "▓▓", "██"};
   if (total == 0 || chosen == 0) return "    · ";
@@ -31,7 +31,7 @@ std::vector<double> numbers(const Tensor& tensor) {
   return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
 }
 
-// Names with numbers in the order of the numbers: layer 2 before layer 10.
+// Orders names by the values of the numbers in them: layer 2 comes before layer 10.
 bool comes_before(const std::string& a, const std::string& b) {
   size_t i = 0, j = 0;
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
@@ -65,7 +65,7 @@ std::vector<ExpertCounts> read_experts(const NamedTensors& tensors, const std::s
     const Tensor* routing = find_tensor(tensors, one.site + ".routing");
     if (load.dim() != 1 || routing == nullptr || routing->numel() != 3)
       throw UserError(file, "has " + name + " without " + one.site + ".routing [3]",
-                      "Name a run of a method that routes.");
+                      "Name a run of a method with a router.");
     one.load = numbers(load);
     const std::vector<double> values = numbers(*routing);
     one.tokens = values[0];
@@ -87,8 +87,8 @@ std::string expert_chart(const std::vector<ExpertCounts>& experts) {
     most = std::max(most, one.load.size());
   }
   std::string out = fmt::format(
-      "How each linear's router used its experts (% of tokens)\n\n  {:<{}}  used  entropy       "
-      "sent to all",
+      "Experts of each linear layer (used: mean per token; 0, 1, ...: % of tokens)\n\n"
+      "  {:<{}}  used  entropy       all experts",
       "linear", widest);
   for (size_t e = 0; e < most; ++e) out += fmt::format("{:>6}", e);
   out += "\n";
@@ -110,24 +110,24 @@ std::optional<RoutingCounts> read_routing(const std::filesystem::path& run) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return std::nullopt;
   const NamedTensors tensors = read_tensors(path);
-  const Tensor* choices = find_tensor(tensors, "choices");  // [P, B]
+  const Tensor* choices = find_tensor(tensors, "choices");  // [P, L]
   const Tensor* entropy = find_tensor(tensors, "entropy");  // [P], mean over tokens, nats
   RoutingCounts out;
   out.experts = read_experts(tensors, path.string());
   if (choices == nullptr && !out.experts.empty()) return out;
   if (choices == nullptr || choices->dim() != 2)
-    throw UserError(path.string(), "has no tensor 'choices' [positions, blocks]",
-                    "Name a run of a method that routes.");
-  const int64_t positions = choices->size(0), layers = choices->size(1);
+    throw UserError(path.string(), "has no tensor 'choices' [layers, layers]",
+                    "Name a run of a method with a router.");
+  const int64_t mixed = choices->size(0), layers = choices->size(1);
   const Tensor counts = choices->to(at::kLong).contiguous();
-  for (int64_t p = 0; p < positions; ++p) {
+  for (int64_t p = 0; p < mixed; ++p) {
     const int64_t* row = counts.const_data_ptr<int64_t>() + p * layers;
     out.choices.emplace_back(row, row + layers);
   }
-  out.entropy.assign(static_cast<size_t>(positions), std::numeric_limits<double>::quiet_NaN());
-  if (entropy != nullptr && entropy->numel() == positions) {
+  out.entropy.assign(static_cast<size_t>(mixed), std::numeric_limits<double>::quiet_NaN());
+  if (entropy != nullptr && entropy->numel() == mixed) {
     const Tensor means = entropy->to(at::kDouble).contiguous();
-    out.entropy.assign(means.const_data_ptr<double>(), means.const_data_ptr<double>() + positions);
+    out.entropy.assign(means.const_data_ptr<double>(), means.const_data_ptr<double>() + mixed);
   }
   return out;
 }
@@ -136,10 +136,10 @@ std::string routing_chart(const RoutingCounts& counts) {
   if (counts.choices.empty()) return counts.experts.empty() ? "" : expert_chart(counts.experts);
   const size_t layers = counts.choices.front().size();
   std::string out =
-      "Which block each layer was mixed with (% of choices, own block in brackets)\n\n";
+      "Layer that each layer was mixed with (% of choices, the layer itself in brackets)\n\n";
   out += "           ";
   for (size_t b = 0; b < layers; ++b) out += fmt::format("{:>6} ", b);
-  out += "  entropy of the gate\n";
+  out += "  entropy of the router\n";
   for (size_t p = 0; p < counts.choices.size(); ++p) {
     const auto& row = counts.choices[p];
     const int64_t total = std::accumulate(row.begin(), row.end(), int64_t{0});

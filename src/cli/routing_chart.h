@@ -1,5 +1,5 @@
-// Which block each position of a MoLEx model borrowed, and how the router of each linear used its
-// experts, drawn in a terminal from a run's routing.safetensors.
+// Charts of a run's routing.safetensors for a terminal: the layer that MoLEx mixed into each layer,
+// and the use of the experts of each linear layer.
 #pragma once
 
 #include <filesystem>
@@ -12,23 +12,23 @@ namespace mixtune {
 struct ExpertCounts {
   std::string site;                                // module path
   std::vector<double> load;                        // tokens that used each expert
-  double tokens = 0, entropy = 0, everything = 0;  // as `<module>.routing` has them
+  double tokens = 0, entropy = 0, everything = 0;  // the values of `<module>.routing`
 };
 
 struct RoutingCounts {
-  std::vector<std::vector<int64_t>> choices;  // [positions][blocks], how often each was chosen
-  std::vector<double> entropy;  // [positions], mean entropy of the gate in nats; nan: none
+  std::vector<std::vector<int64_t>> choices;  // [layers][layers]: how often a layer chose each
+  std::vector<double> entropy;  // [layers], mean entropy of the router in nats; nan: none
   std::vector<ExpertCounts> experts = {};  // in the order of the layers
 };
 
-// RUN/routing.safetensors; nothing where the run has none because its method does not route.
-// UserError where the file is not what a run writes.
+// Reads RUN/routing.safetensors; empty if the run has none because its method has no router.
+// UserError if the file does not have the format that runs write.
 std::optional<RoutingCounts> read_routing(const std::filesystem::path& run);
 
-// A row for each position, a column for each block, a shade and a percentage for each pair; then
-// the entropy as a share of its maximum. Below, a row for each linear with experts: how many a
-// token used, the entropy, the share of tokens sent to all, and the share of tokens that used each
-// expert.
+// A row for each mixed layer and a column for each layer that it can choose, with a shade and a
+// percentage for each pair, then the entropy relative to its maximum. Below, a row for each linear
+// layer with experts: mean number of experts per token, relative entropy, the share of tokens that
+// use all experts, and the share of tokens that use each expert.
 std::string routing_chart(const RoutingCounts& counts);
 
 }  // namespace mixtune

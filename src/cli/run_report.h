@@ -1,11 +1,11 @@
-// How a run ends in the terminal.
+// The last lines that training prints.
 #pragma once
 
 #include "train/trainer.h"
 
 namespace mixtune {
 
-// The result table, or how to go on; the exit code.
+// Prints the result table or, after an interruption, how to continue. Returns the exit code.
 int report_run(const RunResult& result);
 
 }  // namespace mixtune

@@ -1,4 +1,4 @@
-// mixtune score: the metrics of a task over outputs that lie in a file, whoever made them. No
+// mixtune score: computes the metrics of a task for outputs in a file, from any system. It loads no
 // model.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -22,7 +22,7 @@ struct ScoreArguments {
   bool is_json = false;
 };
 
-// What is scored, and what in it looks like an accident.
+// The scored segments, and counts of empty texts that are probably mistakes.
 struct Matched {
   std::vector<TextSegment> segments;
   int64_t references = 0, empty_references = 0, without_reference = 0, empty_outputs = 0;
@@ -46,7 +46,7 @@ void warn(int64_t count, const std::string& file, const std::string& what) {
   if (count > 0) fmt::print(stderr, "{}: {} {}\n", file, count_text(count), what);
 }
 
-// Names to numbers in the order of the scores.
+// A JSON object of the metrics, in their order.
 OrderedJson named(const std::vector<MetricValue>& metrics) {
   OrderedJson out = OrderedJson::object();
   for (const MetricValue& metric : metrics) out[metric.name] = metric.value;
@@ -106,17 +106,17 @@ int run(const ScoreArguments& arguments) {
 
 CommandRun declare_score(CLI::App& app) {
   auto arguments = std::make_shared<ScoreArguments>();
-  app.add_option("task", arguments->task, "e2e")->required();
+  app.add_option("task", arguments->task, "Task whose metrics are computed: e2e")->required();
   app.add_option("--references", arguments->references,
-                 "CSV or TSV with mr and ref, meaning||text lines, or texts in groups")
+                 "References: CSV or TSV with the columns mr and ref, lines meaning||text, or "
+                 "groups of texts")
       ->required();
-  app.add_option(
-         "--outputs", arguments->outputs,
-         "One text on each line, JSON lines as mixtune generate writes, or TSV with meanings")
+  app.add_option("--outputs", arguments->outputs,
+                 "Outputs: one text per line, JSON lines of mixtune generate, or TSV with meanings")
       ->required();
   app.add_option("--segments", arguments->segments,
-                 "Write the scores of each output to this file, as JSON lines");
-  app.add_flag("--json", arguments->is_json, "One JSON object instead of the table");
+                 "Also write the scores of each output to this file, as JSON lines");
+  app.add_flag("--json", arguments->is_json, "Print one JSON object instead of the table");
   return [arguments] { return run(*arguments); };
 }
 
@@ -124,7 +124,7 @@ CommandRun declare_score(CLI::App& app) {
 
 void register_score(Registry<CommandEntry>& registry) {
   registry.add({"score",
-                "Metrics of outputs that are already there",
+                "Compute the metrics of existing outputs",
                 {"mixtune score e2e --references testset_w_refs.csv --outputs outputs.txt --json"},
                 declare_score});
 }

@@ -10,8 +10,8 @@
 namespace mixtune {
 namespace {
 
-std::atomic<bool> stop_is_asked = false;
-std::atomic<int64_t> asked_at = 0;  // in milliseconds; 0: never
+std::atomic<bool> stop_requested = false;
+std::atomic<int64_t> requested_at = 0;  // in milliseconds; 0: never
 std::atomic<const char*> notice_of_stop = nullptr;
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free &&
                   std::atomic<const char*>::is_always_lock_free,
@@ -28,27 +28,28 @@ void write_out(const char* text) {
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, std::strlen(text));
 }
 
-// Only calls that are safe in a signal handler. `timeout` and some schedulers send one request
-// twice, to the program and to its group: what follows within half a second is the same request.
+// Makes only calls that are safe in a signal handler. `timeout` and some schedulers send a signal
+// twice, to the program and to its group; a second signal within half a second is therefore
+// ignored.
 extern "C" void mixtune_stop(int) {
   const int64_t now = now_in_milliseconds();
   int64_t first = 0;
-  if (!asked_at.compare_exchange_strong(first, now)) {
+  if (!requested_at.compare_exchange_strong(first, now)) {
     if (now - first > 500) _exit(kInterrupted);
     return;
   }
-  stop_is_asked = true;
+  stop_requested = true;
   write_out("\n");
   write_out(notice_of_stop);
-  write_out("; once more to stop at once\n");
+  write_out("; interrupt again to stop immediately\n");
 }
 
 }  // namespace
 
 StopSignal::StopSignal(const char* notice) {
   notice_of_stop = notice;
-  stop_is_asked = false;
-  asked_at = 0;
+  stop_requested = false;
+  requested_at = 0;
   struct sigaction action;
   std::memset(&action, 0, sizeof action);
   action.sa_handler = mixtune_stop;
@@ -63,7 +64,7 @@ StopSignal::~StopSignal() {
 }
 
 const std::atomic<bool>* StopSignal::flag() const {
-  return &stop_is_asked;
+  return &stop_requested;
 }
 
 }  // namespace mixtune

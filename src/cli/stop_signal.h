@@ -1,15 +1,16 @@
-// Ctrl-C and SIGTERM: the first asks the program to stop where it can, the second ends it at once.
+// Ctrl-C and SIGTERM: the first signal requests a clean stop, the second ends the program at once.
 #pragma once
 
 #include <atomic>
 
 namespace mixtune {
 
-// While one lives, the signals are caught; afterwards they do what they did before. One at a time:
-// a signal handler can only reach what is global.
+// Catches the signals during its lifetime and restores the previous handlers afterwards. Only one
+// may exist at a time, because a signal handler can only use global variables.
 class StopSignal {
  public:
-  // `notice`: what the first signal makes it do; a literal, since the handler prints it.
+  // `notice`: what the program does after the first signal. It is printed by the signal handler, so
+  // it must be a string literal.
   explicit StopSignal(const char* notice = "stopping after this step and saving");
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;

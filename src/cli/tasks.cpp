@@ -1,4 +1,4 @@
-// mixtune tasks: what there is, and the options of one.
+// mixtune tasks: lists the tasks, or the options of one task.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -14,19 +14,19 @@ void print_tasks() {
   ConsoleTable table({"task", "what it is"});
   table.align_left(1);
   for (const TaskEntry& task : tasks().entries()) table.add({task.name, task.summary});
-  fmt::print("{}\nmixtune tasks NAME lists the options of one.\n", table.text());
+  fmt::print("{}\nmixtune tasks NAME lists the options of a task.\n", table.text());
 }
 
 CommandRun declare_tasks(CLI::App& app) {
   auto name = std::make_shared<std::string>();
-  app.add_option("name", *name, "The task to explain");
+  app.add_option("name", *name, "Task to describe");
   return [name] {
     if (name->empty()) {
       print_tasks();
       return kDone;
     }
     const TaskEntry& task = tasks().get(*name, "mixtune tasks", "task");
-    fmt::print("{}\n{}\n\nOptions, below the key task:\n{}", task.name, task.summary,
+    fmt::print("{}\n{}\n\nOptions under the key task:\n{}", task.name, task.summary,
                describe(*task.config()));
     return kDone;
   };
@@ -36,7 +36,7 @@ CommandRun declare_tasks(CLI::App& app) {
 
 void register_tasks(Registry<CommandEntry>& registry) {
   registry.add({"tasks",
-                "Lists the tasks, or the options of one",
+                "List the tasks, or the options of one task",
                 {"mixtune tasks", "mixtune tasks classify"},
                 declare_tasks});
 }

@@ -1,5 +1,5 @@
-// mixtune tokenizer: text to ids and back, as training and prediction do it; and tokenizers of
-// one's own.
+// mixtune tokenizer: encodes and decodes text as training and prediction do, and trains byte-level
+// BPE tokenizers.
 #include "text/tokenizer.h"
 
 #include <fmt/format.h>
@@ -28,7 +28,7 @@ struct TokenizerArguments {
   BpeTraining training{.special_tokens = {}};
 };
 
-// Without any on the command line, every line of standard input.
+// The inputs of the command line; if there are none, the lines of standard input.
 std::vector<std::string> inputs_of(const TokenizerArguments& arguments) {
   if (!arguments.inputs.empty()) return arguments.inputs;
   std::vector<std::string> out;
@@ -77,7 +77,7 @@ std::vector<int32_t> parse_ids(const std::string& line) {
     const auto id = parse_integer(std::string_view(line).substr(at, end - at));
     if (!id || *id < 0 || *id > INT32_MAX)
       throw UserError("mixtune tokenizer decode",
-                      "'" + line.substr(at, end - at) + "' is no token id",
+                      "'" + line.substr(at, end - at) + "' is not a token id",
                       "Give whole numbers, separated by spaces.");
     out.push_back(static_cast<int32_t>(*id));
     at = end;
@@ -111,10 +111,10 @@ int train(const TokenizerArguments& arguments) {
   const TrainedBpe trained = train_bpe(words, training);
   create_folder(arguments.output);
   write_file_atomically(path, tokenizer_json(trained, training));
-  fmt::print("{} tokens and {} merges from {} different words: {}\n", trained.tokens.size(),
+  fmt::print("{} tokens and {} merges from {} distinct words: {}\n", trained.tokens.size(),
              trained.merges.size(), words.counts().size(), path.string());
   if (static_cast<int64_t>(trained.tokens.size()) < training.vocab_size)
-    fmt::print("Fewer than the {} that were asked for: no other pair occurs {} times.\n",
+    fmt::print("Fewer than the requested {} tokens: no other pair occurs {} times.\n",
                training.vocab_size, training.min_frequency);
   return kDone;
 }
@@ -136,25 +136,28 @@ CommandRun declare_tokenizer(CLI::App& app) {
   auto arguments = std::make_shared<TokenizerArguments>();
   app.add_option("action", arguments->action, "encode, decode or train")->required();
   app.add_option("path", arguments->path,
-                 "A model folder, a tokenizer.json or a tokenizer.model (encode, decode)");
+                 "Model folder, tokenizer.json or tokenizer.model (encode, decode)");
   app.add_option("inputs", arguments->inputs,
-                 "Texts, or ids; without any, the lines of standard input");
-  app.add_option("--pair", arguments->pair, "A second text (encode)");
-  app.add_option("--max-length", arguments->max_length, "Cut to that many tokens (encode)");
-  app.add_flag("--no-special-tokens", arguments->no_special, "Neither add nor show special tokens");
+                 "Texts or token ids (default: the lines of standard input)");
+  app.add_option("--pair", arguments->pair, "Second text of a pair (encode)");
+  app.add_option("--max-length", arguments->max_length,
+                 "Truncate to this number of tokens (encode)");
+  app.add_flag("--no-special-tokens", arguments->no_special,
+               "Do not add special tokens (encode) or print them (decode)");
   app.add_flag("--tokens", arguments->shows_tokens, "Print tokens instead of ids (encode)");
-  app.add_flag("--json", arguments->is_json, "Ids, types, tokens and offsets as JSON (encode)");
+  app.add_flag("--json", arguments->is_json,
+               "Print ids, types, tokens and offsets as JSON (encode)");
   app.add_option("--input", arguments->files, "Text files in UTF-8 (train)");
   app.add_option("--output", arguments->output, "Folder for the new tokenizer.json (train)");
-  app.add_flag("--overwrite", arguments->overwrite, "Replace a tokenizer.json there (train)");
+  app.add_flag("--overwrite", arguments->overwrite, "Replace an existing tokenizer.json (train)");
   app.add_option("--vocab-size", arguments->training.vocab_size,
-                 "Tokens, bytes and special ones included (train)")
+                 "Vocabulary size, including bytes and special tokens (train)")
       ->capture_default_str();
   app.add_option("--min-frequency", arguments->training.min_frequency,
-                 "Merge no pair that is rarer (train)")
+                 "Minimum number of occurrences of a pair to be merged (train)")
       ->capture_default_str();
   app.add_option("--special-tokens", arguments->training.special_tokens,
-                 "Special tokens (train); <|endoftext|> where none is given");
+                 "Special tokens (train; default <|endoftext|>)");
   return [arguments] { return run(*arguments); };
 }
 
@@ -163,7 +166,7 @@ CommandRun declare_tokenizer(CLI::App& app) {
 void register_tokenizer(Registry<CommandEntry>& registry) {
   registry.add(
       {"tokenizer",
-       "Text to token ids and back; byte-level BPE for texts of one's own",
+       "Encode and decode text; train a byte-level BPE tokenizer",
        {"mixtune tokenizer encode models/roberta-base 'A text.' --tokens",
         "mixtune tokenizer decode models/roberta-base 0 250 2788 4 2",
         "mixtune tokenizer train --input books.txt --vocab-size 8000 --output models/mine"},

@@ -1,4 +1,4 @@
-// mixtune train: recipes in, a run folder out.
+// mixtune train: trains a model from recipes and writes a run folder.
 #include "train/trainer.h"
 
 #include <fmt/format.h>
@@ -36,12 +36,12 @@ int run(const TrainArguments& arguments) {
 
 CommandRun declare_train(CLI::App& app) {
   auto arguments = std::make_shared<TrainArguments>();
-  app.add_option(
-         "recipes", arguments->recipes,
-         "Recipes (files, or names such as lora and rte), merged left to right, then key=value")
+  app.add_option("recipes", arguments->recipes,
+                 "Recipes (files, or names such as lora and rte), merged left to right, and "
+                 "key=value overrides")
       ->required();
-  app.add_option("--output", arguments->output, "The run folder (the key output)");
-  app.add_flag("--overwrite", arguments->overwrite, "Replace the run folder if there is one");
+  app.add_option("--output", arguments->output, "Run folder (sets the key output)");
+  app.add_flag("--overwrite", arguments->overwrite, "Replace the run folder if it exists");
   return [arguments] { return run(*arguments); };
 }
 
@@ -50,7 +50,7 @@ CommandRun declare_train(CLI::App& app) {
 void register_train(Registry<CommandEntry>& registry) {
   registry.add(
       {"train",
-       "Fine-tunes a model: writes a run folder, ends with a result table",
+       "Fine-tune a model; writes a run folder and prints a result table",
        {"mixtune train lora rte model.path=models/roberta-base task.data=data/RTE",
         "mixtune train molex qnli model.path=MODEL task.data=DATA train.epochs=5 --output runs/q"},
        declare_train});

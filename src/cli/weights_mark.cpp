@@ -24,7 +24,7 @@ bool holds_weights(const fs::path& file) {
   return file.extension() == ".safetensors" || file.extension() == ".bin";
 }
 
-// Eight bytes at a time: an adapter may be a whole model.
+// Reads eight bytes at a time, because an adapter may be as large as a model.
 RandomKey derive_bytes(RandomKey key, std::string_view bytes) {
   uint64_t word = 0;
   for (; bytes.size() >= sizeof word; bytes.remove_prefix(sizeof word)) {

@@ -1,5 +1,5 @@
-// Which weights write the texts of a job, as one number: an interrupted one must not go on with
-// others.
+// A fingerprint of the weights that generate the texts of a job, so that an interrupted job does
+// not continue with other weights.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace mixtune {
 
-// Of an adapter, every byte; of a model, whose files are large, their names, sizes and times of
-// change.
+// Depends on every byte of an adapter and, since the files of a model are large, on their names,
+// sizes and modification times only.
 uint64_t weights_mark(const ModelSettings& model);
 
 }  // namespace mixtune
