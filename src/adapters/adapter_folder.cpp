@@ -10,7 +10,7 @@ namespace mixtune {
 namespace fs = std::filesystem;
 namespace {
 
-// 2: the program's new name, in the names of files and of the PEFT type.
+// Version 2 has the program's present name in the description file and in the PEFT type.
 constexpr int64_t kFormatVersion = 2;
 constexpr std::string_view kPrefix = "base_model.model.";
 
@@ -27,8 +27,8 @@ Json json_or_null(const std::string& text) {
   return text.empty() ? Json() : Json::parse(text);
 }
 
-// The saved file says what was given, and holds nothing that is not a number: an adapter that is
-// empty or ruined must not look like a success.
+// Checks that the saved file has the given tensors and that all numbers are finite, so that an
+// empty or broken adapter is noticed when it is saved.
 void verify(const fs::path& file, const NamedTensors& written) {
   const NamedTensors read = read_tensors(file);
   MIXTUNE_CHECK(read.size() == written.size(),
@@ -49,11 +49,11 @@ void verify(const fs::path& file, const NamedTensors& written) {
 [[noreturn]] void reject_version(const fs::path& path, const std::string& found) {
   throw UserError(path.string(),
                   "format_version is " + found + "; expected " + std::to_string(kFormatVersion),
-                  "Use the release of the program that wrote it, or train again.");
+                  "Use the version of the program that wrote it, or train again.");
 }
 
-// Releases before format version 2 wrote the description under another name. Such a folder must not
-// pass for one of PEFT's: its task, labels and head would be lost without a word.
+// Before format version 2 the description file had another name. Such a folder must not be read as
+// a folder of PEFT, because its task, labels and head would be lost without a warning.
 void reject_older_description(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const fs::path& path = entry.path();
@@ -70,7 +70,7 @@ void reject_older_description(const fs::path& folder) {
 std::string text_at(const Json& json, const char* key, const fs::path& path) {
   const auto found = json.find(key);
   if (found == json.end() || !found->is_string())
-    malformed(path, std::string(key) + " is not a text");
+    malformed(path, std::string(key) + " is not a string");
   return found->get<std::string>();
 }
 
@@ -92,7 +92,7 @@ void read_description(const fs::path& path, AdapterContents& out) {
   if (const auto labels = json.find("labels"); labels != json.end() && !labels->is_null()) {
     if (!labels->is_array()) malformed(path, "labels is not a list");
     for (const Json& label : *labels) {
-      if (!label.is_string()) malformed(path, "labels holds something that is not a text");
+      if (!label.is_string()) malformed(path, "labels has an item that is not a string");
       out.labels.push_back(label.get<std::string>());
     }
   }
@@ -101,7 +101,7 @@ void read_description(const fs::path& path, AdapterContents& out) {
   out.train_pooler = pooler != json.end() && *pooler == true;
 }
 
-// Labels and kind of head from its tensors.
+// Derives the number of outputs and the type of the head from its tensors.
 void read_head(AdapterContents& out) {
   for (const auto& [name, tensor] : out.tensors) {
     const bool is_dense = name == "classifier.out_proj.weight";
@@ -156,13 +156,13 @@ AdapterContents load_adapter(const fs::path& folder) {
     const PeftLoraConfig peft = read_peft_config(config);
     method = method_of(peft, config.string());
     for (const std::string& key : peft.unknown_keys)
-      out.warnings.push_back(config.string() + ": " + key + " is not known here and has no effect");
+      out.warnings.push_back(config.string() + ": " + key + " is not supported and has no effect");
   }
   for (auto& [name, tensor] : read_tensors(folder / "adapter_model.safetensors"))
     out.tensors.emplace_back(name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name,
                              tensor);
   if (!is_ours) {
-    // PEFT's defaults by model type stand in its tensors.
+    // Without target_modules PEFT uses defaults of the model type; the tensors name the modules.
     if (!method.contains("target_modules")) method["target_modules"] = adapted_modules(out.tensors);
     out.method = method.dump();
   }

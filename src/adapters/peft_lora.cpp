@@ -6,14 +6,15 @@
 namespace mixtune {
 namespace {
 
-// The module of an A; empty for other tensors. AdaLoRA's matrices are no modules in PEFT.
+// The module of a LoRA matrix A; empty for other tensors. In PEFT, AdaLoRA's matrices are
+// parameters, without ".weight".
 std::string module_of_down(const std::string& name) {
   for (const std::string_view end : {".lora_A.weight", ".lora_A"})
     if (name.ends_with(end)) return name.substr(0, name.size() - end.size());
   return "";
 }
 
-// What else an adapted module has in a file.
+// Whether the tensor belongs to an adapted module but is not its A.
 bool is_of_update(const std::string& name) {
   for (const char* end : {".lora_B.weight", ".lora_B.bias", ".base_layer.bias",
                           ".lora_magnitude_vector", ".lora_B", ".lora_E"})
@@ -21,7 +22,7 @@ bool is_of_update(const std::string& name) {
   return false;
 }
 
-// A key of PEFT's patterns that matches one path and nothing else.
+// The path as a regular expression for PEFT's patterns that matches nothing else.
 std::string escaped(const std::string& path) {
   std::string out;
   for (const char c : path) {
@@ -31,7 +32,7 @@ std::string escaped(const std::string& path) {
   return out;
 }
 
-// The module that PEFT keeps whole for a tensor of the head: "classifier" for
+// The entry of PEFT's modules_to_save for a tensor of the head: "classifier" for
 // "classifier.dense.bias".
 std::string saved_module(const std::string& tensor) {
   if (tensor.starts_with("classifier.")) return "classifier";
@@ -55,7 +56,7 @@ PeftLoraConfig peft_config_of(const Json& method, const AdapterContents& content
   out.lora_dropout = method.at("lora_dropout").get<double>();
   out.use_rslora = method.value("use_rslora", false);
   out.use_dora = method.at("name") == "dora";
-  // Adapters of earlier releases have no such option.
+  // Older adapters have no bias and no lora_bias option.
   out.bias = method.value("bias", "none");
   out.lora_bias = method.value("lora_bias", false);
   std::set<std::string> saved;
@@ -85,7 +86,7 @@ std::string peft_config_text(const Json& method, const AdapterContents& contents
   Json out = Json::parse(text);
   out["peft_type"] = "ADALORA";
   out.erase("r");
-  out["rank_pattern"] = nullptr;  // nothing was cut out: what went is zero in E
+  out["rank_pattern"] = nullptr;  // full shapes are saved; pruned ranks are zero in E
   for (const char* key : {"beta1", "beta2"}) out[key] = method.at(key);
   const int64_t first = method.at("tinit"), last = method.at("tfinal");
   out["init_r"] = method.at("init_r");
@@ -94,7 +95,7 @@ std::string peft_config_text(const Json& method, const AdapterContents& contents
   out["orth_reg_weight"] = method.at("orth_reg_weight");
   out["tinit"] = first;
   out["tfinal"] = last;
-  // PEFT reads it when it goes on training, and refuses a config without it.
+  // PEFT requires it; the value matters only if training is continued with PEFT.
   out["total_step"] = first + last + 1;
   return out.dump(2) + "\n";
 }

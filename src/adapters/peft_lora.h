@@ -1,4 +1,4 @@
-// LoRA, DoRA and AdaLoRA between our method options and PEFT's adapter_config.json.
+// Converts the options of lora, dora and adalora to PEFT's adapter_config.json and back.
 #pragma once
 
 #include "adapters/adapter_folder.h"
@@ -7,19 +7,19 @@
 
 namespace mixtune {
 
-// The modules that have an A in an adapter's tensors.
+// The modules with a LoRA matrix A in the tensors of an adapter.
 std::vector<std::string> adapted_modules(const NamedTensors& tensors);
 
-// The config of an adapter for its file. `method`: the options of `lora`, `dora` or `adalora`.
+// The text of adapter_config.json. `method`: the options of `lora`, `dora` or `adalora`.
 std::string peft_config_text(const Json& method, const AdapterContents& contents);
 
-// `method`: the options of `lora` or `dora`. Modules are named by their whole path, since that
-// selects exactly those that have tensors: the end "output.dense" would also mean
+// `method`: the options of `lora`, `dora` or `adalora`. Modules are named by their full path, which
+// selects exactly those that have tensors: the suffix "output.dense" would also match
 // "attention.output.dense".
 PeftLoraConfig peft_config_of(const Json& method, const AdapterContents& contents);
 
-// The method and its options that attach what the config describes; no targets where the config
-// has none. UserError where all biases are trained.
+// The method and options for a config of PEFT; without target_modules if the config has none.
+// UserError for settings that no method has, such as bias: all.
 Json method_of(const PeftLoraConfig& config, const std::string& where);
 
 }  // namespace mixtune

@@ -28,7 +28,7 @@ void ConfigLayers::add_override(std::string_view assignment) {
       key.find("..") != std::string_view::npos)
     throw UserError(origin,
                     "'" + std::string(assignment) + "' is not an option; expected key=value",
-                    "Write it like train.seed=1; a recipe is a path that ends in .yaml.");
+                    "Write it like train.seed=1.");
 
   YamlNode node = parse_typed_value(assignment.substr(equals + 1), origin);
   for (size_t end = key.size(); end != std::string_view::npos;) {

@@ -1,4 +1,4 @@
-// Every option in words, for --help and for the generated documents.
+// Describes every option, for the terminal and for the generated documents.
 #include <algorithm>
 
 #include "base/config.h"

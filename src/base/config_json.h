@@ -1,4 +1,4 @@
-// A config as JSON, for result files and the program's own exchange. Costs what base/json.h costs.
+// A config as JSON, for result files and adapter folders. As slow to compile as base/json.h.
 #pragma once
 
 #include "base/fields.h"
@@ -6,7 +6,7 @@
 
 namespace mixtune {
 
-// The same tree as to_yaml: a choice is its fields with "name"; an unset choice and infinities are
+// The same tree as to_yaml: a choice has its fields and "name"; an unset choice and infinities are
 // null.
 Json to_json(const Config& config);
 

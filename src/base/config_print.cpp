@@ -1,4 +1,4 @@
-// The effective config as YAML: a visitor that collects lines, each with the origin of its value.
+// Prints the effective config as YAML: a visitor collects lines with the origins of their values.
 #include "base/config.h"
 #include "base/field_text.h"
 #include "base/scalars.h"
@@ -26,7 +26,7 @@ class Printer final : public FieldVisitor {
   }
 
   void visit_nested(const std::string& name, Config& config, const std::string&) override {
-    add_block(name, lines_of(path_ + name + '.', indent_ + 2, config, nullptr));
+    add_map(name, lines_of(path_ + name + '.', indent_ + 2, config, nullptr));
   }
 
   void visit_choice(const std::string& name, Choice& choice, const ChoiceTable&, const std::string&,
@@ -34,7 +34,7 @@ class Printer final : public FieldVisitor {
     if (choice.name.empty())
       add(name + ": null", path_ + name);
     else
-      add_block(name, lines_of(path_ + name + '.', indent_ + 2, *choice.config, &choice.name));
+      add_map(name, lines_of(path_ + name + '.', indent_ + 2, *choice.config, &choice.name));
   }
 
   void visit_list(const std::string& name, ConfigList& items, const std::string&) override {
@@ -62,16 +62,16 @@ class Printer final : public FieldVisitor {
     if (origins_ != nullptr) {
       const auto origin = origins_->find(key);
       comment = origin == origins_->end() ? "default" : origin->second;
-      // A path may hold anything; a line break would end the comment.
+      // A path may have any characters, and a line break would end the comment.
       for (char& c : comment)
         if (static_cast<unsigned char>(c) < 0x20) c = ' ';
     }
     lines_.push_back({indent_, text, comment});
   }
 
-  void add_block(const std::string& name, std::vector<Line> block) {
-    lines_.push_back({indent_, name + (block.empty() ? ": {}" : ":"), ""});
-    lines_.insert(lines_.end(), block.begin(), block.end());
+  void add_map(const std::string& name, std::vector<Line> lines) {
+    lines_.push_back({indent_, name + (lines.empty() ? ": {}" : ":"), ""});
+    lines_.insert(lines_.end(), lines.begin(), lines.end());
   }
 
   void start_list(const std::string& name, size_t count) {
@@ -82,11 +82,11 @@ class Printer final : public FieldVisitor {
   }
 
   void add_item(const std::string& list, size_t i, Config& config, const std::string* name) {
-    auto block = lines_of(path_ + list + '.' + std::to_string(i) + '.', indent_ + 4, config, name);
-    if (block.empty()) block.push_back({indent_ + 4, "{}", ""});
-    block[0].indent -= 2;
-    block[0].text = "- " + block[0].text;
-    lines_.insert(lines_.end(), block.begin(), block.end());
+    auto item = lines_of(path_ + list + '.' + std::to_string(i) + '.', indent_ + 4, config, name);
+    if (item.empty()) item.push_back({indent_ + 4, "{}", ""});
+    item[0].indent -= 2;
+    item[0].text = "- " + item[0].text;
+    lines_.insert(lines_.end(), item.begin(), item.end());
   }
 
   std::string path_;

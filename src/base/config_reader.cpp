@@ -20,7 +20,7 @@ class Reader final : public FieldVisitor {
     for (const YamlNode* layer : layers) {
       if (layer->kind == Kind::map && layer->entries.empty()) layers_.clear();
       if (layer->kind == Kind::map) layers_.push_back(layer);
-      // A key with nothing after it (all its options commented out) says nothing.
+      // A key without a value (all its options commented out) changes nothing.
       if (layer->kind == Kind::scalar || layer->kind == Kind::list)
         add_problem(*layer, name_of_map(),
                     "is " + flow_spelling(*layer) + "; expected a map of options",
@@ -28,14 +28,14 @@ class Reader final : public FieldVisitor {
     }
   }
 
-  // A key that is read elsewhere: a choice's name.
+  // Accepts a key that is read elsewhere: the name of a choice.
   void allow(const std::string& key) { known_.push_back(key); }
 
   void read(Config& config) {
     const size_t before = problems_.size();
     config.fields(*this);
     check_keys();
-    // A check of fields against each other may rely on each being within its own limits.
+    // config.check() may rely on each field being within its own limits.
     if (problems_.size() == before)
       if (const auto problem = config.check()) report(*problem);
   }
@@ -115,7 +115,7 @@ class Reader final : public FieldVisitor {
     problems_.push_back({node.origin, key + ' ' + what, todo});
   }
 
-  // The values of a key in every layer that has it; declares the key as known.
+  // The values of a key in all layers that have it. Registers the key as known.
   NodeLayers layers_of(const std::string& key) {
     MIXTUNE_CHECK(std::find(known_.begin(), known_.end(), key) == known_.end(),
                   "declared twice: " + path_ + key);
@@ -133,7 +133,7 @@ class Reader final : public FieldVisitor {
   }
 
   // Calls `read` for each of `count` items with its layers: the item of the list at layers[first],
-  // if that is one, and whatever later layers say about this index (`losses.0.weight=1`).
+  // if that is a list, and the values of later layers for this index (`losses.0.weight=1`).
   template <class Read>
   void for_each_item(const std::string& key, const NodeLayers& layers, size_t first, size_t count,
                      const Read& read) {
@@ -152,7 +152,7 @@ class Reader final : public FieldVisitor {
             problems_.push_back({entry.origin,
                                  key + '.' + entry.key + " does not exist; " + key + " has " +
                                      std::to_string(count) + " items, counted from 0",
-                                 "Choose one of them, or give the whole list."});
+                                 "Use an index of the list, or give the whole list."});
         }
       } else {
         add_problem(layer, key, "is " + flow_spelling(layer) + "; expected a list",

@@ -1,4 +1,4 @@
-// Sets a config from merged layers: the visitor behind ConfigLayers::apply.
+// Sets a config from merged layers. ConfigLayers::apply uses it.
 #pragma once
 
 #include <string>
@@ -16,9 +16,9 @@ struct ConfigProblem {
 // The layers of one key, lowest first.
 using NodeLayers = std::vector<const YamlNode*>;
 
-// Reads `layers`, maps or nulls, into `config`, whose fields are called `path` + name. Merging is
-// guided by the fields and not by the trees: only a field knows whether two maps are one choice or
-// two.
+// Reads `layers`, which are maps or nulls, into `config`, whose keys are `path` + field name. The
+// fields control how layers are merged, because a tree alone does not show whether two maps are
+// options of the same choice.
 void read_config(Config& config, const std::string& path, const NodeLayers& layers,
                  std::vector<ConfigProblem>& problems, Origins& origins);
 

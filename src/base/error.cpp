@@ -10,8 +10,7 @@ std::string one_line(const std::string& where, const std::string& found, const s
   std::string line = where.empty() ? found : where + ": " + found;
   if (!line.empty() && line.back() != '.') line += '.';
   if (!todo.empty()) line += ' ' + todo;
-  // Names out of files may hold anything; a line break, a zero or a terminal's escape must not get
-  // out.
+  // Names from files may have any characters; line breaks, zeros and terminal escapes are replaced.
   for (char& c : line)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   return line;

@@ -1,6 +1,6 @@
-// The two kinds of failure. A UserError is a mistake in a config, a file or data: three parts that
-// become one line, exit code 2. A BugError is ours: a broken invariant with its values, exit
-// code 1.
+// The two kinds of errors. A UserError is a mistake in a config, a file or data: three parts that
+// are printed as one line, with exit code 2. A BugError is a bug of the program: a broken invariant
+// with its values, with exit code 1.
 #pragma once
 
 #include <stdexcept>
@@ -10,8 +10,8 @@
 
 namespace mixtune {
 
-// `where`: file and line, key or flag; `what`: what was found and what was expected;
-// `todo`: what the person can do. Printed as "where: what. todo".
+// `where`: file and line, key or flag; `what`: what was found and what was expected; `todo`: what
+// the user can do. Printed as "where: what. todo".
 class UserError : public std::runtime_error {
  public:
   UserError(std::string where, std::string what, std::string todo);
@@ -32,18 +32,18 @@ class BugError : public std::logic_error {
 [[noreturn]] void bug(std::string_view file, int line, std::string_view condition,
                       std::string_view message);
 
-// "rank, alpha" from names; `nearest` gives the names of `known` closest to `name` by edit
-// distance, best first, at most `count`, none that is further away than half of the name's length.
+// join_names: "r, lora_alpha" for two names. nearest: the names of `known` that are closest to
+// `name` by edit distance, best first, at most `count`, within half of the longer name's length.
 std::string join_names(const std::vector<std::string>& names, std::string_view separator = ", ");
 std::vector<std::string> nearest(std::string_view name, const std::vector<std::string>& known,
                                  size_t count = 3);
 
-// "Did you mean rank?" or, with nothing near, "Known: alpha, rank."
+// "Did you mean r?" or, if no name is near, "Known: lora_alpha, r."
 std::string suggestion(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace mixtune
 
-// A broken invariant is a bug of ours; `message` should hold the values.
+// A broken invariant is a bug of the program; `message` should have the values.
 #define MIXTUNE_CHECK(condition, message)                                        \
   do {                                                                           \
     if (!(condition)) ::mixtune::bug(__FILE__, __LINE__, #condition, (message)); \

@@ -48,7 +48,7 @@ std::string type_of(const double*) {
   return "number";
 }
 std::string type_of(const std::string*) {
-  return "text";
+  return "string";
 }
 
 template <class T>
@@ -94,7 +94,7 @@ std::string limits_text(const Limits& limits) {
 }
 
 std::string value_text(const Field& field) {
-  // "100" under a check such as "epoch | 100" is read back as this text with or without quotes.
+  // For a field with a check, such as "epoch" or "100", a number needs no quotes to be read back.
   if (const auto* text = std::get_if<std::string*>(&field.value))
     if (field.limits.check && parse_number(**text)) return **text;
   return std::visit([](const auto* pointer) { return text_of(*pointer); }, field.value);

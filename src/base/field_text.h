@@ -1,4 +1,4 @@
-// Fields in words: what the reader's errors, the help and the printed config say about a field.
+// Texts about a field for error messages, for help and for the printed config.
 #pragma once
 
 #include <string>
@@ -7,10 +7,10 @@
 
 namespace mixtune {
 
-// "whole number", "list of texts", "number or null".
+// "whole number", "list of strings", "number or null".
 std::string type_text(const FieldValue& value);
 
-// "1 to 65536", "above 0", "linear or cosine"; empty where anything goes.
+// "1 to 65536", "above 0", "linear or cosine"; empty without limits.
 std::string limits_text(const Limits& limits);
 
 // The value as one line of YAML.

@@ -25,8 +25,8 @@ bool within(double value, const Limits& limits) {
          (!limits.above || value > *limits.above) && (!limits.below || value < *limits.below);
 }
 
-// Converts and checks against the limits of one field. Each read returns what was expected where
-// the node is something else.
+// Converts a node and checks it against the limits of a field. Each read() returns the problem if
+// the node has the wrong type or is out of range.
 class ValueReader {
  public:
   explicit ValueReader(const Field& field) : field_(field) {}
@@ -59,7 +59,7 @@ class ValueReader {
   std::optional<WrongValue> read(std::string& out, const Layers& layers) const {
     const YamlNode& node = *layers.back();
     const bool is_list = node.kind == YamlNode::Kind::list;
-    // What is typed after key= is the text itself, whatever it would mean in YAML; quotes are
+    // The characters after key= are the string itself, whatever they would mean in YAML; quotes are
     // optional.
     const bool is_typed =
         node.raw && !(node.kind == YamlNode::Kind::scalar && node.quoted) && !is_list;

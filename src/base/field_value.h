@@ -1,4 +1,4 @@
-// One YAML value into one field, strictly: a quoted "8" is no number, 1.5 is no whole number.
+// Reads a YAML value into a field, strictly: a quoted "8" is not a number, 1.5 not a whole number.
 #pragma once
 
 #include <optional>
@@ -10,13 +10,11 @@
 
 namespace mixtune {
 
-// Sets the field from the layers of its key, lowest first (the last wins; maps merge). Where the
-// value is wrong: what was found and expected, such as "is -1; expected above 0", and the node to
-// blame.
 struct WrongValue {
-  std::string what;
-  const YamlNode* node;
+  std::string what;      // what was found and expected: "is -1; expected above 0"
+  const YamlNode* node;  // the wrong node
 };
+// Sets the field from the layers of its key, lowest first: the last one wins, and maps are merged.
 std::optional<WrongValue> set_value(const Field& field, const std::vector<const YamlNode*>& layers);
 
 }  // namespace mixtune

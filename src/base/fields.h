@@ -1,11 +1,11 @@
-// Options are declared once: a config struct names each option in one fields() function, and
-// reading, range errors, help, printing and saving are visitors of it. Values are reached through
-// one variant of pointers, so a new visitor is one class with five functions and no template.
+// Options are declared once, in the fields() function of a config struct. Reading, range errors,
+// help, printing and saving are visitors of that function. Values are passed as one variant of
+// pointers, so that a visitor is a class with five functions and no templates.
 //
 //   struct LoraConfig : Config {
-//     int64_t rank = 8;
+//     int64_t r = 8;
 //     void fields(FieldVisitor& v) override {
-//       v.field("rank", rank, "Rank of the update.", {.minimum = 1, .maximum = 65536});
+//       v.field("r", r, "Rank of the update.", {.minimum = 1, .maximum = 65536});
 //     }
 //   };
 #pragma once
@@ -24,20 +24,20 @@ namespace mixtune {
 
 class FieldVisitor;
 
-// What a value may be. Bounds and choices hold for each element of a list, map or optional.
+// The allowed values. Bounds and choices apply to each element of a list, map or optional.
 struct Limits {
   std::optional<double> minimum = std::nullopt;  // inclusive
   std::optional<double> maximum = std::nullopt;  // inclusive
   std::optional<double> above = std::nullopt;    // exclusive
   std::optional<double> below = std::nullopt;    // exclusive
-  std::vector<std::string> choices = {};         // of a text
-  // For texts such as "epoch | 100": what was expected, where the text is wrong. A text field with
-  // a check also takes numbers and lists in their YAML flow spelling, "[1, 2]".
+  std::vector<std::string> choices = {};         // of a string
+  // For strings with a format, such as "epoch" or "100": returns what was expected if the string is
+  // wrong. A string field with a check also accepts numbers and lists in YAML flow style, "[1, 2]".
   std::function<std::optional<std::string>(const std::string&)> check = nullptr;
-  bool optional = false;  // of a Choice: null or absent is fine
+  bool optional = false;  // of a Choice: it may be null or absent
 };
 
-// A problem that needs more than one field to be seen, by the name of the field to blame.
+// A problem that involves more than one field, reported at one of them.
 struct FieldProblem {
   std::string field;     // "top_k"
   std::string expected;  // "1 to 8 (num_experts)"
@@ -50,25 +50,25 @@ struct Config {
   Config& operator=(const Config&) = default;
   virtual ~Config() = default;
   virtual void fields(FieldVisitor& v) = 0;
-  // Called once all fields are read and within their limits.
+  // Called when all fields are read and within their limits.
   virtual std::optional<FieldProblem> check() const { return std::nullopt; }
 };
 
-// A config chosen by name: `method: {name: lora, rank: 4}`, or `method: lora` for its defaults.
-// Unset is an empty name. A copy shares the config.
+// A config that is chosen by name: `method: {name: lora, r: 4}`, or `method: lora` for its
+// defaults. An empty name means unset. A copy shares the config.
 struct Choice {
   std::string name;
   std::shared_ptr<Config> config;
 };
 
-// What a Choice can be. No config in it may declare a field called "name".
+// The alternatives of a Choice. None of their configs may have a field "name".
 class ChoiceTable {
  public:
   virtual ~ChoiceTable() = default;
   virtual std::vector<std::string> names() const = 0;
-  virtual std::unique_ptr<Config> make(
-      const std::string& name) const = 0;  // `name` is one of names()
-  // A sentence about one of them; empty: none is known.
+  // `name` must be one of names().
+  virtual std::unique_ptr<Config> make(const std::string& name) const = 0;
+  // One line about an alternative; empty: there is none.
   virtual std::string summary(const std::string& name) const { return ""; }
 };
 
@@ -90,7 +90,7 @@ class ConfigList {
  public:
   virtual ~ConfigList() = default;
   virtual size_t size() const = 0;
-  virtual void resize(size_t count) = 0;  // to fresh items
+  virtual void resize(size_t count) = 0;  // all items get their defaults
   virtual Config& at(size_t index) = 0;
   virtual std::unique_ptr<Config> fresh() const = 0;
 };
@@ -112,24 +112,24 @@ class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;
 
-  // A plain value, of one of the types of FieldValue.
+  // A plain value of one of the types of FieldValue.
   template <class T>
   void field(std::string name, T& value, std::string help, Limits limits = {}) {
     static_assert(std::is_constructible_v<FieldValue, T*>,
                   "not a type of FieldValue (use int64_t)");
     visit_value({std::move(name), std::move(help), std::move(limits), &value});
   }
-  // A struct with fields of its own, under its own key.
+  // A config struct under its own key.
   void nested(const std::string& name, Config& config, const std::string& help) {
     visit_nested(name, config, help);
   }
-  // A config chosen by name; {.optional = true} where it may stay unset.
+  // A config that is chosen by name; {.optional = true} if it may be unset.
   void choice(const std::string& name, Choice& choice, const ChoiceTable& table,
               const std::string& help, const Limits& limits = {}) {
     visit_choice(name, choice, table, help, limits);
   }
-  // Lists of the two above. A later layer replaces the whole list; `key.0.field=value` changes an
-  // item.
+  // Lists of config structs and of choices. A later layer replaces the whole list;
+  // `key.0.field=value` changes an item.
   template <class T>
   void list(const std::string& name, std::vector<T>& items, const std::string& help) {
     ConfigVector<T> erased(items);

@@ -19,7 +19,7 @@ std::string reason() {
 
 [[noreturn]] void cannot_write(const fs::path& path, const std::string& why) {
   throw UserError(path.string(), "cannot be written (" + why + ")",
-                  "Free space or choose another place; nothing that was there before is lost.");
+                  "Free disk space or choose another place. The existing file is unchanged.");
 }
 
 // Owns a file descriptor.
@@ -90,8 +90,7 @@ void write_file_atomically(const fs::path& path,
     ::unlink(temporary.c_str());
     throw;
   }
-  // The rename itself must survive a power cut: the folder is synchronised too, where that is
-  // possible.
+  // The folder is synchronized too, if possible, so that the rename survives a power failure.
   Descriptor folder(::open(path.has_parent_path() ? path.parent_path().c_str() : ".",
                            O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() >= 0) ::fsync(folder.get());

@@ -11,7 +11,8 @@ namespace mixtune {
 namespace {
 
 constexpr int kDeepestJson = 256;
-constexpr size_t kMaximumOrderedKeys = 10'000;  // an ordered object searches its keys one by one
+constexpr size_t kMaximumOrderedKeys =
+    10'000;  // because an ordered object finds keys by linear search
 
 [[noreturn]] void invalid(std::string_view text, const std::string& where, size_t byte) {
   const size_t at = std::min(byte > 0 ? byte - 1 : 0, text.size());
@@ -19,7 +20,8 @@ constexpr size_t kMaximumOrderedKeys = 10'000;  // an ordered object searches it
   const size_t start = text.rfind('\n', at > 0 ? at - 1 : 0);
   const size_t column = start == std::string_view::npos || start >= at ? at + 1 : at - start;
   throw UserError(where + ':' + std::to_string(line) + ':' + std::to_string(column),
-                  "is not valid JSON", "Is the file complete? Fetch or write it again.");
+                  "is not valid JSON",
+                  "Check that the file is complete, or download or write it again.");
 }
 
 template <class Tree, class Watch>
@@ -40,7 +42,7 @@ Tree parse(std::string_view text, const std::string& where, const Watch& watch) 
 
 template <class Tree>
 Tree parse_unique(std::string_view text, const std::string& where, size_t most_keys) {
-  std::vector<std::unordered_set<std::string>> open;  // the keys of the objects around this place
+  std::vector<std::unordered_set<std::string>> open;  // the keys of the enclosing objects
   const auto watch = [&](typename Tree::parse_event_t event, const Tree& value) {
     using Event = typename Tree::parse_event_t;
     if (event == Event::object_start) open.emplace_back();

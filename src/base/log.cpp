@@ -35,8 +35,8 @@ void Log::write(std::string_view prefix, std::string_view line) {
   whole += line;
   whole += '\n';
   const std::lock_guard lock(mutex_);
-  // One call a line keeps lines whole where several programs share a terminal. A log that cannot be
-  // written must not stop the run.
+  // One call per line keeps lines intact if several programs share a terminal. Write errors are
+  // ignored, because a full disk must not stop a run through its log.
   for (std::FILE* out : {stream_, file_}) {
     if (out == nullptr) continue;
     std::fwrite(whole.data(), 1, whole.size(), out);

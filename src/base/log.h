@@ -1,5 +1,5 @@
-// Lines for people: to a stream (stderr unless told otherwise) and, once a run folder exists, to a
-// file as well. A Log is an object that is passed in; there is no global one.
+// Writes messages to a stream (stderr by default) and, once a run folder exists, also to a file. A
+// Log is passed to the functions that use it; there is no global one.
 #pragma once
 
 #include <cstdio>
@@ -11,13 +11,13 @@ namespace mixtune {
 
 class Log {
  public:
-  // Null writes to no stream. The stream is borrowed.
+  // The stream is borrowed; null: no stream.
   explicit Log(std::FILE* stream = stderr) : stream_(stream) {}
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  // From now on every line is appended to this file too. UserError where it cannot be opened.
+  // Later lines are also appended to this file. UserError if it cannot be opened.
   void open_file(const std::filesystem::path& path);
 
   void info(std::string_view line);

@@ -1,4 +1,4 @@
-// The machine's memory in bytes, as Linux tells it; 0 where it does not.
+// The memory of the machine in bytes, from /proc/meminfo; 0 if that is not available.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,6 @@
 namespace mixtune {
 
 int64_t total_memory();
-int64_t available_memory();  // what programs may still take without swapping
+int64_t available_memory();  // can be allocated without swapping
 
 }  // namespace mixtune

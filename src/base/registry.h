@@ -1,6 +1,6 @@
-// A table of named entries (methods, tasks, commands). It is filled by a generated function that
-// calls register_<file name>() once for each file (cmake/rooms.cmake); the header of each kind
-// declares the table's accessor, such as `const Registry<MethodEntry>& methods()`.
+// A table of named entries (methods, tasks, commands). A generated function (cmake/rooms.cmake)
+// fills it with one call of register_<file name>() per file. The header of each entry type declares
+// the accessor of its table, such as `const Registry<MethodEntry>& methods()`.
 #pragma once
 
 #include <algorithm>
@@ -34,8 +34,8 @@ class Registry {
     return out;
   }
 
-  // The entry, or a user error at `where` that lists the nearest names. `kind`: "method", "task",
-  // ...
+  // The entry; UserError at `where` with the nearest name if there is none. `kind`: "method",
+  // "task", and so on.
   const Entry& get(std::string_view name, const std::string& where, const std::string& kind) const {
     if (const Entry* entry = find(name)) return *entry;
     throw UserError(where, "unknown " + kind + " '" + std::string(name) + "'",

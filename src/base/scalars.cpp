@@ -20,7 +20,7 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// What YAML 1.1 readers take for something else than a text.
+// Words that readers of YAML 1.1 do not read as strings.
 bool is_special_word(std::string_view text) {
   std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(),
@@ -44,7 +44,7 @@ std::optional<int64_t> parse_integer(std::string_view text) {
 std::optional<double> parse_number(std::string_view text) {
   if (text == ".inf" || text == "+.inf") return std::numeric_limits<double>::infinity();
   if (text == "-.inf") return -std::numeric_limits<double>::infinity();
-  // from_chars would take "inf", "nan" and "infinity" too.
+  // from_chars would also accept "inf", "nan" and "infinity".
   for (char c : text)
     if (!is_digit(c) && !is_one_of(c, "+-.eE")) return std::nullopt;
   if (text.starts_with('+') && text.size() > 1 && !is_one_of(text[1], "+-")) text.remove_prefix(1);

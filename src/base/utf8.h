@@ -1,4 +1,4 @@
-// Is a text valid UTF-8? Files come from anywhere, and a wrong byte is best named where it enters.
+// Checks that a text is valid UTF-8, so that errors are reported for the file that they are in.
 #pragma once
 
 #include <optional>
@@ -6,8 +6,8 @@
 
 namespace mixtune {
 
-// The offset of the first byte that is not UTF-8 (overlong forms, surrogates and values past
-// U+10FFFF are not either); nothing where all is well.
+// The offset of the first byte that is not UTF-8 (also of overlong forms, surrogates and values
+// above U+10FFFF); nothing if the text is valid.
 std::optional<size_t> first_invalid_utf8(std::string_view text);
 
 }  // namespace mixtune

@@ -16,8 +16,8 @@ namespace mixtune {
 namespace {
 
 constexpr size_t kDeepestYaml = 64;
-constexpr size_t kMaximumNodes =
-    100'000;  // with aliases written out: a few lines can mean billions
+// Aliases count with all their nodes; a few lines of aliases can expand to billions.
+constexpr size_t kMaximumNodes = 100'000;
 constexpr size_t kMaximumBytes = 1 << 20;
 
 size_t count_nodes(const YamlNode& node) {
@@ -34,8 +34,8 @@ size_t depth_of(const YamlNode& node) {
   return depth + 1;
 }
 
-// Builds the tree from the parser's events. yaml-cpp's own tree would hide repeated keys and would
-// let an alias bomb through.
+// Builds the tree from the parser's events. The tree of yaml-cpp itself would hide repeated keys
+// and would not limit aliases.
 class TreeBuilder final : public YAML::EventHandler {
  public:
   explicit TreeBuilder(const std::string& file) : file_(file) {}
@@ -95,8 +95,8 @@ class TreeBuilder final : public YAML::EventHandler {
   struct Open {
     YamlNode node;
     YAML::anchor_t anchor = 0;
-    std::optional<std::pair<std::string, std::string>>
-        key;  // and its origin, until its value comes
+    // A key and its origin, until its value is read.
+    std::optional<std::pair<std::string, std::string>> key;
   };
 
   void reject_tag(const YAML::Mark& mark, const std::string& tag) const {
@@ -107,14 +107,14 @@ class TreeBuilder final : public YAML::EventHandler {
 
   [[noreturn]] void too_deep(const YAML::Mark& mark) const {
     throw UserError(where(mark), "nests deeper than " + std::to_string(kDeepestYaml) + " levels",
-                    "Is this the right file?");
+                    "Check that this is the right file.");
   }
 
   void count(size_t added, const YAML::Mark& mark) {
     nodes_ += added;
     if (nodes_ > kMaximumNodes)
       throw UserError(where(mark), "holds more than " + std::to_string(kMaximumNodes) + " values",
-                      "Is this the right file?");
+                      "Check that this is the right file.");
   }
 
   void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag,
@@ -146,7 +146,7 @@ class TreeBuilder final : public YAML::EventHandler {
       set_key(std::move(node));
     } else {
       auto& [key, origin] = *open_.back().key;
-      // A map or list may begin a line below its key; the key's line is the one to look at.
+      // A map or list may begin on the line after its key; its origin is the line of the key.
       if (node.kind != YamlNode::Kind::scalar) node.origin = origin;
       open_.back().node.entries.push_back({key, origin, std::move(node)});
       open_.back().key.reset();
@@ -171,7 +171,8 @@ class TreeBuilder final : public YAML::EventHandler {
 
 void check_text(std::string_view text, const std::string& file) {
   if (text.size() > kMaximumBytes)
-    throw UserError(file, "is larger than 1 MiB; expected a config", "Is this the right file?");
+    throw UserError(file, "is larger than 1 MiB; expected a config",
+                    "Check that this is the right file.");
   size_t bad = std::min(first_invalid_utf8(text).value_or(text.size()), text.find('\0'));
   if (bad < text.size())
     throw UserError(
@@ -206,9 +207,9 @@ const YamlNode* YamlNode::find(std::string_view key) const {
 
 YamlNode parse_yaml(std::string_view text, const std::string& file) {
   check_text(text, file);
-  // yaml-cpp 0.7 takes a quote that is never closed, where the text ends in a line break, for
-  // closed: such a quote would swallow the rest of the file. Without the break it is noticed (but a
-  // block scalar would lose its own), so the text is parsed both ways.
+  // yaml-cpp 0.7 accepts a quote that is never closed if the text ends in a line break, and the
+  // rest of the file becomes part of the string. Without the line break it reports the quote, but a
+  // block scalar would lose its last line break. Therefore the text is parsed both ways.
   const size_t end = text.find_last_not_of(" \t\r\n");
   parse_document(text.substr(0, end == std::string_view::npos ? 0 : end + 1), file);
   return parse_document(text, file);

@@ -1,6 +1,6 @@
-// A YAML text as a plain tree in which every node knows where it came from. Tighter than YAML: keys
-// are scalars, a repeated key is an error, tags other than !!str are refused, depth and size are
-// capped. Only yaml_tree.cpp sees yaml-cpp.
+// Parses YAML into a plain tree in which every node has its origin. It is stricter than YAML: keys
+// are scalars, repeated keys and tags other than !!str are errors, and depth and size are limited.
+// Only yaml_tree.cpp includes yaml-cpp.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@ struct YamlNode {
   Kind kind = Kind::null;
   std::string origin;              // "recipes/lora.yaml:12" or "command line"
   std::string text;                // of a scalar
-  bool quoted = false;             // a scalar in quotes is a text, whatever it looks like
+  bool quoted = false;             // a scalar in quotes is a string
   std::optional<std::string> raw;  // a value of the command line as it was typed
   std::vector<YamlNode> items;
   std::vector<YamlEntry> entries;  // in file order
@@ -35,7 +35,7 @@ struct YamlEntry {
 // One YAML document; an empty one is null. UserError at "file:line".
 YamlNode parse_yaml(std::string_view text, const std::string& file);
 
-// A value as typed after "key=": YAML where it is YAML, otherwise a scalar of exactly these
+// A value as typed after "key=": parsed as YAML if it is valid, otherwise a scalar of exactly these
 // characters.
 YamlNode parse_typed_value(std::string_view text, const std::string& origin);
 

@@ -17,9 +17,9 @@ using test::TemporaryFolder;
 
 AdapterContents lora() {
   AdapterContents out;
-  out.method =
-      R"({"name": "lora", "r": 2, "lora_alpha": 16, "lora_dropout": 0.1, "use_rslora": false,
-                   "target_modules": ["query"], "layers_to_transform": null, "rank_pattern": {}, "alpha_pattern": {}})";
+  out.method = R"({"name": "lora", "r": 2, "lora_alpha": 16, "lora_dropout": 0.1,
+                   "use_rslora": false, "target_modules": ["query"], "layers_to_transform": null,
+                   "rank_pattern": {}, "alpha_pattern": {}})";
   out.task = R"({"name": "rte", "max_length": 128})";
   out.labels = {"entailment", "not_entailment"};
   out.head = "pooled";
@@ -43,7 +43,7 @@ std::string error_of(const fs::path& folder) {
   return "";
 }
 
-TEST(AdapterFolder, GivesBackWhatWasSaved) {
+TEST(AdapterFolder, IsLoadedAsItWasSaved) {
   const TemporaryFolder folder;
   save_adapter(folder.path(), lora());
   const AdapterContents back = load_adapter(folder.path());
@@ -58,9 +58,10 @@ TEST(AdapterFolder, GivesBackWhatWasSaved) {
 
 TEST(AdapterFolder, WritesAdaLoraAsPeftDoes) {
   AdapterContents contents = lora();
-  contents.method = R"({"name": "adalora", "init_r": 2, "target_r": 1, "tinit": 3,
-                        "tfinal": 4, "deltaT": 5, "beta1": 0.8, "beta2": 0.9, "lora_alpha": 16,
-                        "orth_reg_weight": 0.25, "lora_dropout": 0.1, "target_modules": ["query"]})";
+  contents.method = R"({"name": "adalora", "init_r": 2, "target_r": 1, "tinit": 3, "tfinal": 4,
+                        "deltaT": 5, "beta1": 0.8, "beta2": 0.9, "lora_alpha": 16,
+                        "orth_reg_weight": 0.25, "lora_dropout": 0.1,
+                        "target_modules": ["query"]})";
   const std::string module = "bert.encoder.layer.0.attention.self.query";
   contents.tensors = {{module + ".lora_A", at::ones({2, 6})},
                       {module + ".lora_E", at::ones({2, 1})},
@@ -107,7 +108,7 @@ TEST(AdapterFolder, WritesPlainLoraAsPeftDoes) {
   EXPECT_NE(find_tensor(tensors, "base_model.model.classifier.weight"), nullptr);
 }
 
-TEST(AdapterFolder, SaysForPeftWhatTheModelPredicts) {
+TEST(AdapterFolder, HasTheTaskTypeOfPeft) {
   const auto task_type = [](const AdapterContents& contents) {
     const TemporaryFolder folder;
     save_adapter(folder.path(), contents);
@@ -119,7 +120,7 @@ TEST(AdapterFolder, SaysForPeftWhatTheModelPredicts) {
   EXPECT_EQ(task_type(decoder), "");
   decoder.predicts_tokens = true;
   EXPECT_EQ(task_type(decoder), "CAUSAL_LM");
-  // A classifier on a decoder: its head is called score.
+  // The classification head of a decoder is called score.
   decoder.predicts_tokens = false;
   decoder.outputs = 2;
   decoder.tensors.emplace_back("score.weight", at::ones({2, 4}));
@@ -137,7 +138,7 @@ TEST(AdapterFolder, GivesOtherMethodsATypeThatPeftRejects) {
   EXPECT_EQ(Json::parse(load_adapter(folder.path()).method)["name"], "molex");
 }
 
-TEST(AdapterFolder, ReadsAFolderOfPeftWithoutOurFile) {
+TEST(AdapterFolder, ReadsAFolderOfPeftWithoutDescription) {
   const TemporaryFolder folder;
   save_adapter(folder.path(), lora());
   fs::remove(folder / "mixtune.json");
@@ -149,7 +150,7 @@ TEST(AdapterFolder, ReadsAFolderOfPeftWithoutOurFile) {
   EXPECT_EQ(load_adapter(folder.path()).head, "pooled");
 }
 
-TEST(AdapterFolder, SaysWhichSettingsOfPeftItDoesNotKnow) {
+TEST(AdapterFolder, WarnsAboutUnknownSettingsOfPeft) {
   const TemporaryFolder folder;
   save_adapter(folder.path(), lora());
   fs::remove(folder / "mixtune.json");
@@ -162,14 +163,14 @@ TEST(AdapterFolder, SaysWhichSettingsOfPeftItDoesNotKnow) {
   EXPECT_NE(warnings[0].find("new_option"), std::string::npos);
 }
 
-TEST(AdapterFolder, RejectsToSaveWhatIsNotANumber) {
+TEST(AdapterFolder, DoesNotSaveTensorsThatAreNotFinite) {
   const TemporaryFolder folder;
   AdapterContents contents = lora();
   contents.tensors[0].second = at::full({2, 6}, std::nan(""));
   EXPECT_THROW(save_adapter(folder.path(), contents), BugError);
 }
 
-TEST(AdapterFolder, RejectsFoldersOfOlderReleasesInOneLine) {
+TEST(AdapterFolder, RejectsFoldersOfOlderVersionsInOneLine) {
   for (const bool is_for_peft : {true, false}) {
     const TemporaryFolder folder;
     AdapterContents contents = lora();
@@ -211,7 +212,7 @@ PeftLoraConfig with(Change change) {
   return out;
 }
 
-TEST(PeftLora, RejectsWhatNoMethodHas) {
+TEST(PeftLora, RejectsSettingsThatNoMethodHas) {
   EXPECT_THROW(method_of(with([](auto& c) { c.bias = "all"; }), "x"), UserError);
   EXPECT_THROW(method_of(with([](auto& c) { c.use_dora = c.lora_bias = true; }), "x"), UserError);
 }
@@ -249,7 +250,7 @@ TEST(AdapterFolder, WritesDoraAndBiasesAsPeftDoes) {
             nullptr);
 }
 
-TEST(AdapterFolder, DoesNotPassForPeftWhereAnUpdateStandsOnAPartOfAModule) {
+TEST(AdapterFolder, HasNoTypeOfPeftIfAnUpdateAdaptsAPartOfAModule) {
   const TemporaryFolder folder;
   AdapterContents contents = lora();
   contents.splits_modules = true;
@@ -257,7 +258,7 @@ TEST(AdapterFolder, DoesNotPassForPeftWhereAnUpdateStandsOnAPartOfAModule) {
   EXPECT_EQ(read_json(folder / "adapter_config.json")["peft_type"], "MIXTUNE");
 }
 
-// What PEFT calls the defaults of a model type stands in the tensors.
+// If target_modules is missing, PEFT uses defaults of the model type; the tensors have them.
 TEST(AdapterFolder, TakesMissingTargetsFromTheTensors) {
   const TemporaryFolder folder;
   save_adapter(folder.path(), lora());

@@ -1,6 +1,6 @@
-// Kind `peft_adapter`: adapter folders that PEFT wrote. Logits of the base, with the adapter and
-// with the adapter merged; merged weights; losses of some AdamW steps and the tensors after them.
-// The folder that we save holds PEFT's tensors under PEFT's names.
+// Golden kind `peft_adapter`: adapter folders that PEFT wrote. Compares the logits of the base
+// model, with the adapter and with the adapter merged; the merged weights; the losses of some AdamW
+// steps and the tensors after them. A saved folder must have PEFT's tensors under PEFT's names.
 #include <gtest/gtest.h>
 
 #include "adapters/adapter_folder.h"
@@ -27,7 +27,7 @@ Choice method_choice(const std::string& json) {
   return out;
 }
 
-// A base with the adapter of a case.
+// A base model with the adapter of a case.
 struct WithAdapter {
   AdapterContents contents;
   Choice method;
@@ -45,7 +45,7 @@ struct WithAdapter {
     place();
   }
 
-  // Every tensor of the file has its place and every place its tensor.
+  // Copies the tensors of the file; the file and the trainables must have the same names.
   void place() {
     const at::NoGradGuard no_grad;
     EXPECT_EQ(contents.tensors.size(), attachment->trainables.segments().size());
@@ -100,7 +100,7 @@ struct Fixture {
     }
   }
 
-  // The mean over the sequences, or over all targets of a language model.
+  // The mean loss over the sequences, or over all targets of a language model.
   Tensor loss(Model& model) {
     const PackedBatch packed = everything();
     const Tensor output = logits(model, packed);
@@ -120,7 +120,7 @@ struct Fixture {
                                   -100);
   }
 
-  // PEFT counts a module's parameters once; so do we.
+  // As in PEFT, the parameters of a module count once.
   void check_parameters(const WithAdapter& run) {
     int64_t total = 0;
     for (const Segment& segment : run.attachment->trainables.segments()) total += segment.count();
@@ -144,7 +144,7 @@ struct Fixture {
     }
   }
 
-  // AdamW by its definition, with the settings of the case: it decays everything that trains.
+  // AdamW by its definition, with the settings of the case; all trainable parameters are decayed.
   void check_training() {
     if (!golden.json.contains("training") || golden.json.at("training").is_null()) return;
     const Json& training = golden.json.at("training");
@@ -187,7 +187,7 @@ struct Fixture {
     }
   }
 
-  // What we save is what PEFT saved: the same names and numbers, and a config that means the same.
+  // The saved folder has the tensors of PEFT and an equivalent config.
   void check_saved() {
     WithAdapter run(golden);
     AdapterContents contents = run.contents;

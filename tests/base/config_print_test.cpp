@@ -36,7 +36,7 @@ TEST(ToYaml, GivesEachValueItsOrigin) {
             "factors: {}  # default\n");
 }
 
-TEST(ToYaml, IsReadBackToTheSameConfig) {
+TEST(ToYaml, IsReadBackAsTheSameConfig) {
   RunConfig run;
   apply_text(run,
              "method:\n  name: mixture\n  scope: [1, 2]\n  balance: {weight: 0.1}\n"
@@ -129,7 +129,7 @@ TEST(ForEachChoice, GivesEachKeyItsTable) {
   EXPECT_EQ(find_in(MixtureConfig()), (std::vector<std::string>{"over full", "parts full"}));
 }
 
-TEST(Describe, WritesATableForTheDocuments) {
+TEST(Describe, PrintsATableForTheDocuments) {
   const std::string text = describe_markdown(LoraConfig());
   EXPECT_EQ(text.substr(0, text.find("| `alpha`")),
             "| option | type | default | allowed | meaning |\n|---|---|---|---|---|\n"

@@ -51,7 +51,7 @@ TEST(ConfigLayers, LaterLayersWinAndMapsMerge) {
   EXPECT_EQ(run.train.clip, 3);
 }
 
-TEST(ConfigLayers, AnEmptyMapClearsWhatEarlierLayersSaid) {
+TEST(ConfigLayers, AnEmptyMapClearsTheValuesOfEarlierLayers) {
   RunConfig run;
   ConfigLayers layers;
   layers.add_text("train: {seed: 5}\nfactors: {a: 1}\nmethod: {rank: 2}", "a.yaml");
@@ -62,14 +62,14 @@ TEST(ConfigLayers, AnEmptyMapClearsWhatEarlierLayersSaid) {
   EXPECT_EQ(chosen<LoraConfig>(run.method).rank, 8);
 }
 
-TEST(ConfigLayers, AKeyWithNothingAfterItSaysNothing) {
+TEST(ConfigLayers, AKeyWithoutAValueChangesNothing) {
   RunConfig run;
   apply_text(run, "train:\n  # seed: 5\n", {"train.seed=3"});
   EXPECT_EQ(run.train.seed, 3);
   apply_text(run, "");
 }
 
-TEST(ConfigLayers, TypedTextsKeepEveryCharacter) {
+TEST(ConfigLayers, TypedStringsKeepEveryCharacter) {
   RunConfig run;
   apply_text(run, "", {"output=a: b # {c}", "note=*x [", "tags=[a, b]"});
   EXPECT_EQ(run.output, "a: b # {c}");
@@ -84,7 +84,7 @@ TEST(ConfigLayers, TypedTextsKeepEveryCharacter) {
   EXPECT_EQ(run.note, "a=b");
 }
 
-TEST(ConfigLayers, ATextWithACheckTakesNumbersAndLists) {
+TEST(ConfigLayers, AStringWithACheckAcceptsNumbersAndLists) {
   RunConfig run;
   const auto scope = [&](const std::string& value) {
     apply_text(run, "method: {name: mixture, scope: " + value + "}");
@@ -97,7 +97,7 @@ TEST(ConfigLayers, ATextWithACheckTakesNumbersAndLists) {
   EXPECT_EQ(chosen<MixtureConfig>(run.method).scope, "[0, 2]");
   EXPECT_EQ(error_of("method: {name: mixture, scope: some}"),
             "a.yaml:1: method.scope is some; expected all, a number or a list such as [0, 2]. "
-            "Blocks: all, a number of them or a list.");
+            "Layers: all, a number of them or a list.");
 }
 
 TEST(Choice, IsReadByNameAloneOrWithItsOptions) {
@@ -170,7 +170,7 @@ TEST(Lists, OfOptionsAreReplacedAndChangedByIndex) {
   EXPECT_EQ(
       error_of("method: {name: mixture, losses: [{weight: 1}]}", {"method.losses.1.weight=3"}),
       "command line: method.losses.1 does not exist; method.losses has 1 items, counted from 0. "
-      "Choose one of them, or give the whole list.");
+      "Use an index of the list, or give the whole list.");
   EXPECT_EQ(
       error_of("method: {name: mixture, losses: 3}"),
       "a.yaml:1: method.losses is 3; expected a list. Write it as [...] or as lines that begin "
@@ -187,16 +187,16 @@ TEST(ConfigErrors, NameTheUnknownKeyItsLineAndTheNearestKey) {
 
 TEST(ConfigErrors, NameTheValueAndItsRange) {
   EXPECT_EQ(error_of("train:\n  clip: -1"),
-            "a.yaml:2: train.clip is -1; expected above 0. Largest gradient norm.");
+            "a.yaml:2: train.clip is -1; expected above 0. Maximum gradient norm.");
   EXPECT_EQ(error_of("", {"method.rank=0"}),
             "command line: method.rank is 0; expected 1 to 65536. Rank of the update.");
   EXPECT_EQ(
       error_of("method: {dropout: 1}"),
-      "a.yaml:1: method.dropout is 1; expected at least 0 and below 1. Share of inputs dropped.");
+      "a.yaml:1: method.dropout is 1; expected at least 0 and below 1. Dropout on the input.");
   EXPECT_EQ(error_of("method: {layers: [0,\n -1]}"),
-            "a.yaml:2: method.layers is -1; expected at least 0. Blocks to adapt; null is all.");
+            "a.yaml:2: method.layers is -1; expected at least 0. Layers to adapt; null: all.");
   EXPECT_EQ(error_of("method: {name: mixture, gate: square}"),
-            "a.yaml:1: method.gate is square; expected linear or cosine. Score.");
+            "a.yaml:1: method.gate is square; expected linear or cosine. Gate type.");
 }
 
 TEST(ConfigErrors, RejectWrongTypes) {
@@ -218,20 +218,20 @@ TEST(ConfigErrors, RejectWrongTypes) {
   rejects("train: [4]", "train is [4]; expected a map of options");
   rejects("cache: yes", "is yes; expected true or false, or null");
   rejects("cache: True", "expected true or false");
-  rejects("output: null", "is null; expected text");
-  rejects("output: [a]", "is [a]; expected text");
+  rejects("output: null", "is null; expected string");
+  rejects("output: [a]", "is [a]; expected string");
   rejects("factors: [1]", "is [1]; expected map of names to numbers");
   rejects("factors: {a: b}", "is b; expected map of names to numbers");
-  rejects("tags: {a: b}", "expected list of texts or null");
+  rejects("tags: {a: b}", "expected list of strings or null");
   rejects("- 4", "the config is [4]; expected a map of options");
 }
 
 TEST(ConfigErrors, CountTheOtherProblems) {
   EXPECT_EQ(error_of("train: {clip: 0, sede: 1}\nouput: x"),
-            "a.yaml:1: train.clip is 0; expected above 0. Largest gradient norm. (and 2 more)");
+            "a.yaml:1: train.clip is 0; expected above 0. Maximum gradient norm. (and 2 more)");
 }
 
-TEST(ConfigErrors, IncludeWhatOnlyTwoFieldsTogetherShow) {
+TEST(ConfigErrors, IncludeProblemsOfTwoFieldsTogether) {
   EXPECT_EQ(
       error_of("method:\n  name: mixture\n  top_k: 9\n"),
       "a.yaml:3: method.top_k is 9; expected 1 to 4 (experts). Lower top_k or raise experts.");
@@ -239,12 +239,12 @@ TEST(ConfigErrors, IncludeWhatOnlyTwoFieldsTogetherShow) {
             "config: method.top_k i");
 }
 
-TEST(ConfigErrors, RejectWhatIsNoAssignment) {
+TEST(ConfigErrors, RejectArgumentsThatAreNotAssignments) {
   for (const char* text : {"train", "=3", ".a=3", "a.=3", "a..b=3", ""})
     EXPECT_NE(error_of("", {text}).find("expected key=value"), std::string::npos) << text;
 }
 
-TEST(ConfigLayers, TellWhereEachValueCameFrom) {
+TEST(ConfigLayers, ReportTheOriginOfEachValue) {
   TemporaryFolder folder;
   const std::string file = (folder / "lora.yaml").string();
   write_file_atomically(file, "method:\n  name: lora\n  targets:\n    - key\n  alpha: 2\n");

@@ -12,7 +12,7 @@ TEST(UserErrorLine, HasItsThreePartsAndOneFullStop) {
   EXPECT_STREQ(UserError("", "It is bad.", "").what(), "It is bad.");
 }
 
-TEST(UserErrorLine, IsOneLineWhateverANameHolds) {
+TEST(UserErrorLine, IsOneLineForAnyCharactersInAName) {
   EXPECT_STREQ(UserError(std::string("a\0b", 3), "is\nbad\x1b[2J", "").what(), "a?b: is?bad?[2J.");
 }
 

@@ -1,4 +1,4 @@
-// A config with one of everything, for the tests of options.
+// A config with fields of every type, for the tests of options.
 #pragma once
 
 #include "base/config.h"
@@ -25,9 +25,9 @@ struct LoraConfig : Config {
   void fields(FieldVisitor& v) override {
     v.field("rank", rank, "Rank of the update.", {.minimum = 1, .maximum = 65536});
     v.field("alpha", alpha, "Scaling is alpha / rank.", {.above = 0});
-    v.field("dropout", dropout, "Share of inputs dropped.", {.minimum = 0, .below = 1});
+    v.field("dropout", dropout, "Dropout on the input.", {.minimum = 0, .below = 1});
     v.field("targets", targets, "Roles or name patterns.");
-    v.field("layers", layers, "Blocks to adapt; null is all.", {.minimum = 0});
+    v.field("layers", layers, "Layers to adapt; null: all.", {.minimum = 0});
     v.field("rank_pattern", rank_pattern, "Ranks of single linears.", {.minimum = 1});
   }
 };
@@ -55,12 +55,12 @@ struct MixtureConfig : Config {
   void fields(FieldVisitor& v) override {
     v.field("experts", experts, "Number of experts.", {.minimum = 1});
     v.field("top_k", top_k, "Experts for each token.", {.minimum = 1});
-    v.field("gate", gate, "Score.", {.choices = {"linear", "cosine"}});
-    v.field("scope", scope, "Blocks: all, a number of them or a list.", {.check = is_scope});
+    v.field("gate", gate, "Gate type.", {.choices = {"linear", "cosine"}});
+    v.field("scope", scope, "Layers: all, a number of them or a list.", {.check = is_scope});
     v.nested("balance", balance, "Load balance.");
     v.choice("over", over, MethodTable(), "What is mixed.", {.optional = true});
     v.list("losses", losses, "More losses.");
-    v.choices("parts", parts, MethodTable(), "Experts of mixed kinds.");
+    v.choices("parts", parts, MethodTable(), "Experts of several types.");
   }
   std::optional<FieldProblem> check() const override {
     if (top_k <= experts) return std::nullopt;
@@ -89,8 +89,8 @@ struct TrainConfig : Config {
   void fields(FieldVisitor& v) override {
     v.field("seed", seed, "Seed of every random stream.");
     v.field("steps", steps, "Replaces epochs.", {.minimum = 1});
-    v.field("clip", clip, "Largest gradient norm.", {.above = 0});
-    v.field("learning_rate", learning_rate, "Highest learning rate.", {.above = 0});
+    v.field("clip", clip, "Maximum gradient norm.", {.above = 0});
+    v.field("learning_rate", learning_rate, "Maximum learning rate.", {.above = 0});
     v.field("betas", betas, "Decay of the moments.", {.minimum = 0, .below = 1});
   }
 };
@@ -126,7 +126,7 @@ inline Origins apply_text(Config& config, const std::string& yaml,
   return layers.apply(config);
 }
 
-// The line that a person sees, or "no error".
+// The error line, or "no error".
 inline std::string error_of(const std::string& yaml,
                             const std::vector<std::string>& overrides = {}) {
   try {

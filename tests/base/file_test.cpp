@@ -47,7 +47,7 @@ TEST(JsonText, ErrorsHaveLineAndColumn) {
   EXPECT_THROW(parse_json("", "f"), UserError);
 }
 
-TEST(JsonText, MayRejectRepeatedKeys) {
+TEST(JsonText, RejectsRepeatedKeysInStrictMode) {
   EXPECT_EQ(parse_json("{\"a\": 1, \"a\": 2}", "f")["a"], 2);
   EXPECT_THROW(parse_strict_json("{\"a\": 1, \"a\": 2}", "f"), UserError);
   EXPECT_THROW(parse_ordered_json("{\"b\": [{\"a\": 1, \"a\": {}}]}", "f"), UserError);

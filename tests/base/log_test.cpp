@@ -23,7 +23,7 @@ TEST(Log, WritesLinesToItsStreamAndItsFile) {
   EXPECT_EQ(read_file(folder / "log.txt"), "warning: second\n");
 }
 
-TEST(Log, AppendsToAFileThatIsThere) {
+TEST(Log, AppendsToAnExistingFile) {
   test::TemporaryFolder folder;
   for (const char* line : {"one", "two"}) {
     Log log(nullptr);

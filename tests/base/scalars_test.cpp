@@ -8,7 +8,7 @@
 namespace mixtune {
 namespace {
 
-TEST(ParseInteger, TakesWholeNumbersOnly) {
+TEST(ParseInteger, AcceptsWholeNumbersOnly) {
   EXPECT_EQ(parse_integer("0"), 0);
   EXPECT_EQ(parse_integer("+12"), 12);
   EXPECT_EQ(parse_integer("-9223372036854775808"), std::numeric_limits<int64_t>::min());
@@ -17,7 +17,7 @@ TEST(ParseInteger, TakesWholeNumbersOnly) {
     EXPECT_EQ(parse_integer(text), std::nullopt) << text;
 }
 
-TEST(ParseNumber, TakesEverySpellingOfADouble) {
+TEST(ParseNumber, AcceptsEverySpellingOfADouble) {
   EXPECT_EQ(parse_number("16"), 16.0);
   EXPECT_EQ(parse_number("1e3"), 1000.0);
   EXPECT_EQ(parse_number("5e-4"), 5e-4);

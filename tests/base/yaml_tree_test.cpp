@@ -21,7 +21,7 @@ void expect_error(const std::string& yaml, const std::string& start) {
   EXPECT_EQ(error_of(yaml).substr(0, start.size()), start) << yaml.substr(0, 100);
 }
 
-TEST(YamlTree, KnowsKindsLinesAndQuotes) {
+TEST(YamlTree, HasKindsLinesAndQuotes) {
   const YamlNode root = parse_yaml("a: 1\nb:\n  - \"2\"\n  - ~\nc: {d: text}\ne: !!str 5\n", "f");
   EXPECT_EQ(root.kind, YamlNode::Kind::map);
   EXPECT_EQ(root.find("a")->origin, "f:1");
@@ -40,7 +40,7 @@ TEST(YamlTree, OfAnEmptyTextIsNull) {
   EXPECT_EQ(parse_yaml("# only a comment\n", "f").kind, YamlNode::Kind::null);
 }
 
-TEST(YamlTree, CopiesWhatAliasesNameWithTheLineOfTheAnchor) {
+TEST(YamlTree, CopiesAliasedNodesWithTheLineOfTheAnchor) {
   const YamlNode root = parse_yaml("a: &x {k: 1}\nb: *x\nc: &y 3\nd: [*y, *y]\n", "f");
   EXPECT_EQ(root.find("b")->find("k")->text, "1");
   EXPECT_EQ(root.find("b")->find("k")->origin, "f:1");
@@ -67,7 +67,7 @@ TEST(YamlTree, RejectsBrokenYamlWithItsLine) {
   expect_error("a: 1\n\tb: 2", "a.yaml:");
 }
 
-TEST(YamlTree, RejectsKeysThatAreNoNames) {
+TEST(YamlTree, RejectsKeysThatAreNotNames) {
   expect_error("{[1]: 2}", "a.yaml:1: has a key that is not a name");
   expect_error("? {a: 1}\n: 2\n", "a.yaml:1: has a key that is not a name");
 }

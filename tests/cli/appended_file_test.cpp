@@ -1,4 +1,4 @@
-// A file that grows line by line, and goes on where it was left.
+// AppendedFile: an output that is written line by line and can be continued.
 #include "cli/appended_file.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 namespace mixtune::test {
 namespace {
 
-TEST(AppendedFile, HoldsItsLinesBeforeItIsFinished) {
+TEST(AppendedFile, HasItsLinesBeforeItIsFinished) {
   const TemporaryFolder folder;
   AppendedFile file(folder / "a", "settings", ExistingFile::reject);
   EXPECT_TRUE(file.lines().empty());
@@ -22,7 +22,7 @@ TEST(AppendedFile, HoldsItsLinesBeforeItIsFinished) {
   EXPECT_THROW(AppendedFile(folder / "a", "settings", ExistingFile::reject), UserError);
 }
 
-TEST(AppendedFile, GoesOnBehindItsLastWholeLine) {
+TEST(AppendedFile, ContinuesAfterItsLastCompleteLine) {
   const TemporaryFolder folder;
   AppendedFile(folder / "a", "settings", ExistingFile::reject).append("one\ntwo\nthr");
   EXPECT_THROW(AppendedFile(folder / "a", "others", ExistingFile::reject), UserError);
@@ -32,7 +32,7 @@ TEST(AppendedFile, GoesOnBehindItsLastWholeLine) {
   EXPECT_EQ(read_file(folder / "a"), "one\ntwo\nthree\n");
 }
 
-TEST(AppendedFile, BeginsAnewWhenAsked) {
+TEST(AppendedFile, StartsAgainIfItReplaces) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "finished\n");
   AppendedFile file(folder / "a", "settings", ExistingFile::replace);
@@ -40,7 +40,7 @@ TEST(AppendedFile, BeginsAnewWhenAsked) {
   EXPECT_EQ(read_file(folder / "a"), "");
 }
 
-TEST(AppendedFile, SaysWhereItCannotBeWritten) {
+TEST(AppendedFile, ReportsAPathThatCannotBeWritten) {
   const auto mistake = [](const fs::path& path, ExistingFile existing) -> std::string {
     try {
       const AppendedFile file(path, "settings", existing);
@@ -55,7 +55,7 @@ TEST(AppendedFile, SaysWhereItCannotBeWritten) {
   for (const ExistingFile existing : {ExistingFile::reject, ExistingFile::replace})
     EXPECT_TRUE(mistake(folder / "b", existing).ends_with("Name a file inside it."));
   EXPECT_FALSE(fs::exists(folder / "b.unfinished"));
-  // A link into nowhere can be marked and not opened.
+  // For a link to a missing folder the marker can be written, but the file cannot be opened.
   fs::create_symlink("/nowhere/a", folder / "c");
   EXPECT_NE(mistake(folder / "c", ExistingFile::reject), "");
   EXPECT_FALSE(fs::exists(folder / "c.unfinished"));

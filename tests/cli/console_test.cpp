@@ -13,7 +13,7 @@ TEST(Console, CountsHaveThousandsSeparated) {
   EXPECT_EQ(count_text(-123456), "-123,456");
 }
 
-TEST(Console, BytesPickTheUnit) {
+TEST(Console, BytesHaveASuitableUnit) {
   EXPECT_EQ(bytes_text(0), "0 B");
   EXPECT_EQ(bytes_text(999), "999 B");
   EXPECT_EQ(bytes_text(1500), "2 kB");
@@ -28,14 +28,14 @@ TEST(Console, DurationsAreMinutesAndSecondsThenHours) {
   EXPECT_EQ(duration_text(-1), "-");
 }
 
-TEST(Console, BarsAreAsWideAsAsked) {
+TEST(Console, BarsHaveTheGivenWidth) {
   EXPECT_EQ(bar_text(0, 3), "   ");
   EXPECT_EQ(bar_text(1, 3), "███");
   EXPECT_EQ(bar_text(0.5, 3), "█▌ ");
   EXPECT_EQ(bar_text(7, 2), "██");
 }
 
-TEST(ConsoleTable, LinesColumnsUpByCharactersNotBytes) {
+TEST(ConsoleTable, AlignsColumnsByCharactersNotBytes) {
   ConsoleTable table({"run", "méthode", "n"});
   table.align_left(1);
   table.add({"a", "é", "1"});

@@ -1,4 +1,4 @@
-// Where a text ends, by the model's files and by what its task taught.
+// End-of-text ids of a model folder, and of the task that a run was trained on.
 #include "cli/end_ids.h"
 
 #include "base/file.h"
@@ -29,9 +29,9 @@ TEST(EndIds, AreThoseOfBothFiles) {
 
 constexpr int32_t kImStart = 2, kImEnd = 3;  // of the tiny tokenizers
 
-// A chat template ends answers with a token of its own: a run, its adapter on the model, and what
-// is exported all know it.
-TEST(EndIds, ATemplatesEndIsThatOfTheRunOfItsAdapterAndOfTheExport) {
+// A chat template ends answers with its own token. A run, its adapter attached to the model, and
+// the exported model all use this token as end id.
+TEST(EndIds, ARunItsAdapterAndItsExportHaveTheEndTokenOfTheChatTemplate) {
   const LanguageWorld world("gpt2", 0);
   run(world.config("run", "instruct", {"task.template=chatml", "train.epochs=1"}));
   const fs::path folder = world.path("run");
@@ -55,7 +55,7 @@ TEST(EndIds, ATemplatesEndIsThatOfTheRunOfItsAdapterAndOfTheExport) {
   ASSERT_EQ(exported.code, 0) << exported.err;
   EXPECT_TRUE(end_ids_of(output).contains(kImEnd));
 
-  // Nothing follows the end in what is written; at a high temperature it comes soon.
+  // No generated text continues after the end token. At a high temperature it occurs soon.
   write_file_atomically(world.path("prompts.jsonl"), "{\"prompt\": \"red\"}\n");
   const CliResult written =
       run_cli({"generate", folder.string(), "--input", world.path("prompts.jsonl").string(),
@@ -65,11 +65,11 @@ TEST(EndIds, ATemplatesEndIsThatOfTheRunOfItsAdapterAndOfTheExport) {
   int ended = 0;
   const Json line = parse_json(written.out, "stdout");
   for (const Json& text : line.at("texts")) {
-    const std::string said = text.at("text");
-    const size_t at = said.find("<|im_end|>");
-    if (at == said.npos) continue;
+    const std::string generated = text.at("text");
+    const size_t at = generated.find("<|im_end|>");
+    if (at == generated.npos) continue;
     ++ended;
-    EXPECT_EQ(at + std::string("<|im_end|>").size(), said.size()) << said;
+    EXPECT_EQ(at + std::string("<|im_end|>").size(), generated.size()) << generated;
   }
   EXPECT_GT(ended, 0) << written.out;
 }

@@ -1,5 +1,4 @@
-// The commands one after the other, as a person types them, on a tiny model that learns a tiny
-// task.
+// The commands one after the other, as a user types them, on a tiny model and a tiny task.
 #include "base/file.h"
 #include "files/json_lines.h"
 #include "run_cli.h"
@@ -89,12 +88,13 @@ TEST_F(EndToEnd, TrainsThenEvaluatesPredictsComparesAndInspects) {
     EXPECT_TRUE(says(adapter.out, line)) << adapter.out;
   EXPECT_EQ(run_cli({"inspect", world_.model().string()}).code, 0);
   EXPECT_EQ(run_cli({"inspect", world_.model().string() + "/model.safetensors"}).code, 0);
-  expect_mistake(run_cli({"inspect", path("lora"), "--routing"}), "does not route");
-  fs::remove(path("molex") + "/routing.safetensors");  // as where nothing was evaluated
-  expect_mistake(run_cli({"inspect", path("molex"), "--routing"}), "nothing has recorded its");
+  expect_mistake(run_cli({"inspect", path("lora"), "--routing"}), "its method has no router");
+  fs::remove(path("molex") + "/routing.safetensors");  // as in a run without evaluations
+  expect_mistake(run_cli({"inspect", path("molex"), "--routing"}),
+                 "no routing has been recorded yet");
 }
 
-TEST_F(EndToEnd, AnExistingRunIsReplacedOnlyWhenAsked) {
+TEST_F(EndToEnd, AnExistingRunIsReplacedOnlyWithOverwrite) {
   ASSERT_EQ(run_cli(train_command("lora", "run")).code, 0);
   std::vector<std::string> again = train_command("lora", "run");
   expect_mistake(run_cli(again), "exists already");
@@ -205,7 +205,7 @@ TEST(Forward, EqualsTheReferenceOnAPackedBatch) {
       }
     }
   }
-  if (compared == 0) GTEST_SKIP() << "no golden case of a BERT model is here";
+  if (compared == 0) GTEST_SKIP() << "there is no golden case of a BERT model";
 }
 
 TEST(Forward, RejectsInputThatDoesNotFit) {

@@ -1,5 +1,4 @@
-// The folders of examples/ in their smoke sizes: the commands that their pages name, with fewer
-// steps.
+// The examples of examples/ as smoke tests: the commands of their pages with fewer steps.
 #include "base/file.h"
 #include "run_cli.h"
 #include "support/paths.h"
@@ -8,14 +7,14 @@
 namespace mixtune::test {
 namespace {
 
-// A command that must succeed, with what it printed.
+// Runs a command that must succeed and returns its output.
 CliResult succeed(const std::vector<std::string>& command) {
   CliResult result = run_cli(command);
   EXPECT_EQ(result.code, 0) << result.err;
   return result;
 }
 
-// On a tiny model of as many blocks as its lists have.
+// The tiny model has as many layers as the lists of the recipe have items.
 TEST(Examples, OwnMixture) {
   const TinyWorld world(0.1, 0.15, 6);
   const std::string run = world.path("own-mixture").string();
@@ -36,8 +35,8 @@ class E2eExample : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Examples, E2eExample, testing::Values("lora", "molex"),
                          [](const auto& info) { return info.param; });
 
-// On the shipped decoder and the shipped pairs.
-TEST_P(E2eExample, TrainsWritesAndScores) {
+// Uses the shipped decoder and the shipped pairs.
+TEST_P(E2eExample, TrainsGeneratesAndScores) {
   const TemporaryFolder folder;
   const std::string run = folder / "run", data = (source_dir() / "examples/e2e").string();
   const CliResult trained = succeed({"train", "e2e/small-" + GetParam(), "task.data=" + data,

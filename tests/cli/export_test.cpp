@@ -1,5 +1,4 @@
-// mixtune export: runs of several methods as model folders that say the same as the run, and
-// mistakes.
+// mixtune export: model folders of several methods have the outputs of the run; user mistakes.
 #include "base/file.h"
 #include "base/json.h"
 #include "files/safetensors.h"
@@ -15,7 +14,7 @@ Tensor ids_of(int64_t tokens, int64_t vocabulary) {
   return at::arange(tokens, at::kLong) * 7 % vocabulary;
 }
 
-// What `mixtune forward` says of a model, with or without an adapter.
+// The output of `mixtune forward` for a model, with or without an adapter.
 Tensor forward(const fs::path& folder, const std::string& model, const std::string& adapter,
                int64_t vocabulary) {
   const std::string in = (folder / "ids.safetensors").string();
@@ -42,14 +41,14 @@ class ExportDecoder : public testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Types, ExportDecoder, testing::Values("gpt2", "llama"),
                          [](const auto& info) { return info.param; });
 
-TEST_P(ExportDecoder, AModelFromScratchIsAFolderOfItsOwn) {
+TEST_P(ExportDecoder, AModelFromScratchIsExportedWithItsTrainedWeights) {
   run(world_.config("run", "lm",
                     {"method=full", "model.from_scratch=true", "train.epochs=1",
                      "model.tokenizer=" + path("model")}));
   const CliResult result = run_cli(export_command(path("run"), path("out")));
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_TRUE(says(result.out, "differ by at most 0 ")) << result.out;
-  // The run's base model has other weights: the logits are those of the export alone.
+  // The run's base model has other weights, so these logits depend on the exported folder alone.
   const Tensor exported = forward(world_.path(""), path("out"), "", kTinyVocabulary);
   const Tensor trained =
       forward(world_.path(""), path("model"), path("run") + "/adapter", kTinyVocabulary);
@@ -74,21 +73,21 @@ TEST_P(ExportDecoder, LoraIsMerged) {
   EXPECT_GT((exported - base).abs().max().item<float>(), 1e-2);
 }
 
-TEST_P(ExportDecoder, WhatDependsOnTheInputIsRejectdInOneLine) {
+TEST_P(ExportDecoder, AdaptersThatDependOnTheInputAreRejectedInOneLine) {
   for (const std::string method : {"molex", "dynmole"}) {
     run(world_.config(method, "instruct", {"method=" + method, "train.epochs=1"}));
     const CliResult result = run_cli(export_command(path(method), path("out")));
     EXPECT_EQ(result.code, 2);
     EXPECT_EQ(result.out, "");
     const std::string title = method == "molex" ? "molex+lora" : method;
-    EXPECT_TRUE(says(result.err, "method " + title + ": has no weights that compute the same"))
+    EXPECT_TRUE(says(result.err, "method " + title + ": cannot be merged into the weights"))
         << result.err;
     EXPECT_FALSE(fs::exists(path("out")));
     EXPECT_FALSE(fs::exists(path("out.unfinished")));
   }
 }
 
-TEST_P(ExportDecoder, AModelChangesItsType) {
+TEST_P(ExportDecoder, AModelIsConvertedToAnotherType) {
   std::vector<std::string> command = export_command(path("model"), path("out"));
   command.insert(command.end(), {"--dtype", "bf16"});
   const CliResult result = run_cli(command);
@@ -102,7 +101,7 @@ TEST_P(ExportDecoder, MistakesAreOneLineAndReplaceNothing) {
   std::vector<std::string> command = export_command(model, path("out"));
   for (const std::string to : {"gguf", "peft", "moe-peft"}) {
     command[3] = to;
-    expect_mistake(run_cli(command), "is '" + to + "', which is not built yet");
+    expect_mistake(run_cli(command), "is '" + to + "', which is not implemented yet");
   }
   command[3] = "onnx";
   expect_mistake(run_cli(command), "expected transformers");

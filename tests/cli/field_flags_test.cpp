@@ -1,4 +1,4 @@
-// Fields of a config as flags of a command.
+// The fields of a config as flags of a command.
 #include "cli/field_flags.h"
 
 #include <gtest/gtest.h>
@@ -52,14 +52,14 @@ TEST(FieldFlags, SetTheFieldsThatAreGiven) {
   EXPECT_EQ(some.word, "b: [c");
 }
 
-TEST(FieldFlags, RepeatForTheItemsOfAList) {
+TEST(FieldFlags, AreRepeatedForTheItemsOfAList) {
   const Some some = read({"--words", "x, \"y\"", "--words", "\n", "--ids", "3", "--ids", "4"});
   EXPECT_EQ(some.words, (std::vector<std::string>{"x, \"y\"", "\n"}));
   EXPECT_EQ(some.ids, (std::vector<int64_t>{3, 4}));
   EXPECT_EQ(read({"--how-many", "3", "--how-many", "4"}).how_many, 4);
 }
 
-TEST(FieldFlags, RejectWhatTheFieldDoes) {
+TEST(FieldFlags, RejectWhatTheFieldRejects) {
   EXPECT_THROW(read({"--how-many", "0"}), UserError);
   EXPECT_THROW(read({"--how-many", "some"}), UserError);
   EXPECT_THROW(read({"--ids", "one"}), UserError);

@@ -1,5 +1,5 @@
-// mixtune generate with runs: the run and its adapter beside the model write the same, and which
-// cache stands behind it.
+// mixtune generate with runs: a run and its adapter attached to the model generate the same text;
+// the cache that each method uses.
 #include "files/json_lines.h"
 #include "run_cli.h"
 #include "train/tiny_language.h"
@@ -19,7 +19,7 @@ class GenerateOfRun : public testing::TestWithParam<std::string> {
     run(world_.config(name, "instruct",
                       {"method=" + method, "train.epochs=1", "train.learning_rate=0.05"}));
   }
-  // What `mixtune generate` output, and the one text that it wrote.
+  // The messages of `mixtune generate`, and its one line of output.
   std::pair<std::string, std::string> written(const std::string& source,
                                               const std::vector<std::string>& more) const {
     const std::string file = path("out.jsonl");
@@ -43,7 +43,7 @@ class GenerateOfRun : public testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Decoders, GenerateOfRun, testing::Values("gpt2", "llama"),
                          [](const auto& info) { return info.param; });
 
-TEST_P(GenerateOfRun, ItsAdapterBesideTheModelWritesTheSameWithACacheAndWithout) {
+TEST_P(GenerateOfRun, ItsAdapterOnTheModelGeneratesTheSameWithAndWithoutCache) {
   const std::vector<std::pair<std::string, std::string>> methods = {
       {"lora", "lora"}, {"molex", "molex"}, {"pooled", kPooled}};
   for (const auto& [name, method] : methods) {
@@ -57,12 +57,12 @@ TEST_P(GenerateOfRun, ItsAdapterBesideTheModelWritesTheSameWithACacheAndWithout)
   }
 }
 
-TEST_P(GenerateOfRun, MolexAsReleasedHasTheAveragedCacheUnlessAskedOtherwise) {
+TEST_P(GenerateOfRun, MolexWithReferenceCompatHasTheAveragedCacheByDefault) {
   train("reference", "{" + kReference + "}");
   const auto [output, whole] = written("reference", {});
-  EXPECT_NE(output.find("cache averaged, as the method was released"), std::string::npos) << output;
-  const auto [unsaid, averaged] = written("reference", {"--cache", "averaged"});
-  EXPECT_EQ(unsaid.find("cache averaged"), std::string::npos);
+  EXPECT_NE(output.find("cache averaged, as in the authors' code"), std::string::npos) << output;
+  const auto [silent, averaged] = written("reference", {"--cache", "averaged"});
+  EXPECT_EQ(silent.find("cache averaged"), std::string::npos);
   EXPECT_EQ(averaged, whole);
   EXPECT_NE(text("reference", {"--cache", "exact"}), whole);
 
@@ -72,11 +72,13 @@ TEST_P(GenerateOfRun, MolexAsReleasedHasTheAveragedCacheUnlessAskedOtherwise) {
   EXPECT_EQ(text("molex", {"--cache", "exact"}), of_molex);
 }
 
-// What a router pooled has no place in the averaged cache.
+// The averaged cache has no state for what routers pool.
 TEST_P(GenerateOfRun, APooledRouterRejectsTheAveragedCache) {
   train("both", "{" + kReference + ", over: " + kPooled + "}");
   const auto [output, whole] = written("both", {});
-  EXPECT_NE(output.find("cache exact: the averaged one"), std::string::npos) << output;
+  EXPECT_NE(output.find("cache exact: this model does not support the averaged cache"),
+            std::string::npos)
+      << output;
   EXPECT_EQ(text("both", {"--cache", "exact"}), whole);
   const CliResult result = run_cli({"generate", path("both"), "--prompt", "a", "--max-new-tokens",
                                     "4", "--cache", "averaged", "--output", path("both.jsonl")});

@@ -1,4 +1,4 @@
-// mixtune generate on a tiny decoder: text on the terminal, JSON lines, an interrupted job,
+// mixtune generate on a tiny decoder: text on the terminal, JSON lines, interrupted jobs, user
 // mistakes.
 #include <unistd.h>
 
@@ -83,15 +83,15 @@ TEST_P(GenerateCommand, ATextDoesNotDependOnItsBatch) {
   }
 }
 
-TEST_P(GenerateCommand, DrawsTheSameWithTheSameSeedAndOthersWithAnother) {
-  const auto drawn = [&](const std::string& seed) {
+TEST_P(GenerateCommand, SamplesDependOnTheSeedAlone) {
+  const auto sampled = [&](const std::string& seed) {
     const CliResult result = generate({"--prompt", "red", "--max-new-tokens", "12", "--do-sample",
                                        "--temperature", "1.5", "--seed", seed});
     EXPECT_EQ(result.code, 0) << result.err;
     return result.out;
   };
-  EXPECT_EQ(drawn("1"), drawn("1"));
-  EXPECT_NE(drawn("1"), drawn("2"));
+  EXPECT_EQ(sampled("1"), sampled("1"));
+  EXPECT_NE(sampled("1"), sampled("2"));
 }
 
 TEST_P(GenerateCommand, ReturnsSeveralTexts) {
@@ -102,13 +102,13 @@ TEST_P(GenerateCommand, ReturnsSeveralTexts) {
   ASSERT_EQ(line["texts"].size(), 2u);
   EXPECT_GE(line["texts"][0]["score"], line["texts"][1]["score"]);
   EXPECT_EQ(line["texts"][0]["text"], line["text"]);
-  const CliResult draws = generate({"--prompt", "red", "--max-new-tokens", "12", "--do-sample",
-                                    "--temperature", "2", "--num-return-sequences", "3"});
-  ASSERT_EQ(draws.code, 0) << draws.err;
-  EXPECT_TRUE(says(draws.out, "--- 3 (score -")) << draws.out;
+  const CliResult samples = generate({"--prompt", "red", "--max-new-tokens", "12", "--do-sample",
+                                      "--temperature", "2", "--num-return-sequences", "3"});
+  ASSERT_EQ(samples.code, 0) << samples.err;
+  EXPECT_TRUE(says(samples.out, "--- 3 (score -")) << samples.out;
 }
 
-TEST_P(GenerateCommand, EndsBeforeAStopText) {
+TEST_P(GenerateCommand, EndsBeforeAStopString) {
   std::vector<std::string> command = {"--prompt", "red tree",       "--max-new-tokens",
                                       "16",       "--do-sample",    "--temperature",
                                       "3",        "--eos-token-id", "2"};
@@ -121,7 +121,7 @@ TEST_P(GenerateCommand, EndsBeforeAStopText) {
   EXPECT_EQ(result.out, whole.substr(0, whole.find(stop)) + "\n");
 }
 
-// Asks the program to stop, as Ctrl-C does, once `file` holds a line.
+// Interrupts the program, as Ctrl-C does, once `file` has content.
 std::thread stop_at_first_line(const std::string& file) {
   return std::thread([file] {
     std::error_code error;
@@ -137,7 +137,7 @@ std::string many_prompts() {
   return out;
 }
 
-TEST_P(GenerateCommand, GoesOnWhereAnInterruptedJobWas) {
+TEST_P(GenerateCommand, ContinuesAnInterruptedJob) {
   const auto command = [&](const std::string& output) {
     return std::vector<std::string>{
         "--input", path("in.jsonl"),   "--output", path(output), "--batch-size",
@@ -148,21 +148,21 @@ TEST_P(GenerateCommand, GoesOnWhereAnInterruptedJobWas) {
   const CliResult stopped = generate(command("out.jsonl"));
   interrupts.join();
   ASSERT_EQ(stopped.code, 130) << stopped.err;
-  EXPECT_TRUE(says(stopped.err, "stopping; the batch in work is given up")) << stopped.err;
-  EXPECT_TRUE(says(stopped.err, "the same command goes on from there")) << stopped.err;
+  EXPECT_TRUE(says(stopped.err, "stopping; the current batch is discarded")) << stopped.err;
+  EXPECT_TRUE(says(stopped.err, "the same command continues from there")) << stopped.err;
   const std::string first = read_file(path("out.jsonl"));
   EXPECT_TRUE(first.ends_with("\n"));
 
   std::vector<std::string> other = command("out.jsonl");
   other.back() = "7";
-  const std::string changed = "was begun with other inputs, weights or options";
+  const std::string changed = "was started with other inputs, weights or options";
   expect_mistake(generate(other), changed);
   const fs::path weights = world_.path("model/model.safetensors");
   const auto time = fs::last_write_time(weights);
   fs::last_write_time(weights, time + std::chrono::seconds(2));
   expect_mistake(generate(command("out.jsonl")), changed);
   fs::last_write_time(weights, time);
-  // A job that was killed leaves half a line.
+  // A job that was killed leaves an incomplete line.
   file("out.jsonl", first + "{\"prompt\": \"re");
   ASSERT_EQ(generate(command("out.jsonl")).code, 0);
   ASSERT_EQ(generate(command("whole.jsonl")).code, 0);
@@ -176,7 +176,7 @@ TEST_P(GenerateCommand, GoesOnWhereAnInterruptedJobWas) {
   EXPECT_EQ(generate(again).code, 0);
 }
 
-TEST_P(GenerateCommand, DoesNotGoOnWithAnotherAdapter) {
+TEST_P(GenerateCommand, DoesNotContinueWithAnotherAdapter) {
   run(world_.config("run", "instruct", {"train.epochs=1"}));
   const std::vector<std::string> command = {"generate",         path("run"),
                                             "--input",          file("in.jsonl", many_prompts()),
@@ -193,11 +193,11 @@ TEST_P(GenerateCommand, DoesNotGoOnWithAnotherAdapter) {
   write_file_atomically(adapter, bytes);
   const CliResult rejected = run_cli(command);
   EXPECT_EQ(rejected.code, 2);
-  EXPECT_TRUE(says(rejected.err, "was begun with other inputs, weights or options"))
+  EXPECT_TRUE(says(rejected.err, "was started with other inputs, weights or options"))
       << rejected.err;
 }
 
-TEST_P(GenerateCommand, BlocksThatAreDrawnDoNotDependOnTheBatch) {
+TEST_P(GenerateCommand, RandomlyChosenLayersDoNotDependOnTheBatch) {
   run(world_.config("run", "instruct",
                     {"method=molex", "method.control=uniform", "method.alpha.main=0.5",
                      "method.alpha.other=0.5", "train.epochs=1"}));
@@ -209,8 +209,8 @@ TEST_P(GenerateCommand, BlocksThatAreDrawnDoNotDependOnTheBatch) {
   EXPECT_EQ(texts_of(run_cli(command).out), texts_of(together.out));
 }
 
-// Each meaning once, in the order of the references, and a file that can be scored as it is.
-TEST_P(GenerateCommand, WritesWhatTheTaskOfARunIsScoredBy) {
+// Each meaning occurs once, in the order of the references, and `mixtune score` reads the output.
+TEST_P(GenerateCommand, GeneratesTheTextsThatTheTaskOfARunIsScoredOn) {
   file("e2e/train.txt", "name : A||A is red.\nname : B||B is blue.\n");
   file("e2e/test.txt", "name : C||C is red.\nname : D||D is here.\nname : C||Red is C.\n");
   run(world_.config("run", "e2e", {"task.data=" + path("e2e"), "train.epochs=1"}));
@@ -241,7 +241,7 @@ TEST_P(GenerateCommand, WritesWhatTheTaskOfARunIsScoredBy) {
                 .out,
             scored.out);
 
-  // The prompt has the ids of training: the facts and the end token.
+  // The prompt has the ids of training: the meaning and the end token.
   const std::string end = GetParam() == "llama" ? "</s>" : "<|endoftext|>";
   const CliResult typed = run_cli({"generate", path("run"), "--max-new-tokens", "6", "--input",
                                    file("in.jsonl", Json({{"prompt", "name : D" + end}}).dump())});
@@ -253,31 +253,31 @@ TEST_P(GenerateCommand, WritesWhatTheTaskOfARunIsScoredBy) {
   other.insert(other.end(), {"--split", "dev"});
   expect_mistake(run_cli(other), "the run's task e2e has no dev file");
   other.insert(other.end(), {"--prompt", "a"});
-  expect_mistake(run_cli(other), "has --split and prompts of its own");
+  expect_mistake(run_cli(other), "has --split together with --prompt or --input");
 }
 
 TEST_P(GenerateCommand, ARunOfAnotherTaskNeedsPrompts) {
   run(world_.config("run", "instruct", {"train.epochs=1"}));
   expect_mistake(run_cli({"generate", path("run"), "--split", "dev"}),
-                 "task instruct: is not scored by the texts that are written");
+                 "task instruct: has no metrics of generated text");
 }
 
-TEST_P(GenerateCommand, CutsALongPromptWhenAsked) {
+TEST_P(GenerateCommand, TruncatesALongPromptWithTooLong) {
   const std::string prompt(70, 'a');
   expect_mistake(generate({"--prompt", prompt, "--max-new-tokens", "10"}),
                  "leave room for 54. Shorten it");
   const CliResult cut =
       generate({"--prompt", prompt, "--max-new-tokens", "10", "--too-long", "truncate_left"});
   ASSERT_EQ(cut.code, 0) << cut.err;
-  EXPECT_TRUE(says(cut.err, "1 prompts were cut at their left")) << cut.err;
-  const std::string begin = GetParam() == "llama" ? "" : "a";  // <s> stays before the others
+  EXPECT_TRUE(says(cut.err, "1 prompts were truncated at their start")) << cut.err;
+  const std::string begin = GetParam() == "llama" ? "" : "a";  // <s> is kept
   const CliResult same =
       generate({"--prompt", std::string(53, 'a') + begin, "--max-new-tokens", "10"});
   EXPECT_EQ(cut.out, same.out);
 }
 
-// LLaMA's tokenizer puts <s> before a text.
-TEST(GenerateWithLlama, TheBeginTokenStandsOnceEvenIfThePromptSaysIt) {
+// LLaMA's tokenizer adds <s> before a text.
+TEST(GenerateWithLlama, TheBeginTokenOccursOnceEvenIfThePromptHasIt) {
   const LanguageWorld world("llama", 0);
   std::vector<Json> written;
   for (const std::string prompt : {"red tree", "<s>red tree"}) {
@@ -294,8 +294,8 @@ TEST(GenerateWithLlama, TheBeginTokenStandsOnceEvenIfThePromptSaysIt) {
   EXPECT_EQ(written[0], written[1]);
 }
 
-// None of 100 tokens comes twice, and those that would end the text may not come yet.
-TEST_P(GenerateCommand, EndsATextThatNoTokenMayFollow) {
+// None of the 100 tokens may occur twice, and end tokens are not allowed yet.
+TEST_P(GenerateCommand, EndsATextIfNoTokenIsAllowed) {
   for (const std::string beams : {"1", "2"}) {
     std::vector<std::string> command = {"--prompt",
                                         "red",
@@ -349,27 +349,27 @@ TEST_P(GenerateCommand, MistakesAreOneLine) {
   expect_mistake(generate({"--input", file("a.jsonl", "{\"text\": \"a\"}\n")}),
                  "a.jsonl:1: has no 'prompt'");
   expect_mistake(generate({"--input", file("a.jsonl", "{\"prompt\": 3}\n")}),
-                 "a.jsonl:1: 'prompt' is no text");
+                 "a.jsonl:1: 'prompt' is not a string");
   expect_mistake(generate({"--input", path("nowhere.jsonl")}), "nowhere.jsonl");
-  expect_mistake(generate({"--input", file("a.jsonl", "\n")}), "a.jsonl: holds no prompt");
+  expect_mistake(generate({"--input", file("a.jsonl", "\n")}), "a.jsonl: has no prompt");
   expect_mistake(generate({"--prompt", "a", "--top-k", "5"}), "command line: do_sample is false");
   expect_mistake(generate({"--prompt", "a", "--seed", "5"}), "do_sample is false");
   expect_mistake(generate({"--prompt", "a", "--length-penalty", "2"}), "num_beams is 1");
-  expect_mistake(generate({"--prompt", "a", "--early-stopping", "never"}), "num_beams is 1");
+  expect_mistake(generate({"--prompt", "a", "--early-stopping", "true"}), "num_beams is 1");
   const auto four_tokens = [&](std::vector<std::string> more) {
     more.insert(more.end(), {"--prompt", "a", "--max-new-tokens", "4"});
     return generate(more);
   };
   expect_mistake(four_tokens({"--cache", "averaged"}),
-                 "cache: is averaged, which is for molex; the method here is none");
+                 "cache: is averaged, which only molex supports; the method here is none");
   expect_mistake(four_tokens({"--eos-token-id", "16777216", "--min-new-tokens", "3"}),
-                 "eos_token_id: has 16777216; the model has the ids 0 to 99");
+                 "eos_token_id: has 16777216; expected ids of the model, 0 to 99");
   expect_mistake(four_tokens({"--output", path("model"), "--overwrite"}),
                  "model: is a folder; expected a file");
   expect_mistake(four_tokens({"--output", "/nowhere/x.jsonl"}), "/nowhere/x.jsonl: ");
   EXPECT_FALSE(fs::exists(path("model.unfinished")));
-  expect_mistake(generate({"--prompt", "a", "--num-beams", "0"}), "beams");
-  expect_mistake(generate({"--prompt", "a", "--num-beams", "many"}), "beams");
+  expect_mistake(generate({"--prompt", "a", "--num-beams", "0"}), "num_beams");
+  expect_mistake(generate({"--prompt", "a", "--num-beams", "many"}), "num_beams");
   expect_mistake(generate({"--prompt", "a", "--num-return-sequences", "2"}),
                  "num_return_sequences");
   expect_mistake(generate({"--prompt", "a", "--max-new-tokens", "64"}), "max_new_tokens");

@@ -1,4 +1,4 @@
-// Token ids that are written behind a prompt as text: ends, stops, and what can be shown already.
+// Decoding of generated token ids: end ids, stop strings, and the part that can be printed already.
 #include "cli/generated_text.h"
 
 #include <gtest/gtest.h>
@@ -8,9 +8,9 @@
 namespace mixtune::test {
 namespace {
 
-class Written : public testing::Test {
+class GeneratedTextTest : public testing::Test {
  protected:
-  Written() { write_tiny_tokenizer(folder_ / "t", TokenizerStyle::gpt2); }
+  GeneratedTextTest() { write_tiny_tokenizer(folder_ / "t", TokenizerStyle::gpt2); }
   GeneratedText reader(const std::vector<std::string>& stops,
                        SpecialTokens special = SpecialTokens::kSkip) {
     return {tokenizer(), ids_of_characters("a prompt"), stops, {1}, special};
@@ -25,26 +25,26 @@ class Written : public testing::Test {
   std::optional<Tokenizer> tokenizer_;
 };
 
-TEST_F(Written, KeepsTheSpaceAtItsStart) {
+TEST_F(GeneratedTextTest, KeepsTheSpaceAtItsStart) {
   EXPECT_EQ(reader({}).text(ids_of_characters(" and more")), " and more");
   EXPECT_EQ(reader({}).text({}), "");
 }
 
-TEST_F(Written, EndsBeforeItsFirstStop) {
+TEST_F(GeneratedTextTest, EndsBeforeTheFirstStopString) {
   const GeneratedText text = reader({"more", "and"});
   EXPECT_EQ(text.text(ids_of_characters("this and more")), "this ");
   EXPECT_TRUE(text.has_stop(ids_of_characters("this and")));
   EXPECT_FALSE(text.has_stop(ids_of_characters("this an")));
 }
 
-TEST_F(Written, LeavesItsEndTokenOut) {
+TEST_F(GeneratedTextTest, LeavesOutItsEndToken) {
   std::vector<int32_t> ids = ids_of_characters("so");
   ids.push_back(1);
   EXPECT_EQ(reader({}).text(ids), "so");
   EXPECT_EQ(reader({}, SpecialTokens::kKeep).text(ids), "so<|endoftext|>");
 }
 
-TEST_F(Written, HoldsBackWhatMayBecomeAStop) {
+TEST_F(GeneratedTextTest, HoldsBackTheBeginningOfAStopString) {
   const GeneratedText text = reader({"and so on", "!"});
   EXPECT_EQ(text.settled(ids_of_characters("this and s")), "this ");
   EXPECT_EQ(text.settled(ids_of_characters("this and t")), "this and t");

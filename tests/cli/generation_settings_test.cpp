@@ -1,4 +1,4 @@
-// Every flag of `mixtune generate` that has a field reaches what it is for.
+// Every flag of `mixtune generate` that has a field sets the options of generation.
 #include "cli/generation_settings.h"
 
 #include <gtest/gtest.h>
@@ -37,18 +37,18 @@ std::set<std::string> lines_of(const Config& config) {
   return out;
 }
 
-// Draws and beams exclude each other: two commands.
+// Sampling and beam search exclude each other, so there are two commands.
 const std::string kBeams =
     "--max-new-tokens 11 --min-new-tokens 3 --num-beams 7 --num-return-sequences 5 "
     "--length-penalty 0.8 "
-    "--early-stopping never --repetition-penalty 1.3 --no-repeat-ngram-size 4 --stop-strings x "
+    "--early-stopping true --repetition-penalty 1.3 --no-repeat-ngram-size 4 --stop-strings x "
     "--stop-strings y --eos-token-id 21 "
     "--eos-token-id 22 --too-long truncate_left --cache averaged --show-special-tokens "
     "--batch-size 9";
-const std::string kDraws =
+const std::string kSamples =
     "--do-sample --temperature 0.6 --top-k 40 --top-p 0.9 --min-p 0.05 --typical-p 0.7 --seed 17";
 
-TEST(GenerationSettings, OfBeamsReachTheOptionsOfGeneration) {
+TEST(GenerationSettings, OfBeamSearchReachTheOptionsOfGeneration) {
   const GenerationSettings settings = read(kBeams);
   EXPECT_EQ(settings.num_return_sequences, 5);
   EXPECT_EQ(settings.stop_strings, (std::vector<std::string>{"x", "y"}));
@@ -64,13 +64,13 @@ TEST(GenerationSettings, OfBeamsReachTheOptionsOfGeneration) {
   EXPECT_EQ(options.rules.stops, (std::vector<int32_t>{31, 32}));
   EXPECT_EQ(options.num_beams, 7);
   EXPECT_EQ(options.length_penalty, 0.8);
-  EXPECT_EQ(options.early_stopping, GenerateOptions::EarlyStopping::never);
+  EXPECT_EQ(options.early_stopping, GenerateOptions::EarlyStopping::at_once);
   EXPECT_EQ(options.decoding, Decoding::averaged);
   EXPECT_FALSE(options.sampling.has_value());
 }
 
-TEST(GenerationSettings, OfDrawsReachTheOptionsOfGeneration) {
-  const GenerationSettings settings = read(kDraws);
+TEST(GenerationSettings, OfSamplingReachTheOptionsOfGeneration) {
+  const GenerationSettings settings = read(kSamples);
   EXPECT_EQ(settings.seed, 17);
   const GenerateOptions options = settings.options({});
   EXPECT_EQ(options.num_beams, 1);
@@ -82,18 +82,19 @@ TEST(GenerationSettings, OfDrawsReachTheOptionsOfGeneration) {
   EXPECT_EQ(options.sampling->typical_p, 0.7);
 }
 
-TEST(GenerationSettings, AreAllSetInOneOfTheTwo) {
-  const std::set<std::string> beams = lines_of(read(kBeams)), draws = lines_of(read(kDraws));
+TEST(GenerationSettings, AreAllSetByOneOfTheTwoCommands) {
+  const std::set<std::string> beams = lines_of(read(kBeams)), samples = lines_of(read(kSamples));
   for (const std::string& line : lines_of(GenerationSettings()))
-    EXPECT_FALSE(beams.contains(line) && draws.contains(line)) << line << " is set in neither";
+    EXPECT_FALSE(beams.contains(line) && samples.contains(line))
+        << line << " is not set by either command";
 }
 
-TEST(GenerationSettings, SayWhenToStopAndWhatToKeep) {
+TEST(GenerationSettings, ConvertEarlyStoppingAndCache) {
   using EarlyStopping = GenerateOptions::EarlyStopping;
   const auto options = [](const std::string& flag, const std::string& value) {
     return read("--num-beams 2 " + flag + " " + value).options({});
   };
-  EXPECT_EQ(options("--early-stopping", "true").early_stopping, EarlyStopping::at_once);
+  EXPECT_EQ(options("--early-stopping", "never").early_stopping, EarlyStopping::never);
   EXPECT_EQ(options("--early-stopping", "false").early_stopping, EarlyStopping::likely);
   EXPECT_EQ(options("--cache", "none").decoding, Decoding::recompute);
   EXPECT_EQ(options("--cache", "exact").decoding, Decoding::cached);

@@ -1,4 +1,4 @@
-// mixtune inspect of what no run has made: a pickled dictionary of tensors.
+// mixtune inspect of a pickled dictionary of tensors, which no run writes.
 #include <caffe2/serialize/inline_container.h>
 
 #include "base/file.h"
@@ -20,11 +20,11 @@ TEST(Inspect, ListsTheTensorsOfAPickledModel) {
   writer.writeEndOfFile();
   const CliResult result = run_cli({"inspect", file});
   ASSERT_EQ(result.code, 0) << result.err;
-  for (const char* part : {"pytorch_model.bin: a dictionary of tensors, pickled", "weight",
-                           "[2, 3]", "2 tensors, 8 elements (8 F32), 32 B"})
+  for (const char* part : {"pytorch_model.bin: a pickled dictionary of tensors", "weight", "[2, 3]",
+                           "2 tensors, 8 elements (8 F32), 32 B"})
     EXPECT_TRUE(says(result.out, part)) << result.out;
 
-  // The folder of a model whose weights are that file alone.
+  // A model folder whose only weights are that file.
   write_file_atomically(folder / "config.json",
                         "{\"model_type\": \"gpt2\", \"vocab_size\": 10, \"n_embd\": 4, "
                         "\"n_layer\": 1, \"n_head\": 1, \"n_positions\": 8}");

@@ -23,7 +23,7 @@ TEST(Program, EveryCommandHasHelpWithAnExample) {
   }
 }
 
-TEST(Program, TheMethodsPageIsWhatTheProgramPrints) {
+TEST(Program, TheMethodsPageEqualsTheOutputOfTheProgram) {
   const CliResult page = run_cli({"methods", "--markdown"});
   EXPECT_EQ(page.code, 0);
   EXPECT_EQ(page.out, read_file(source_dir() / "docs/methods.md"))
@@ -38,7 +38,7 @@ TEST(Program, AMethodIsListedWithTheOptionsOfItsParts) {
                            "probability.)\n  p ",
                            "\nlosses: variation (", "\n  delta "})
     EXPECT_TRUE(says(mixture.out, part)) << mixture.out;
-  // What may stand under `over` has a page of its own.
+  // The methods that are allowed under `over` are described by their own page.
   EXPECT_FALSE(says(run_cli({"methods", "molex"}).out, "over: lora"));
 }
 
@@ -50,7 +50,7 @@ TEST(Program, HelpListsEveryCommand) {
   EXPECT_EQ(run_cli({"help", "train"}).out, run_cli({"train", "--help"}).out);
 }
 
-TEST(Program, WithoutArgumentsSaysHowAndFails) {
+TEST(Program, WithoutArgumentsPrintsTheUsageAndFails) {
   const CliResult result = run_cli({});
   EXPECT_EQ(result.code, 2);
   EXPECT_TRUE(says(result.out, "Usage: mixtune COMMAND"));
@@ -62,7 +62,7 @@ TEST(Program, PrintsItsVersion) {
   EXPECT_EQ(result.out.rfind("mixtune 0.", 0), 0u) << result.out;
 }
 
-TEST(Program, TheDoctorSaysWhatThereIs) {
+TEST(Program, TheDoctorPrintsVersionsAndDevices) {
   const CliResult result = run_cli({"doctor"});
   EXPECT_EQ(result.code, 0) << result.err;
   for (const char* row : {"libtorch", "CUDA", "threads"})
@@ -90,7 +90,7 @@ TEST(Program, ArgumentsThatAreTooManyOrTooFewAreMistakes) {
   expect_mistake(run_cli({"tokenizer", "train", "--output", "x"}), "--input");
 }
 
-TEST(Program, TrainingATokenizerReplacesOneOnlyWhenAsked) {
+TEST(Program, TrainingATokenizerReplacesOneOnlyWithOverwrite) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "text", "low lower lowest\n");
   const std::string output = (folder / "out").string();

@@ -16,7 +16,7 @@ TEST(Recipes, AreFoundByNameBelowTheRecipeFolder) {
   EXPECT_EQ(find_recipe("quickstart/molex").parent_path().filename(), "quickstart");
 }
 
-TEST(Recipes, AFileIsTakenAsItIsNamed) {
+TEST(Recipes, APathToAFileIsUsedAsItIs) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "mine.yaml", "method: {name: lora, r: 3}\n");
   EXPECT_EQ(find_recipe(folder / "mine.yaml"), folder / "mine.yaml");
@@ -51,7 +51,7 @@ TEST(Recipes, EveryShippedRecipeIsRead) {
     for (const auto& entry : fs::recursive_directory_iterator(source_dir() / folder)) {
       if (entry.path().extension() != ".yaml") continue;
       ++counts[folder];
-      // A layer of base/ may change options that only a task has.
+      // A recipe of base/ may set options that only a task has.
       EXPECT_NO_THROW(read_request({"classify", entry.path().string()})) << entry.path();
     }
   EXPECT_GT(counts["recipes"], 10);
@@ -90,8 +90,8 @@ TEST(Config, ReadsItsOwnOutput) {
             to_yaml(read_request({"molex", "qnli", "model.path=some where"}).config));
 }
 
-// What is printed for people, without its comment signs, is a recipe of the same function.
-TEST(Config, PrintsAMixtureAsASentenceOfTheGrammar) {
+// The printed mixture, without its comment signs, is a recipe of the same method.
+TEST(Config, PrintsTheEquivalentMixtureOfAMethod) {
   const CliResult result = run_cli({"config", "dynmole", "rte", "method.keep_top_k=3"});
   ASSERT_EQ(result.code, 0) << result.err;
   const size_t begin = result.out.find("# method:\n");
@@ -100,22 +100,22 @@ TEST(Config, PrintsAMixtureAsASentenceOfTheGrammar) {
   std::string spec;
   for (std::string line; std::getline(lines, line);) spec += line.substr(2) + "\n";
   const TemporaryFolder folder;
-  write_file_atomically(folder / "sentence.yaml", spec);
-  const RunRequest request = read_request({"rte", folder / "sentence.yaml"});
+  write_file_atomically(folder / "mixture.yaml", spec);
+  const RunRequest request = read_request({"rte", folder / "mixture.yaml"});
   EXPECT_EQ(request.config.method.name, "mixture");
-  EXPECT_TRUE(says(to_yaml(request.config), "keep: 3")) << spec;
+  EXPECT_TRUE(says(to_yaml(request.config), "keep_top_k: 3")) << spec;
 }
 
-TEST(Config, PrintsMolexAsAMixtureOfLayersButNotAsReleased) {
+TEST(Config, PrintsMolexAsAMixtureOfLayersExceptWithReferenceCompat) {
   const CliResult result = run_cli({"config", "molex", "rte"});
   EXPECT_TRUE(says(result.out, "#   name: mixture\n#   site:\n#     name: layer\n")) << result.out;
   EXPECT_FALSE(
-      says(run_cli({"config", "molex", "rte", "method.compat=reference"}).out, "in the grammar"));
+      says(run_cli({"config", "molex", "rte", "method.compat=reference"}).out, "as a mixture"));
 }
 
 TEST(Config, UnknownKeysAndWrongValuesAreMistakesOfOneLine) {
   expect_mistake(run_cli({"config", "lora", "train.epohcs=3"}), "epochs");
-  expect_mistake(run_cli({"config", "lora", "method.r=0"}), "method.r is 0");
+  expect_mistake(run_cli({"config", "lora", "method.r=0"}), "method.r is 0; expected 1 to");
   expect_mistake(run_cli({"config", "lora", "method.name=lroa"}), "lora");
 }
 

@@ -10,7 +10,7 @@
 namespace mixtune::test {
 namespace {
 
-TEST(RoutingChart, ShowsSharesTheOwnBlockAndTheEntropy) {
+TEST(RoutingChart, ShowsSharesTheOwnLayerAndTheEntropy) {
   const std::string chart = routing_chart({{{0, 90, 10}, {100, 0, 0}, {0, 1, 999}, {0, 0, 0}},
                                            {std::log(3.0), 0, 0.5 * std::log(3.0), std::nan("")}});
   EXPECT_TRUE(says(chart, "██ 90")) << chart;
@@ -36,7 +36,7 @@ TEST(RoutingChart, RowsAreEquallyWide) {
   EXPECT_EQ(widths[0], widths[1]) << chart;
 }
 
-TEST(RoutingChart, ReadsWhatARunWrites) {
+TEST(RoutingChart, ReadsTheFileOfARun) {
   const TemporaryFolder folder;
   EXPECT_FALSE(read_routing(folder.path()).has_value());
   write_tensors(folder / "routing.safetensors",
@@ -71,7 +71,7 @@ TEST(RoutingChart, ShowsTheExpertsOfEachLinearInTheOrderOfLayers) {
   EXPECT_TRUE(says(chart, "▒▒ 25")) << chart;
 }
 
-TEST(RoutingReport, SaysInOneLineHowManyExpertsATokenUsed) {
+TEST(RoutingReport, HasTheNumberOfExpertsPerTokenInOneLine) {
   RoutingRecord record;
   EXPECT_EQ(routing_line(record), "");
   record.experts["up"] = {

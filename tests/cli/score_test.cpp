@@ -96,7 +96,7 @@ TEST_F(Score, MistakesAreOneLine) {
   expect_mistake(run_cli({"score", "e2e", "--references", refs}), "--outputs");
 }
 
-TEST_F(Score, TakesASystemOfTheChallenge) {
+TEST_F(Score, ScoresASystemOfTheE2eChallenge) {
   const fs::path e2e = data_dir() / "e2e";
   if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MIXTUNE_DATA)";
   const CliResult result =

@@ -18,15 +18,15 @@ TEST(StopSignal, TheFirstSignalSetsTheFlag) {
   EXPECT_NE(output.find("stopping after this step"), std::string::npos);
 }
 
-TEST(StopSignal, SaysWhatTheProgramDoesThen) {
+TEST(StopSignal, PrintsWhatTheProgramDoesNext) {
   const StopSignal stop("stopping after this token");
   testing::internal::CaptureStderr();
   std::raise(SIGINT);
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "\nstopping after this token; once more to stop at once\n");
+            "\nstopping after this token; interrupt again to stop immediately\n");
 }
 
-TEST(StopSignal, ARequestThatIsSentTwiceIsOne) {
+TEST(StopSignal, ASignalThatIsSentTwiceCountsOnce) {
   const StopSignal stop;
   testing::internal::CaptureStderr();
   std::raise(SIGTERM);
@@ -35,7 +35,7 @@ TEST(StopSignal, ARequestThatIsSentTwiceIsOne) {
   EXPECT_TRUE(*stop.flag());
 }
 
-TEST(StopSignal, EachBeginsAnew) {
+TEST(StopSignal, EachStartsWithoutARequest) {
   {
     const StopSignal stop;
     testing::internal::CaptureStderr();
@@ -45,23 +45,23 @@ TEST(StopSignal, EachBeginsAnew) {
   EXPECT_FALSE(*StopSignal().flag());
 }
 
-// In place of a regular expression: Oniguruma's regcomp stands before the C library's, whose
-// regexec the sanitizers call.
-class Says final : public testing::MatcherInterface<const std::string&> {
+// Replaces a regular expression: Oniguruma's regcomp hides that of the C library, whose regexec the
+// sanitizers call.
+class Contains final : public testing::MatcherInterface<const std::string&> {
  public:
-  explicit Says(std::string words) : words_(std::move(words)) {}
+  explicit Contains(std::string words) : words_(std::move(words)) {}
   bool MatchAndExplain(const std::string& text, testing::MatchResultListener*) const override {
     return text.find(words_) != std::string::npos;
   }
-  void DescribeTo(std::ostream* out) const override { *out << "says \"" << words_ << '"'; }
+  void DescribeTo(std::ostream* out) const override { *out << "contains \"" << words_ << '"'; }
 
  private:
   std::string words_;
 };
 
-TEST(StopSignalDeathTest, AnotherRequestEndsTheProgramAtOnce) {
+TEST(StopSignalDeathTest, ASecondSignalEndsTheProgramAtOnce) {
 #if defined(__SANITIZE_ADDRESS__)
-  testing::FLAGS_gtest_death_test_style = "fast";  // clone() on a stack of its own hangs there
+  testing::FLAGS_gtest_death_test_style = "fast";  // clone() with a separate stack hangs there
 #else
   testing::FLAGS_gtest_death_test_style = "threadsafe";
 #endif
@@ -73,7 +73,8 @@ TEST(StopSignalDeathTest, AnotherRequestEndsTheProgramAtOnce) {
         std::raise(SIGINT);
       },
       testing::ExitedWithCode(130),
-      testing::MakeMatcher<const std::string&>(new Says("once more to stop at once")));
+      testing::MakeMatcher<const std::string&>(
+          new Contains("interrupt again to stop immediately")));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Other weights have another mark; the same ones in another place have the same.
+// The fingerprint changes with the weights and does not depend on their folder.
 #include "cli/weights_mark.h"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ class WeightsMark : public testing::Test {
   ModelSettings settings_;
 };
 
-TEST_F(WeightsMark, OfAnAdapterIsItsBytes) {
+TEST_F(WeightsMark, OfAnAdapterDependsOnItsBytes) {
   const uint64_t mark = with_adapter("adapter");
   EXPECT_NE(mark, weights_mark(settings_));
   fs::copy(folder_ / "adapter", folder_ / "copy");
@@ -45,7 +45,7 @@ TEST_F(WeightsMark, OfAnAdapterIsItsBytes) {
   }
 }
 
-TEST_F(WeightsMark, OfAModelIsSizeAndTimeOfItsWeights) {
+TEST_F(WeightsMark, OfAModelDependsOnSizeAndTimeOfItsWeights) {
   const uint64_t mark = weights_mark(settings_);
   write("model/texts.jsonl", "written there\n");
   EXPECT_EQ(weights_mark(settings_), mark);

@@ -1,5 +1,4 @@
-// Reads every include of src/ and holds it against the table "folder | may include" of
-// docs/design.md.
+// Compares every include of src/ with the table "folder | may include" of docs/design.md.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// Two types of one name in two files are undefined behaviour that no compiler reports: the linker
-// keeps one destructor of std::vector<Name> for both. So names of types stand once in src/, those
-// in unnamed namespaces left out.
+// Two types of one name in two files are undefined behavior that no compiler reports: the linker
+// keeps one destructor of std::vector<Name> for both. Therefore the name of each type outside of
+// unnamed namespaces must be unique in src/.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -12,7 +12,7 @@
 namespace mixtune::test {
 namespace {
 
-// The names of types that other files could meet.
+// The names of types outside of unnamed namespaces.
 std::vector<std::string> types_in(const std::string& source) {
   static const std::regex type(R"(^(?:struct|class|enum class|enum) (\w+)[^;]*$)");
   std::vector<std::string> out;
@@ -36,7 +36,7 @@ TEST(Names, OfTypesAreFoundOutsideOfUnnamedNamespaces) {
   EXPECT_EQ(types_in(source), (std::vector<std::string>{"One", "Three"}));
 }
 
-TEST(Names, OfTypesStandOnce) {
+TEST(Names, OfTypesAreUnique) {
   std::map<std::string, std::string> first;
   for (const auto& entry : fs::recursive_directory_iterator(source_dir() / "src")) {
     if (entry.path().extension() != ".h" && entry.path().extension() != ".cpp") continue;

@@ -1,4 +1,4 @@
-// The README stays true: every path, command and method that it names exists.
+// Checks the README: every path, command and method that it names exists.
 #include <gtest/gtest.h>
 
 #include <regex>
@@ -45,8 +45,8 @@ TEST(Readme, NamesOnlyCommandsAndTargetsThatExist) {
     EXPECT_NE(makefile.find("\n" + target + ":"), std::string::npos) << "make " << target;
 }
 
-// In words in three files, and in the conditions of two.
-TEST(Readme, NamesTheVersionsOfLibtorchThatTheBuildTakes) {
+// Three files name the range in words, and two of them also check it.
+TEST(Readme, NamesTheVersionsOfLibtorchThatTheBuildAccepts) {
   const std::string makefile = read_file(source_dir() / "Makefile");
   const std::string cmake = read_file(source_dir() / "cmake/libtorch.cmake");
   const std::string range = R"((2\.[0-9]+ to 2\.[0-9]+))";
