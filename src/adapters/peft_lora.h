@@ -1,4 +1,5 @@
-// Converts the options of lora, dora and adalora to PEFT's adapter_config.json and back.
+// Converts the options of lora, dora and adalora to PEFT's adapter_config.json, and a config of
+// LoRA or DoRA back.
 #pragma once
 
 #include "adapters/adapter_folder.h"

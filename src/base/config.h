@@ -35,8 +35,7 @@ class ConfigLayers {
   void add_override(std::string_view assignment);
 
   // Sets `root`, whose values are the defaults, from the layers. UserError for the first problem,
-  // with
-  // "(and N more)"; `root` is then set in part.
+  // with "(and N more)"; `root` is then set in part.
   Origins apply(Config& root) const;
 
  private:

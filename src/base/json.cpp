@@ -11,8 +11,8 @@ namespace mixtune {
 namespace {
 
 constexpr int kDeepestJson = 256;
-constexpr size_t kMaximumOrderedKeys =
-    10'000;  // because an ordered object finds keys by linear search
+// An ordered object finds keys by linear search.
+constexpr size_t kMaximumOrderedKeys = 10'000;
 
 [[noreturn]] void invalid(std::string_view text, const std::string& where, size_t byte) {
   const size_t at = std::min(byte > 0 ? byte - 1 : 0, text.size());
@@ -20,8 +20,7 @@ constexpr size_t kMaximumOrderedKeys =
   const size_t start = text.rfind('\n', at > 0 ? at - 1 : 0);
   const size_t column = start == std::string_view::npos || start >= at ? at + 1 : at - start;
   throw UserError(where + ':' + std::to_string(line) + ':' + std::to_string(column),
-                  "is not valid JSON",
-                  "Check that the file is complete, or download or write it again.");
+                  "is not valid JSON", "Is the file complete? Fetch or write it again.");
 }
 
 template <class Tree, class Watch>

@@ -107,14 +107,14 @@ class TreeBuilder final : public YAML::EventHandler {
 
   [[noreturn]] void too_deep(const YAML::Mark& mark) const {
     throw UserError(where(mark), "nests deeper than " + std::to_string(kDeepestYaml) + " levels",
-                    "Check that this is the right file.");
+                    "Is this the right file?");
   }
 
   void count(size_t added, const YAML::Mark& mark) {
     nodes_ += added;
     if (nodes_ > kMaximumNodes)
       throw UserError(where(mark), "holds more than " + std::to_string(kMaximumNodes) + " values",
-                      "Check that this is the right file.");
+                      "Is this the right file?");
   }
 
   void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag,
@@ -171,8 +171,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
 void check_text(std::string_view text, const std::string& file) {
   if (text.size() > kMaximumBytes)
-    throw UserError(file, "is larger than 1 MiB; expected a config",
-                    "Check that this is the right file.");
+    throw UserError(file, "is larger than 1 MiB; expected a config", "Is this the right file?");
   size_t bad = std::min(first_invalid_utf8(text).value_or(text.size()), text.find('\0'));
   if (bad < text.size())
     throw UserError(

@@ -201,7 +201,7 @@ TEST(AdapterFolder, NamesWhatIsWrong) {
   EXPECT_NE(with(R"({"format_version": 2, "method": 3})").find("method is not"), std::string::npos);
   EXPECT_NE(
       with(R"({"format_version": 2, "method": {"name": "lora"}, "head": "auto", "labels": [1]})")
-          .find("not a text"),
+          .find("not a string"),
       std::string::npos);
 }
 
