@@ -13,7 +13,7 @@ namespace mixtune {
 struct AdapterContents {
   std::string method;  // JSON of the method with its "name"; without mixtune.json it is derived
                        // from PEFT's config
-  std::string task;  // JSON of the task with its "name", without its files; empty: unknown
+  std::string task;    // JSON of the task with its "name", without its files; empty: unknown
   std::vector<std::string> labels;  // names in the order of ids; empty: regression, or unknown
   std::string head = "auto";        // auto, pooled, dense
   bool train_pooler = false;
