@@ -7,11 +7,11 @@
 #include "tensor/clones.h"
 #include "tensor/exp.h"
 
-// Legend: Tq query rows, T key rows, H heads, G key-value heads, d width of a head; nq and n: rows
-// of one sequence.
+// Legend: Tq query rows, T key rows, H heads, G key-value heads, d width of a head; nq and n: query
+// and key rows of one sequence.
 
-// BLAS from libtorch's own library where it exports it; one call is a product of one head of one
-// sequence.
+// BLAS of libtorch's own library, where it exports the symbol. Each call multiplies the matrices of
+// one head of one sequence.
 extern "C" __attribute__((weak)) void sgemm_(const char* trans_a, const char* trans_b, const int* m,
                                              const int* n, const int* k, const float* alpha,
                                              const float* a, const int* lda, const float* b,
@@ -21,7 +21,7 @@ extern "C" __attribute__((weak)) void sgemm_(const char* trans_a, const char* tr
 namespace mixtune {
 namespace {
 
-// A matrix in row-major order inside a larger one: `stride` elements from row to row.
+// A row-major matrix inside a larger one; `stride` is the number of elements from row to row.
 struct Matrix {
   float* data;
   int64_t stride;
@@ -29,8 +29,8 @@ struct Matrix {
 
 enum class Transpose { no, yes };
 
-// c [m, n] = alpha * op(a) op(b) + beta * c, op(a) [m, k], op(b) [k, n]. With beta 0, c is not
-// read.
+// c [m, n] = alpha * op(a) op(b) + beta * c, with op(a) [m, k] and op(b) [k, n]. c is not read when
+// beta is 0.
 void multiply(Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, int64_t m, int64_t n,
               int64_t k, float alpha, float beta = 0) {
   if (sgemm_ != nullptr) {
@@ -70,7 +70,7 @@ MIXTUNE_CLONES float softmax_row(float* row, int64_t count) {
   return largest + std::log(sum);
 }
 
-// The same probabilities again, from the scores and the log-sum-exp.
+// Recomputes the probabilities from the scores and the log-sum-exp.
 MIXTUNE_CLONES void probabilities_row(float* row, int64_t count, float log_sum) {
 #pragma omp simd
   for (int64_t j = 0; j < count; ++j) {
@@ -84,8 +84,8 @@ MIXTUNE_CLONES void scale_row(float* row, const float* factors, int64_t count) {
   for (int64_t j = 0; j < count; ++j) row[j] *= factors[j];
 }
 
-// gradient: of the dropped probabilities, becomes that of the scores (times `scale`); probability
-// becomes the dropped one, which the gradient of the values needs.
+// On entry `gradient` belongs to the probabilities after dropout, on return to the scores (times
+// `scale`). `probability` is replaced by its value after dropout, for the gradient of the values.
 MIXTUNE_CLONES void softmax_backward_row(float* gradient, float* probability, const float* factors,
                                          int64_t count, float scale) {
   float dot = 0;
@@ -101,14 +101,14 @@ MIXTUNE_CLONES void softmax_backward_row(float* gradient, float* probability, co
   }
 }
 
-// Everything about one node that is not a tensor of the graph.
+// State of one autograd node that is not a tensor of the graph.
 struct Geometry {
   std::vector<int64_t> query_offsets, offsets;
-  std::vector<int64_t> positions;  // causal: of the query rows in their sequences
+  std::vector<int64_t> positions;  // causal: positions of the query rows in their sequences
   AttentionShape shape;
-  DropoutMask mask;  // of the query rows
+  DropoutMask mask;  // for the query rows
 
-  // The keys that a query row sees, counted in its sequence of n.
+  // The range [begin, end) of keys visible to a query row, within its sequence of n keys.
   std::pair<int64_t, int64_t> seen(int64_t row, int64_t n) const {
     if (!shape.causal) return {0, n};
     const int64_t end = positions[row] + 1;
@@ -121,8 +121,8 @@ struct Heads {
   Matrix q, k, v;
 };
 
-// Splits the (key-value head, sequence) pairs over threads, heads outermost: lengths differ, heads
-// do not. body(sequence, head, scratch) for each head of the group, one after the other.
+// Splits the (key-value head, sequence) pairs over threads, with heads outermost, since lengths
+// differ between sequences only. Calls body(sequence, head, scratch...) for each head of a group.
 template <class Body>
 void for_heads(const Geometry& g, int64_t scratch_rows, const Body& body) {
   const int64_t sequences = static_cast<int64_t>(g.offsets.size()) - 1;
@@ -143,7 +143,7 @@ void for_heads(const Geometry& g, int64_t scratch_rows, const Body& body) {
   });
 }
 
-// Nothing outside of [begin, end).
+// Sets the row to 0 outside [begin, end).
 void clear_outside(float* row, int64_t begin, int64_t end, int64_t count) {
   std::fill_n(row, begin, 0.0f);
   std::fill_n(row + end, count - end, 0.0f);
@@ -164,7 +164,7 @@ Heads heads_of(const Tensor& query, const Tensor& key_value, const Geometry& g, 
                int64_t h) {
   const int64_t d = g.shape.head_width, group = h / (g.shape.heads / g.shape.groups());
   const int64_t first =
-      query.defined() ? 0 : g.shape.query_columns();  // fused: queries stand first
+      query.defined() ? 0 : g.shape.query_columns();  // fused: the queries come first
   return {at_head(query.defined() ? query : key_value, g.query_offsets[s], h * d),
           at_head(key_value, g.offsets[s], first + group * d),
           at_head(key_value, g.offsets[s], first + g.shape.key_columns() + group * d)};
@@ -172,8 +172,8 @@ Heads heads_of(const Tensor& query, const Tensor& key_value, const Geometry& g, 
 
 class PackedAttention : public torch::autograd::Function<PackedAttention> {
  public:
-  // `inputs`: the keys and values, then the queries unless they are fused (an undefined input is
-  // refused).
+  // `inputs`: the keys and values, then the queries unless they are fused (autograd rejects an
+  // undefined input).
   static Tensor forward(AutogradContext* ctx, at::TensorList inputs,
                         const std::shared_ptr<Geometry>& geometry) {
     const Geometry& g = *geometry;
@@ -239,7 +239,7 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
         softmax_backward_row(gradient + i * n + begin, probability + i * n + begin, factors + begin,
                              end - begin, scale);
       }
-      const float keep = h % share == 0 ? 0.0f : 1.0f;  // the heads of a group add up
+      const float keep = h % share == 0 ? 0.0f : 1.0f;  // gradients of a group's heads are summed
       multiply(p, Transpose::yes, go, Transpose::no, d_heads.v, n, d, nq, 1, keep);
       multiply(dp, Transpose::no, heads.k, Transpose::no, d_heads.q, nq, d, n, 1);
       multiply(dp, Transpose::yes, heads.q, Transpose::no, d_heads.k, n, d, nq, 1, keep);
@@ -251,14 +251,14 @@ class PackedAttention : public torch::autograd::Function<PackedAttention> {
   }
 
  private:
-  // Keeps the geometry as long as the node lives.
+  // Keeps the geometry alive as long as the node.
   struct Holder : torch::CustomClassHolder {
     explicit Holder(std::shared_ptr<Geometry> geometry) : geometry(std::move(geometry)) {}
     std::shared_ptr<Geometry> geometry;
   };
 };
 
-// 0 where query row i of sequence s sees key j, else -inf; [nq, n].
+// 0 where a query row may attend to a key, else -inf; [nq, n].
 Tensor hidden_keys(const Geometry& g, int64_t first, int64_t nq, int64_t n) {
   Tensor out = at::full({nq, n}, -std::numeric_limits<float>::infinity(), at::kFloat);
   for (int64_t i = 0; i < nq; ++i) {
@@ -268,8 +268,8 @@ Tensor hidden_keys(const Geometry& g, int64_t first, int64_t nq, int64_t n) {
   return out;
 }
 
-// The same by tensor operations, for other types and for capped scores: one sequence after the
-// other.
+// The same attention with tensor operations, one sequence at a time. Used for other dtypes and for
+// capped scores.
 Tensor composed_attention(const Tensor& query, const Tensor& key_value, const Geometry& g) {
   const int64_t h = g.shape.heads, d = g.shape.head_width, groups = g.shape.groups();
   const int64_t first = query.defined() ? 0 : g.shape.query_columns();
@@ -320,8 +320,9 @@ Tensor packed_attention(const Tensor& query, const Tensor& key_value,
   const int64_t width = (query.defined() ? 0 : shape.query_columns()) + 2 * shape.key_columns();
   MIXTUNE_CHECK(key_value.size(0) == rows.tokens(), shape_text(key_value));
   MIXTUNE_CHECK(key_value.size(1) == width, shape_text(key_value));
-  MIXTUNE_CHECK(shape.heads % shape.groups() == 0, "heads of unequal groups");
-  MIXTUNE_CHECK(query_rows.sequences() == rows.sequences(), "query rows of other sequences");
+  MIXTUNE_CHECK(shape.heads % shape.groups() == 0, "heads is not a multiple of key_value_heads");
+  MIXTUNE_CHECK(query_rows.sequences() == rows.sequences(),
+                "queries and keys have different numbers of sequences");
   MIXTUNE_CHECK(!query.defined() || query.size(0) == query_rows.tokens(), shape_text(query));
   if (key_value.is_cuda()) return padded_attention(query, key_value, query_rows, rows, shape, mask);
   auto geometry =

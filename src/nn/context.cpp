@@ -20,9 +20,9 @@ void LossStatistics::add(int64_t site, const Tensor& sums) {
 
 Tensor LossStatistics::sums(int64_t site, Reducer& reducer) const {
   Tensor total = sums_.at(site);
-  MIXTUNE_CHECK(total.defined(), "site " + std::to_string(site) + " was not measured");
+  MIXTUNE_CHECK(total.defined(), "no sums were added for site " + std::to_string(site));
   if (reducer.size() == 1) return total;
-  // The other processes' sums enter as constants: their gradients are theirs to compute.
+  // The sums of other processes enter as constants; each process computes its own gradients.
   Tensor everyone = total.detach().clone();
   reducer.all_reduce(everyone);
   return total + (everyone - total.detach());
@@ -56,25 +56,25 @@ void ForwardContext::pin(const std::string& router, const CallPath& path, Decisi
 
 Tensor ForwardContext::pooled(const std::string& router, const CallPath& path,
                               const SequenceLayout& rows, const std::function<Tensor()>& make) {
-  std::vector<Tensor>& of_text = pooled_[std::make_pair(router, path)];
-  const std::vector<int64_t> texts = rows.example_of_sequence();
-  std::vector<Tensor> standing;
-  for (const int64_t text : texts) {
-    if (text >= static_cast<int64_t>(of_text.size())) of_text.resize(static_cast<size_t>(text) + 1);
-    if (of_text[text].defined()) standing.push_back(of_text[text]);
+  std::vector<Tensor>& values = pooled_[std::make_pair(router, path)];
+  const std::vector<int64_t> sequences = rows.example_of_sequence();
+  std::vector<Tensor> stored;
+  for (const int64_t s : sequences) {
+    if (s >= static_cast<int64_t>(values.size())) values.resize(static_cast<size_t>(s) + 1);
+    if (values[s].defined()) stored.push_back(values[s]);
   }
-  if (standing.size() == texts.size()) return at::cat(standing, 0);
-  MIXTUNE_CHECK(standing.empty(), "what was pooled stands for some of the texts alone");
+  if (stored.size() == sequences.size()) return at::cat(stored, 0);
+  MIXTUNE_CHECK(stored.empty(), "pooled values are stored for some of the sequences only");
   const Tensor made = make();
   MIXTUNE_CHECK(made.size(0) == rows.sequences(), shape_text(made));
-  for (size_t s = 0; s < texts.size(); ++s)
-    of_text[texts[s]] = made.narrow(0, static_cast<int64_t>(s), 1);
+  for (size_t s = 0; s < sequences.size(); ++s)
+    values[sequences[s]] = made.narrow(0, static_cast<int64_t>(s), 1);
   return made;
 }
 
 void ForwardContext::keep_sequences(const std::vector<int64_t>& sequences) {
   for (auto& [key, decision] : decisions_) {
-    if (decision.choice.size() == 1) continue;  // one for all
+    if (decision.choice.size() == 1) continue;  // one for the whole batch
     std::vector<int64_t> kept;
     for (const int64_t s : sequences) kept.push_back(decision.choice.at(s));
     decision.choice = std::move(kept);

@@ -1,6 +1,6 @@
-// What travels sideways through a forward pass: randomness, standing routing decisions, measures of
-// the auxiliary losses, the record for pictures. A block is told by its call path which run of it
-// this is.
+// State of one forward pass, passed explicitly: randomness, pinned routing decisions, sums for the
+// auxiliary losses, the routing record. The call path tells a layer which of its runs this is,
+// since MoLEx runs a layer several times in one pass.
 #pragma once
 
 #include "tensor/packed_batch.h"
@@ -9,12 +9,10 @@
 namespace mixtune {
 
 enum class Phase { train, evaluate };
-enum class Use {
-  own,
-  borrowed
-};  // a block at its own position, or borrowed by another one (MoLEx)
+// A layer runs at its own position or is borrowed by another position (MoLEx).
+enum class Use { own, borrowed };
 
-// Names one run of one block: decisions, caches and random masks are keyed by it.
+// Identifies one run of one layer; decisions, caches and random masks are keyed by it.
 struct CallPath {
   int64_t pass = 0, position = 0;
   Use use = Use::own;
@@ -23,7 +21,7 @@ struct CallPath {
   auto operator<=>(const CallPath&) const = default;
 };
 
-// Sums a tensor over all processes, in place; the identity when alone.
+// Sums a tensor over all processes, in place. This base class serves a single process.
 class Reducer {
  public:
   virtual ~Reducer() = default;
@@ -31,17 +29,16 @@ class Reducer {
   virtual int64_t size() const { return 1; }
 };
 
-// What a router decided: one choice for each unit (a sequence, or the whole batch), kept on the
-// host.
+// A routing decision, stored on the host: one choice per sequence, or one for the whole batch.
 struct Decision {
   std::vector<int64_t> choice;
 };
 
-// Sums that the auxiliary losses read. The layout is fixed when a method attaches, so that every
-// process sees the same one however its routing went; the sums stay in the graph.
+// Sums from which the auxiliary losses are computed. The layout is fixed when a method attaches, so
+// that it is equal in all processes whatever their routing. The sums stay in the autograd graph.
 class LossStatistics {
  public:
-  // A row of `columns` sums for one site; returns its number.
+  // Adds a row of `columns` sums for one site; returns the site's index.
   int64_t add_site(int64_t columns);
   void clear();
   void add(int64_t site, const Tensor& sums);  // [columns]
@@ -54,21 +51,22 @@ class LossStatistics {
   std::vector<Tensor> sums_;
 };
 
-// Of the router of one linear, over tokens.
+// Routing statistics of one linear's router, over tokens.
 struct ExpertRecord {
-  Tensor load;                         // [experts] double: how many tokens used each
-  double entropy = 0;                  // normalised Shannon entropies, summed
-  int64_t tokens = 0, everything = 0;  // those that were sent to all experts by an entropy switch
+  Tensor load;             // [experts] double: number of tokens per expert
+  double entropy = 0;      // sum of normalized Shannon entropies
+  int64_t tokens = 0;      // all tokens
+  int64_t everything = 0;  // tokens that an entropy switch sent to all experts
 };
 
-// Counts for pictures: how often each position chose each block, and the entropy of the gate there.
+// Routing statistics: how often each position chose each layer, and the entropy of the gate there.
 struct RoutingRecord {
-  Tensor choices;                               // [positions, blocks] int64
+  Tensor choices;                               // [positions, layers] int64
   std::vector<double> entropy;                  // per position, summed over tokens, in nats
   std::vector<int64_t> tokens;                  // per position, the number of summands
   std::map<std::string, ExpertRecord> experts;  // by module path
   bool keeps_probabilities = false;
-  std::map<int64_t, Tensor> probabilities;  // by position: [T, blocks] of the last pass, where kept
+  std::map<int64_t, Tensor> probabilities;  // by position, if kept: [T, layers] of the last pass
 
   void count(int64_t position, int64_t positions, int64_t layers, const Decision& decision);
   void add_entropy(int64_t position, int64_t positions, double sum, int64_t tokens);
@@ -83,41 +81,41 @@ class ForwardContext {
 
   const Phase phase;
   const RandomKey seed;
-  const int64_t step;  // the optimizer step that randomness belongs to
+  const int64_t step;  // the optimizer step, part of the random keys
   Reducer& reducer;
   LossStatistics loss_statistics;
-  RoutingRecord* record = nullptr;  // null when nobody looks
-  DecodeState* decode = nullptr;    // null unless texts grow token by token
-  // While texts are written, `SequenceLayout::example` is the place of a text among those that run;
-  // here is the number that each of them keeps. Empty: it is the example itself.
+  RoutingRecord* record = nullptr;  // null: routing is not recorded
+  DecodeState* decode = nullptr;    // null unless generation uses a key-value cache
+  // During generation `SequenceLayout::example` is the index of a sequence among those that still
+  // run; this is the constant id of each. Empty outside generation: the example is the id.
   std::vector<int64_t> sequence_ids;
 
-  // The decision that stands for this router and path, else a new one, which then stands.
+  // The decision pinned for this router and path; if there is none, makes one and pins it.
   const Decision& route(const std::string& router, const CallPath& path,
                         const std::function<Decision()>& make);
-  // Lets a decision stand before the forward pass: forced routing, frozen votes.
+  // Pins a decision before the forward pass, for forced routing or frozen votes.
   void pin(const std::string& router, const CallPath& path, Decision decision);
-  // Texts are being written, beside a cache or without.
+  // Whether this is a pass of generation, with or without a cache.
   bool generates() const { return !sequence_ids.empty(); }
-  // What a router pooled over each text's prompt, while texts are written: the values, [S, C], that
-  // stand for this router, path and the texts of `rows`, else new ones, which then stand.
+  // Values pooled over the prompts, [S, C], stored during generation for this router, path and the
+  // sequences of `rows`; if there are none, makes and stores them.
   Tensor pooled(const std::string& router, const CallPath& path, const SequenceLayout& rows,
                 const std::function<Tensor()>& make);
-  // From now on the sequences are those of the given old places: decisions, what was pooled and
-  // numbers follow them.
+  // Keeps the sequences at the given indices, in this order; decisions, pooled values and ids
+  // follow them.
   void keep_sequences(const std::vector<int64_t>& sequences);
 
-  // The mask of a dropout at `site` for `purpose`; inactive outside training.
+  // The dropout mask of `site` for `purpose`; inactive outside training.
   DropoutMask mask(double probability, std::string_view site, const CallPath& path,
                    std::string_view purpose, const SequenceLayout& rows) const;
 
  private:
   std::map<std::pair<std::string, CallPath>, Decision> decisions_;
-  std::map<std::pair<std::string, CallPath>, std::vector<Tensor>> pooled_;  // of each text [1, C]
+  std::map<std::pair<std::string, CallPath>, std::vector<Tensor>> pooled_;  // per sequence [1, C]
 };
 
-// One call of a block or of a part of it. `read`, where set, names the rows whose outputs are read:
-// a block computes only those (the last block under a classification head).
+// One call of a layer or of a part of it. `read`, if set, lists the rows whose outputs are used; a
+// layer computes only those (the last layer below a classification head).
 struct Call {
   const SequenceLayout& rows;
   CallPath path;

@@ -11,7 +11,7 @@
 namespace mixtune {
 namespace {
 
-// One head of one text: `row` floats from token to token.
+// The cache of one head of one sequence; `row` floats from token to token.
 struct Head {
   const float *keys, *values;
   int64_t row, width;
@@ -24,7 +24,8 @@ __attribute__((always_inline)) inline const Lanes& load(const float* x) {
   return *reinterpret_cast<const Lanes*>(x);
 }
 
-// Sums of neighbours: 4 of x, then 4 of y. By reference: no vector is returned where none exists.
+// Sums of adjacent lanes: 4 of x, then 4 of y. Vectors are passed by reference, since returning one
+// would change the ABI on CPUs without such registers.
 __attribute__((always_inline)) inline void fold(const Lanes& x, const Lanes& y, Lanes& out) {
   out = __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14) +
         __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15);
@@ -45,7 +46,8 @@ __attribute__((always_inline)) inline float exponentials(float* scores, int64_t 
   return sum;
 }
 
-// One query against tokens begin to end of a text: out [d]. `scores` holds end + kLanes floats.
+// Attention of one query to tokens [begin, end) of a sequence: out [d]. `scores` has space for
+// end + kLanes floats.
 MIXTUNE_CLONES void attend_one(const float* query, const Head& head, int64_t begin, int64_t end,
                                float scale, float* scores, float* out) {
   const int64_t d = head.width;
@@ -66,8 +68,8 @@ MIXTUNE_CLONES void attend_one(const float* query, const Head& head, int64_t beg
   }
 }
 
-// The same where d is a multiple of kLanes: 8 products at a time, so that their sums over the
-// lanes are taken together, and four sums of values, so that none waits for the one before.
+// The same for d a multiple of kLanes: computes 8 products at a time, to reduce their lanes
+// together, and four independent sums of values, to hide the latency of additions.
 MIXTUNE_CLONES void attend_in_lanes(const float* query, const Head& head, int64_t begin,
                                     int64_t end, float scale, float* scores, float* out) {
   const int64_t d = head.width, row = head.row;
@@ -77,7 +79,7 @@ MIXTUNE_CLONES void attend_in_lanes(const float* query, const Head& head, int64_
 #pragma GCC unroll 8
     for (int64_t n = 0; n < kLanes; ++n) {
       sums[n] = Lanes{};
-      key[n] = head.keys + std::min(j + n, end - 1) * row;  // what is beyond the end is not read
+      key[n] = head.keys + std::min(j + n, end - 1) * row;  // never reads past the end
     }
     for (int64_t c = 0; c < d; c += kLanes) {
       const Lanes q = load(query + c);
@@ -106,8 +108,8 @@ MIXTUNE_CLONES void attend_in_lanes(const float* query, const Head& head, int64_
   }
 }
 
-// query [Tq, H d], a float tensor on the CPU; standing: the keys and values of each sequence.
-Tensor attend_on_host(const Tensor& query, const std::vector<Tensor>& standing,
+// query [Tq, H d] is a float tensor on the CPU; `cached` has the keys and values of each sequence.
+Tensor attend_on_host(const Tensor& query, const std::vector<Tensor>& cached,
                       const SequenceLayout& query_rows, const AttentionShape& shape) {
   const int64_t d = shape.head_width, groups = shape.groups(), share = shape.heads / groups;
   const float scale =
@@ -121,10 +123,10 @@ Tensor attend_on_host(const Tensor& query, const std::vector<Tensor>& standing,
     std::vector<float> scores;
     for (int64_t i = first; i < last; ++i) {
       const int64_t s = i / groups, g = i % groups;
-      const Tensor& text = standing[s];
-      const float* data = text.const_data_ptr<float>();
-      const Head head{data + g * d, data + shape.key_columns() + g * d, text.stride(0), d};
-      scores.resize(std::max(scores.size(), static_cast<size_t>(text.size(0) + kLanes)));
+      const Tensor& sequence = cached[s];
+      const float* data = sequence.const_data_ptr<float>();
+      const Head head{data + g * d, data + shape.key_columns() + g * d, sequence.stride(0), d};
+      scores.resize(std::max(scores.size(), static_cast<size_t>(sequence.size(0) + kLanes)));
       for (int64_t r = query_rows.offsets[s]; r < query_rows.offsets[s + 1]; ++r) {
         const int64_t end = position[r] + 1;
         const int64_t begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
@@ -137,22 +139,22 @@ Tensor attend_on_host(const Tensor& query, const std::vector<Tensor>& standing,
   return out;
 }
 
-// The rows of whole texts, which packed_attention takes for keys.
-SequenceLayout whole_rows(const std::vector<Tensor>& standing, const SequenceLayout& rows) {
+// The layout of the cached sequences, as packed_attention requires it for the keys.
+SequenceLayout cached_rows(const std::vector<Tensor>& cached, const SequenceLayout& rows) {
   SequenceLayout out;
   out.offsets.push_back(0);
   std::vector<Tensor> tokens;
-  for (const Tensor& text : standing) {
-    out.offsets.push_back(out.offsets.back() + text.size(0));
-    tokens.push_back(at::arange(text.size(0), rows.token.options()));
+  for (const Tensor& sequence : cached) {
+    out.offsets.push_back(out.offsets.back() + sequence.size(0));
+    tokens.push_back(at::arange(sequence.size(0), rows.token.options()));
   }
   out.token = at::cat(tokens, 0);
   out.example = at::zeros_like(out.token);
   return out;
 }
 
-// `count` rows of x from `corner` (row, column) on, as wide as `to`, to the rows of `to` from
-// `first` on. On the host without a tensor operation: a step copies one row of each text.
+// Copies `count` rows of x, starting at `corner` (row, column) and as wide as `to`, to the rows of
+// `to` from `first` on. On the CPU this avoids a tensor operation per sequence in every step.
 void copy_rows(const Tensor& x, std::pair<int64_t, int64_t> corner, const Tensor& to, int64_t first,
                int64_t count) {
   const int64_t width = to.size(1);
@@ -176,13 +178,13 @@ void DecodeState::append(const CallPath& path, const Tensor& x, std::pair<int64_
                          const SequenceLayout& rows) {
   const at::NoGradGuard no_grad;
   std::vector<Text>& texts = texts_[path];
-  const std::vector<int64_t> numbers = rows.example_of_sequence();
+  const std::vector<int64_t> indices = rows.example_of_sequence();
   const int64_t width = columns.second - columns.first;
   for (int64_t s = 0; s < rows.sequences(); ++s) {
-    const int64_t number = numbers[s], count = rows.length(s);
-    MIXTUNE_CHECK(number >= 0, "text " + std::to_string(number));
-    if (number >= static_cast<int64_t>(texts.size())) texts.resize(static_cast<size_t>(number) + 1);
-    Text& text = texts[number];
+    const int64_t index = indices[s], count = rows.length(s);
+    MIXTUNE_CHECK(index >= 0, "sequence " + std::to_string(index));
+    if (index >= static_cast<int64_t>(texts.size())) texts.resize(static_cast<size_t>(index) + 1);
+    Text& text = texts[index];
     const int64_t capacity = text.buffer.defined() ? text.buffer.size(0) : 0;
     if (text.tokens + count > capacity) {
       const Tensor larger = at::empty(
@@ -208,11 +210,11 @@ void DecodeState::keep(const std::vector<int64_t>& texts) {
     std::vector<Text> kept(texts.size());
     std::vector<bool> taken(old.size());
     for (size_t i = 0; i < texts.size(); ++i) {
-      const auto number = static_cast<size_t>(texts[i]);
-      if (number >= old.size()) continue;
-      kept[i] = old[number];
-      if (taken[number] && kept[i].buffer.defined()) kept[i].buffer = kept[i].buffer.clone();
-      taken[number] = true;
+      const auto index = static_cast<size_t>(texts[i]);
+      if (index >= old.size()) continue;
+      kept[i] = old[index];
+      if (taken[index] && kept[i].buffer.defined()) kept[i].buffer = kept[i].buffer.clone();
+      taken[index] = true;
     }
     old = std::move(kept);
   }
@@ -232,7 +234,7 @@ void DecodeState::average(const CallPath& own, const std::vector<CallPath>& othe
   for (size_t s = 0; s < others.size(); ++s) {
     const auto text = static_cast<int64_t>(s);
     const Tensor mine = of(own, text), other = of(others[s], text);
-    MIXTUNE_CHECK(mine.defined(), "text " + std::to_string(text) + " has not run");
+    MIXTUNE_CHECK(mine.defined(), "sequence " + std::to_string(text) + " has no cache");
     if (other.defined())
       mine.mul_(a).add_(other, o);
     else
@@ -248,19 +250,19 @@ Tensor attend(const Tensor& query, const Tensor& key_value, const SequenceLayout
     return packed_attention(query, key_value, query_rows, call.rows, shape, mask);
   MIXTUNE_CHECK(shape.causal && !mask.active(), "decoding needs a causal model and no dropout");
   const std::vector<int64_t> texts = call.rows.example_of_sequence();
-  bool starts = true;
+  bool starts = true;  // no sequence has a cache yet
   for (const int64_t text : texts) starts = starts && !state->of(call.path, text).defined();
   const int64_t first = query.defined() ? 0 : shape.query_columns();
   state->append(call.path, key_value, {first, first + 2 * shape.key_columns()}, call.rows);
   if (starts) return packed_attention(query, key_value, query_rows, call.rows, shape, mask);
 
-  std::vector<Tensor> standing;
-  for (const int64_t text : texts) standing.push_back(state->of(call.path, text));
+  std::vector<Tensor> cached;
+  for (const int64_t text : texts) cached.push_back(state->of(call.path, text));
   const Tensor queries = query.defined() ? query : key_value.narrow(1, 0, shape.query_columns());
   if (queries.is_cpu() && queries.scalar_type() == at::kFloat && shape.cap == 0)
-    return attend_on_host(queries, standing, query_rows, shape);
-  return packed_attention(queries, at::cat(standing, 0), query_rows,
-                          whole_rows(standing, call.rows), shape, mask);
+    return attend_on_host(queries, cached, query_rows, shape);
+  return packed_attention(queries, at::cat(cached, 0), query_rows, cached_rows(cached, call.rows),
+                          shape, mask);
 }
 
 }  // namespace mixtune

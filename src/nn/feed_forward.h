@@ -1,4 +1,5 @@
-// The feed-forward part of a block, with its slot.
+// The feed-forward part of a layer, with its adapter slot. Activations are selected by the names
+// that config.json files use.
 #pragma once
 
 #include "nn/linear_group.h"
@@ -14,17 +15,17 @@ class FeedForwardAdapter {
   virtual bool is_random() const = 0;
 };
 
-// down(activation(up(x))), or, where `up` is a group of gate and up, down(activation(gate(x)) *
-// up(x)); without residual and norm. Activations: gelu (exact), gelu_new (tanh), relu, silu.
+// down(activation(up(x))) or, where `up` is a group of gate and up, down(activation(gate(x)) *
+// up(x)); without residual and norm. gelu is exact, gelu_new uses tanh.
 class FeedForward {
  public:
   FeedForward(LinearGroup up, LinearGroup down, std::string activation);
 
   Tensor forward(const Tensor& x, const Call& call);  // [T, D] to [T, D]
   Tensor base(const Tensor& x, const Call& call) const;
-  // What goes into `down`, from what comes out of `up`: [T, F or 2 F] to [T, F].
+  // The input of `down` from the output y of `up`: [T, F or 2 F] to [T, F].
   Tensor activated(const Tensor& y) const;
-  // What comes back through it: y as above and the gradient of its result [T, F] to that of y.
+  // The gradient of y from y and the gradient dh of its activation [T, F].
   Tensor activated_gradient(const Tensor& y, const Tensor& dh) const;
   bool is_gated() const { return up.members().size() == 2; }
 
@@ -39,7 +40,7 @@ const std::vector<std::string>& activation_names();
 Tensor activate(const Tensor& x, const std::string& activation);
 Tensor activate_gradient(const Tensor& x, const Tensor& dy, const std::string& activation);
 
-// silu(gate) * up for y = [gate, up] [T, 2 F]: [T, F]. One node that keeps y alone.
+// silu(gate) * up for y = [gate, up] [T, 2 F]: [T, F]. One autograd node that saves only y.
 Tensor swiglu(const Tensor& y);
 Tensor swiglu_gradient(const Tensor& y, const Tensor& dh);
 

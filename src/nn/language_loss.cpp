@@ -6,18 +6,18 @@
 namespace mixtune {
 namespace {
 
-// Logits of a chunk, [c, V]. `squashed` is tanh(product / cap) where there is a cap: what its
-// derivative needs.
+// Logits of a chunk, [c, V]. If there is a cap, `tanh` is tanh(product / cap), which the derivative
+// needs.
 struct ChunkLogits {
-  Tensor logits, scored;
+  Tensor logits, tanh;
 };
 
 ChunkLogits chunk_logits(const Tensor& z, const LanguageHead& head) {
   ChunkLogits out;
   out.logits = at::mm(z, head.weight.t());  // [c, V]
   if (head.cap > 0) {
-    out.scored = out.logits.div_(head.cap).tanh_();
-    out.logits = out.scored * head.cap;
+    out.tanh = out.logits.div_(head.cap).tanh_();
+    out.logits = out.tanh * head.cap;
   }
   return out;
 }
@@ -27,40 +27,40 @@ void for_chunks(int64_t rows, int64_t chunk, const Body& body) {
   for (int64_t first = 0; first < rows; first += chunk) body(first, std::min(chunk, rows - first));
 }
 
-struct Wanted : torch::CustomClassHolder {
+struct Request : torch::CustomClassHolder {
   LanguageHead head;
   LanguageLossOptions options;
-  bool of_rows = false, of_weight = false;  // gradients
+  bool of_rows = false, of_weight = false;  // which gradients to compute
 };
 
 class LanguageLoss : public torch::autograd::Function<LanguageLoss> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& z, const Tensor& weight,
-                        const Tensor& targets, const c10::intrusive_ptr<Wanted>& wanted) {
-    const double smoothing = wanted->options.smoothing;
+                        const Tensor& targets, const c10::intrusive_ptr<Request>& request) {
+    const double smoothing = request->options.smoothing;
     const auto vocabulary = static_cast<double>(weight.size(0));
-    const LanguageHead head{weight, wanted->head.cap};
+    const LanguageHead head{weight, request->head.cap};
     Tensor sum = at::zeros({}, z.options().dtype(at::kDouble));
-    const Tensor d_z = wanted->of_rows ? at::empty_like(z) : Tensor();              // [R, D]
-    const Tensor d_weight = wanted->of_weight ? at::zeros_like(weight) : Tensor();  // [V, D]
-    for_chunks(z.size(0), wanted->options.chunk, [&](int64_t first, int64_t count) {
+    const Tensor d_z = request->of_rows ? at::empty_like(z) : Tensor();              // [R, D]
+    const Tensor d_weight = request->of_weight ? at::zeros_like(weight) : Tensor();  // [V, D]
+    for_chunks(z.size(0), request->options.chunk, [&](int64_t first, int64_t count) {
       const Tensor part = z.narrow(0, first, count);                       // [c, D]
       const Tensor target = targets.narrow(0, first, count).unsqueeze(1);  // [c, 1]
       const ChunkLogits logits = chunk_logits(part, head);
       const Tensor log_p = at::log_softmax(logits.logits, 1);  // [c, V]
       sum -= (1 - smoothing) * log_p.gather(1, target).sum(at::kDouble);
       if (smoothing > 0) sum -= smoothing / vocabulary * log_p.sum(at::kDouble);
-      if (!wanted->of_rows && !wanted->of_weight) return;
+      if (!request->of_rows && !request->of_weight) return;
       // d loss / d logit = p - (1 - smoothing) [target] - smoothing / V
       Tensor d = log_p.exp_();
       if (smoothing > 0) d.sub_(smoothing / vocabulary);
       d.scatter_add_(1, target, at::full({count, 1}, smoothing - 1, d.options()));
-      if (head.cap > 0) d.mul_(1 - logits.scored.square());
-      if (wanted->of_rows) {
+      if (head.cap > 0) d.mul_(1 - logits.tanh.square());
+      if (request->of_rows) {
         Tensor out = d_z.narrow(0, first, count);
         at::mm_out(out, d, weight);
       }
-      if (wanted->of_weight) d_weight.addmm_(d.t(), part);
+      if (request->of_weight) d_weight.addmm_(d.t(), part);
     });
     ctx->save_for_backward({d_z, d_weight});
     return sum.to(z.scalar_type());
@@ -89,13 +89,13 @@ int64_t language_chunk(int64_t vocabulary) {
 Tensor language_loss_sum(const Tensor& z, const LanguageHead& head, const Tensor& targets,
                          const LanguageLossOptions& options) {
   check_shapes(z, head, targets);
-  auto wanted = c10::make_intrusive<Wanted>();
-  wanted->head.cap = head.cap;
-  wanted->options = options;
-  if (options.chunk <= 0) wanted->options.chunk = language_chunk(head.weight.size(0));
-  wanted->of_rows = at::GradMode::is_enabled() && z.requires_grad();
-  wanted->of_weight = at::GradMode::is_enabled() && head.weight.requires_grad();
-  return LanguageLoss::apply(z, head.weight, targets, wanted);
+  auto request = c10::make_intrusive<Request>();
+  request->head.cap = head.cap;
+  request->options = options;
+  if (options.chunk <= 0) request->options.chunk = language_chunk(head.weight.size(0));
+  request->of_rows = at::GradMode::is_enabled() && z.requires_grad();
+  request->of_weight = at::GradMode::is_enabled() && head.weight.requires_grad();
+  return LanguageLoss::apply(z, head.weight, targets, request);
 }
 
 TokenScores score_tokens(const Tensor& z, const LanguageHead& head, const Tensor& targets,

@@ -1,22 +1,22 @@
 // The language head without its logits: product with the head's weight, soft cap and cross-entropy
-// run over a few rows at a time, so that nothing [tokens, vocabulary] is ever whole. Training has
-// its gradients ready when the forward pass ends (three products a chunk; a backward pass that
-// computed logits again would need four). Legend: R rows, D width, V vocabulary, K candidates.
+// run over a few rows at a time, so that no [tokens, vocabulary] tensor is ever stored. The forward
+// pass also computes the gradients (three products a chunk; a backward pass that recomputed the
+// logits would need four). Legend: R rows, D width, V vocabulary, K candidates.
 #pragma once
 
 #include "tensor/tensor.h"
 
 namespace mixtune {
 
-// logits = cap * tanh((z weight^T) / cap), or z weight^T where cap is 0.
+// logits = cap * tanh((z weight^T) / cap), or z weight^T if cap is 0.
 struct LanguageHead {
   Tensor weight;  // [V, D]: the embedding, or a matrix of its own
   double cap = 0;
 };
 
 struct LanguageLossOptions {
-  double smoothing = 0;  // share of the target that is spread over all tokens
-  int64_t chunk = 0;     // rows at a time; 0: as many as keep a chunk's logits near 32 MB
+  double smoothing = 0;  // label smoothing: share of the target that is spread over all tokens
+  int64_t chunk = 0;     // rows per chunk; 0: language_chunk()
 };
 
 // Sum over rows of (1 - smoothing) * -log p(target) + smoothing * mean over tokens of -log p.
@@ -32,10 +32,10 @@ struct TokenScores {
 TokenScores score_tokens(const Tensor& z, const LanguageHead& head, const Tensor& targets,
                          int64_t chunk = 0);
 
-// The logits of some tokens alone: ids [K] int64 to [R, K].
+// The logits of the given tokens only: ids [K] int64 to [R, K].
 Tensor candidate_logits(const Tensor& z, const LanguageHead& head, const Tensor& ids);
 
-// SequenceLayout of a chunk for a vocabulary.
+// Rows of a chunk for a vocabulary, so that a chunk's logits take about 32 MB.
 int64_t language_chunk(int64_t vocabulary);
 
 }  // namespace mixtune

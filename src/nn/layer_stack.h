@@ -1,5 +1,5 @@
-// The blocks of a model, with the slot for methods that mix whole layers. A borrowed block is an
-// argument of a call, never registered twice.
+// The layers of a model, with the adapter slot for methods that mix whole layers. A borrowed layer
+// is an argument of a call, never registered twice.
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@ class Layer {
   virtual ~Layer() = default;
   // z [T, D] to [T, D], or to [read rows, D] where call.read is set.
   virtual Tensor forward(const Tensor& z, const Call& call) = 0;
-  // Whether it draws random numbers in training (dropout of the model or of its adapters).
+  // Whether it uses random numbers in training (dropout of the model or of its adapters).
   virtual bool is_random() const = 0;
 };
 
@@ -24,18 +24,17 @@ class StackAdapter {
   virtual ~StackAdapter() = default;
   virtual Tensor forward(LayerStack& stack, const Tensor& z, const SequenceLayout& rows,
                          ForwardContext& context, const SelectedRows* read) = 0;
-  // Whether texts are to be written beside an averaged cache (nn/decode_state.h) unless asked
-  // otherwise.
+  // Whether generation uses an averaged cache (nn/decode_state.h) by default.
   virtual bool averages_cache() const { return false; }
 };
 
 class LayerStack {
  public:
-  // z [T, D] to [T, D]; with `read`, the last position computes those rows alone: [read rows, D].
+  // z [T, D] to [T, D]; with `read`, the last position computes only those rows: [read rows, D].
   Tensor forward(const Tensor& z, const SequenceLayout& rows, ForwardContext& context,
                  const SelectedRows* read);
 
-  // Several blocks on one input; `read` as in Call.
+  // Runs several layers on one input; `read` as in Call.
   std::vector<Tensor> run(std::span<const CallPath> paths, const Tensor& z,
                           const SequenceLayout& rows, ForwardContext& context,
                           const SelectedRows* read);
@@ -45,12 +44,11 @@ class LayerStack {
 
   std::vector<std::unique_ptr<Layer>> layers;
   std::shared_ptr<StackAdapter> adapter;  // the slot
-  // In training the last position computes every row too, since measures count them or experts
-  // compete over them. Whoever attaches such a part says so.
+  // Set by a method if the last position must compute every row in training, since auxiliary losses
+  // count all rows or experts compete over them.
   bool trains_every_row = false;
-  bool runs_every_row = false;  // always, since routers pool over them
-  // Where set, every forward pass leaves the input of each position here, detached, and the output
-  // last.
+  bool runs_every_row = false;  // in training and evaluation, since routers pool over all rows
+  // If set, every forward pass appends the input of each position, detached, and then the output.
   std::vector<Tensor>* hidden_states = nullptr;
 
  private:

@@ -20,7 +20,7 @@ std::optional<Tensor> GroupAdapter::merged_bias(const LinearGroup& group, size_t
 LinearGroup::LinearGroup(std::vector<Member> members, int64_t in, int64_t layer,
                          const at::TensorOptions& options, bool biased)
     : members_(std::move(members)), layer_(layer) {
-  MIXTUNE_CHECK(!members_.empty(), "a group without members");
+  MIXTUNE_CHECK(!members_.empty(), "a linear group needs members");
   weight = at::empty({members_.back().end, in}, options);
   if (biased) bias = at::empty({members_.back().end}, options);
 }

@@ -5,7 +5,7 @@ namespace {
 
 using torch::autograd::Function;
 
-// LN(residual + mask * x) as one node: it keeps the sum alone and makes the mask again.
+// LN(residual + mask * x) as one autograd node, which saves only the sum and recomputes the mask.
 class DropoutAddNorm : public Function<DropoutAddNorm> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& residual,

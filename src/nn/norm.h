@@ -1,4 +1,5 @@
-// Layer normalisation, alone and as the end of a sublayer: LN(residual + dropout(x)).
+// Layer normalization, alone and at the end of a post-norm sublayer: LN(residual + dropout(x)). The
+// residual addition of a sublayer has its own adapter slot.
 #pragma once
 
 #include "nn/context.h"
@@ -24,11 +25,11 @@ class OutputAdapter {
 
 enum class Sublayer { attention, feed_forward };
 
-// The end of a sublayer, residual + dropout(x), with the third kind of slot. Blocks stay where they
-// are made, so that `norms` may point into them.
+// The end of a sublayer, residual + dropout(x), with an adapter slot. Layers never move in memory,
+// so that `norms` may point into them.
 class ResidualAdd {
  public:
-  // `path`: the module whose output this is; `site` names the random stream of the dropout.
+  // `path` is the module whose output is added; `site` names the random stream of the dropout.
   ResidualAdd(std::string path, std::string site, Sublayer sublayer, int64_t layer, double dropout)
       : path_(std::move(path)),
         site_(std::move(site)),
@@ -45,7 +46,7 @@ class ResidualAdd {
   double dropout() const { return dropout_; }
 
   std::shared_ptr<OutputAdapter> adapter;              // the slot
-  std::vector<std::pair<std::string, Tensor*>> norms;  // weights of the norm of this sublayer
+  std::vector<std::pair<std::string, Tensor*>> norms;  // weights of this sublayer's norm
 
  protected:
   DropoutMask mask(const Call& call) const;

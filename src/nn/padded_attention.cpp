@@ -1,7 +1,7 @@
 // Attention for devices on which a call costs more than the arithmetic of a short sequence: all
-// sequences at once, padded to the longest inside this function alone. The same numbers as
-// packed_attention, the dropout's included. Legend: Tq query rows, T key rows, S sequences, H
-// heads, G key-value heads, d width of a head; Lq, L: rows of the longest sequence.
+// sequences at once, padded to the longest inside this function only. It equals packed_attention,
+// dropout included. Legend: Tq query rows, T key rows, S sequences, H heads, G key-value heads, d
+// width of a head; Lq, L: rows of the longest sequence.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,12 +11,11 @@
 namespace mixtune {
 namespace {
 
-// Where the rows of ragged sequences stand in a padded block.
+// Maps the rows of ragged sequences to places in a padded tensor.
 struct Padding {
   int64_t sequences, longest;
-  Tensor
-      rows;  // [S * longest] for each place its row; the sequence's first row where there is none
-  Tensor place;  // [T] for each row its place
+  Tensor rows;   // [S * longest] the row of each place; padding: the sequence's first row
+  Tensor place;  // [T] the place of each row
 
   Padding(const std::vector<int64_t>& offsets, const at::Device& device)
       : sequences(static_cast<int64_t>(offsets.size()) - 1), longest(0) {
@@ -38,7 +37,7 @@ struct Padding {
   }
 };
 
-// 0 where a query sees a key, else -inf: [S, 1, Lq or 1, L].
+// 0 where a query may attend to a key, else -inf: [S, 1, Lq or 1, L].
 Tensor hidden_keys(const Padding& queries, const Padding& keys, const std::vector<int64_t>& offsets,
                    const SequenceLayout& query_rows, const AttentionShape& shape,
                    const at::TensorOptions& options) {
@@ -58,7 +57,7 @@ Tensor hidden_keys(const Padding& queries, const Padding& keys, const std::vecto
   return at::where(seen, none, none - std::numeric_limits<double>::infinity()).unsqueeze(1);
 }
 
-// The factors of the probabilities, [S, H, Lq, L].
+// The dropout factors of the probabilities, [S, H, Lq, L].
 Tensor factors_of(const DropoutMask& mask, const Padding& queries, int64_t heads, int64_t keys) {
   DropoutMask padded = mask;
   padded.token = mask.token.index_select(0, queries.rows);

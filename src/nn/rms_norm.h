@@ -1,4 +1,4 @@
-// Root-mean-square normalisation (Zhang and Sennrich 2019): x / sqrt(mean(x^2) + epsilon) * (offset
+// Root-mean-square normalization (Zhang and Sennrich 2019): x / sqrt(mean(x^2) + epsilon) * (offset
 // + weight), over groups of `width` columns.
 #pragma once
 
@@ -7,10 +7,10 @@
 namespace mixtune {
 
 struct RmsNorm {
-  // offset: 1 where files hold the difference from one (Gemma).
+  // `offset` is 1 for models whose files store weight - 1 (Gemma).
   RmsNorm(std::string name, int64_t width, double epsilon, double offset,
           const at::TensorOptions& options);
-  // [T, G * width] to the same; each of the G groups by itself (norms of heads).
+  // [T, G * width] to the same shape; normalizes each of the G groups separately (norms of heads).
   Tensor forward(const Tensor& x) const;
 
   std::string name;  // the Hugging Face module path

@@ -1,4 +1,4 @@
-// Legend: T tokens, d width of a head, H heads that turn, C columns.
+// Legend: T tokens, d width of a head, H rotated heads, C columns.
 #include "nn/rotary.h"
 
 #include <cmath>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kTurn = 2 * std::numbers::pi;
 
-// direction: 1, or -1 to turn back.
+// `direction` is 1 to rotate, -1 to rotate back.
 MIXTUNE_CLONES void turn(float* __restrict out, const float* __restrict x,
                          const float* __restrict cosine, const float* __restrict sine, int64_t half,
                          float direction) {
@@ -72,8 +72,7 @@ Tensor wave_lengths(double base, int64_t width) {
   return at::pow(base, exponent);
 }
 
-// The column at which a frequency makes so many turns over the original positions (YaRN,
-// section 3.2).
+// The column whose frequency makes `turns` turns over the original positions (YaRN, section 3.2).
 double correction(double turns, const RotarySettings& s) {
   return static_cast<double>(s.width) *
          std::log(static_cast<double>(s.original_positions) / (turns * kTurn)) /
@@ -157,7 +156,7 @@ Tensor Rotary::forward(const Tensor& x, int64_t heads, const SequenceLayout& row
   for (int64_t s = 0; s < whole.sequences(); ++s) longest = std::max(longest, whole.length(s));
   Tensor cosine, sine;  // [T, d / 2]
   const Tensor token = rows.token.to(at::kCPU);
-  // A text that grows token by token stands further than its new rows are long.
+  // With a key-value cache the positions go beyond the number of new rows.
   if (token.numel() > 0) longest = std::max(longest, token.max().item<int64_t>() + 1);
   if (settings_.kind == RotarySettings::Kind::dynamic && longest > settings_.positions) {
     std::vector<Tensor> cosines, sines;

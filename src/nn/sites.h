@@ -1,5 +1,6 @@
-// What a model offers to methods: its sites by level, and its weights by name. Methods ask by role
-// and never see a model; a model says which of its linears play which role and never sees a method.
+// The interface between models and methods: the sites of a model by level, and its weights by name.
+// Methods select linears by role and do not depend on a model; a model assigns roles to its linears
+// and does not depend on a method.
 #pragma once
 
 #include "nn/feed_forward.h"
@@ -12,7 +13,7 @@ namespace mixtune {
 enum class WeightKind { matrix, bias, norm, embedding };
 enum class WeightPart { backbone, pooler, head };
 
-// A named weight as files know it: some rows of a tensor that a module owns.
+// A named weight as stored in files: some rows of a tensor that a module owns.
 struct WeightSlot {
   std::string name;  // the Hugging Face parameter name
   Tensor* storage;
@@ -21,7 +22,7 @@ struct WeightSlot {
   WeightPart part;
   bool transposed = false;  // files hold [in, out] (GPT-2)
 
-  // Of the storage, or of a tensor of its shape, such as its gradient: as files hold it.
+  // This weight, in the file's layout, of the storage or of a tensor of its shape (a gradient).
   Tensor view_of(const Tensor& whole) const {
     const Tensor rows = whole.narrow(0, begin, end - begin);
     return transposed ? rows.t() : rows;
@@ -30,13 +31,13 @@ struct WeightSlot {
 };
 
 struct Sites {
-  std::vector<LinearGroup*> groups;  // those of the blocks, in the order of a forward pass
+  std::vector<LinearGroup*> groups;  // those of the layers, in the order of a forward pass
   std::vector<FeedForward*> feed_forwards;
   std::vector<ResidualAdd*> outputs;
   LayerStack* stack = nullptr;
   std::vector<WeightSlot> weights;
   int64_t width = 0;
-  double initializer_range = 0.02;  // of new linear weights: N(0, this)
+  double initializer_range = 0.02;  // standard deviation of new linear weights
 };
 
 }  // namespace mixtune

@@ -16,14 +16,15 @@ Tensor Segment::view_of(const Tensor& flat) const {
 }
 
 void Trainables::add(Tensor* tensor, std::vector<Segment> segments) {
-  MIXTUNE_CHECK(!values.defined(), "a leaf after build()");
-  MIXTUNE_CHECK(!contains(tensor), "a leaf twice: " + segments.front().name);
+  MIXTUNE_CHECK(!values.defined(), "add() must come before build()");
+  MIXTUNE_CHECK(!contains(tensor), "the leaf is already registered: " + segments.front().name);
   int64_t total = 0;
   for (const Segment& segment : segments) total += segment.count();
   MIXTUNE_CHECK(total == tensor->numel(), segments.front().name + ": " + shape_text(*tensor));
   const size_t first = segments_.size();
   for (Segment& segment : segments) {
-    MIXTUNE_CHECK(find(segment.name) == nullptr, "a segment twice: " + segment.name);
+    MIXTUNE_CHECK(find(segment.name) == nullptr,
+                  "the segment is already registered: " + segment.name);
     segments_.push_back(std::move(segment));
   }
   leaves_.push_back({tensor, first, segments_.size()});

@@ -1,5 +1,5 @@
-// Everything that is trained lives in one flat buffer of named segments; a leaf of the graph is a
-// run of segments. Optimizer, clipping, all-reduce, checkpoint and export walk segments.
+// All trainable parameters are stored in one flat buffer of named segments; a leaf of the autograd
+// graph is a run of segments. Optimizer, clipping, all-reduce, checkpoint and export use segments.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -7,7 +7,7 @@
 namespace mixtune {
 
 struct Segment {
-  std::string name;   // where it goes in files: "<module>.lora_A.weight"
+  std::string name;   // its name in files: "<module>.lora_A.weight"
   std::string group;  // learning-rate group: "adapter", "head", "base", "gate"
   std::vector<int64_t> shape;
   bool decays = true;       // whether weight decay applies
@@ -15,7 +15,7 @@ struct Segment {
   bool transposed = false;  // a matrix whose columns are the rows of the leaf
 
   int64_t count() const;
-  Tensor view_of(const Tensor& flat) const;  // its part of the buffer, in `shape`
+  Tensor view_of(const Tensor& flat) const;  // this segment of the buffer, in `shape`
 };
 
 class Trainables {
