@@ -1,6 +1,6 @@
-// Hot loops compiled three times, the best one chosen when the program starts: AVX-512, AVX2 with
-// FMA, baseline. By level, not by processor: arch=haswell would be chosen on a Haswell alone.
-// Sanitizer builds take the baseline alone, since resolvers run before the sanitizer is ready.
+// Compiles a hot loop three times (AVX-512, AVX2 with FMA, baseline); the best one is selected when
+// the program starts. The targets are levels, since arch=haswell would be selected on Haswell only.
+// Sanitizer builds use only the baseline, since resolvers run before the sanitizer is ready.
 #pragma once
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)

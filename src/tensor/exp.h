@@ -1,4 +1,5 @@
-// The exponential inside vectorised loops: no call, so that a loop over it becomes one of vectors.
+// The exponential as an inline function without a library call, so that the compiler can vectorize
+// loops over it.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@ namespace mixtune {
 __attribute__((always_inline)) inline float exp_of(float x) {
   x = x < -87.0f ? -87.0f : x;
   constexpr float kRound =
-      12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, without a call
+      12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer without a call
   const float k = (x * 1.44269504f + kRound) - kRound;
   float r = x - k * 0.693359375f;
   r = r + k * 2.12194440e-4f;

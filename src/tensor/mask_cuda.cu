@@ -1,5 +1,5 @@
-// One thread for each Philox block: the eight decisions of one lane of a group of 64 columns
-// (mask_kernel.inc says which column takes which bits).
+// One thread per Philox block computes the eight decisions of one lane of a group of 64 columns
+// (mask_kernel.inc defines which column uses which bits).
 #include "tensor/mask_cuda.h"
 
 namespace mixtune {

@@ -1,5 +1,5 @@
 // The mask kernel for CUDA devices, compiled where CMake finds a CUDA compiler and a libtorch with
-// CUDA. Plain types, so that the compiler of the kernel reads no header of libtorch.
+// CUDA. It uses plain types, so that the CUDA compiler includes no header of libtorch.
 #pragma once
 
 #include <cstdint>
@@ -7,16 +7,16 @@
 namespace mixtune {
 
 struct DeviceMask {
-  float* factors;                  // [rows, columns] of the device
-  const int64_t *token, *example;  // [rows] of the device
+  float* factors;                  // [rows, columns] on the device
+  const int64_t *token, *example;  // [rows] on the device
   int64_t rows, columns;
   uint64_t key;
   uint32_t step, threshold;
   float scale;
 };
 
-// Queued on the default stream; the same bits as the kernels of the CPU. Returns an error code of
-// the launch, 0 where there was none.
+// Queued on the default stream; gives the same bits as the CPU kernels. Returns the error code of
+// the launch, 0 on success.
 int fill_mask_on_device(const DeviceMask& mask);
 
 }  // namespace mixtune

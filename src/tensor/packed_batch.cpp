@@ -37,7 +37,7 @@ SelectedRows select_sequences(const SequenceLayout& rows, const std::vector<int6
 
 SelectedRows select_rows(const SequenceLayout& rows, const std::vector<int64_t>& chosen) {
   MIXTUNE_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(),
-                "one row of each sequence");
+                "expected one row per sequence");
   SelectedRows out;
   for (int64_t s = 0; s <= rows.sequences(); ++s) out.rows.offsets.push_back(s);
   out.rows.example_group = rows.example_group;

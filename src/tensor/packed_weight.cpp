@@ -7,15 +7,15 @@ namespace mixtune {
 namespace {
 
 constexpr int64_t kPanel = 32, kHalf = kPanel / 2;
-// How far ahead of use a weight is asked for: the processor's own guess ends with each page.
+// Prefetch distance. Explicit prefetches are needed since the hardware prefetcher stops at pages.
 constexpr int64_t kAheadBytes = 16384;
-// SequenceLayout that stay in registers beside the weights: 32 registers of 16 floats, or 16 of 8.
+// Rows kept in registers beside the weights, for 32 registers of 16 floats and for 16 of 8.
 constexpr int kRowsOfWide = 8, kRowsOfNarrow = 2;
 
 using HalfPanel [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = float;
 using HalfPanelBits [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = uint32_t;
 
-// The product of one piece of work: rows of x and of y by their distances.
+// Arguments of a product; x_row and y_row are the strides from row to row.
 struct Product {
   const float* x;
   int64_t x_row;
@@ -24,7 +24,7 @@ struct Product {
   const float* bias;  // or null
 };
 
-// 32 weights as floats: the first 16 outputs, the last 16.
+// Converts 32 weights to floats: the first 16 outputs and the last 16.
 __attribute__((always_inline)) inline void widen(const float* panel, HalfPanel& first,
                                                  HalfPanel& last) {
   first = *reinterpret_cast<const HalfPanel*>(panel);
@@ -72,7 +72,7 @@ __attribute__((always_inline)) inline void rows_of_panel(const Product& p, int64
   }
 }
 
-// Panels begin to end, kMost rows at a time.
+// Multiplies panels [begin, end), at most kMost rows at a time.
 template <int kMost, class Element>
 __attribute__((always_inline)) inline void multiply_panels(const Product& p, const Element* panels,
                                                            int64_t begin, int64_t end) {
@@ -88,7 +88,7 @@ __attribute__((always_inline)) inline void multiply_panels(const Product& p, con
   }
 }
 
-// The same for the levels of processors; not by clones, since the rows in registers differ.
+// One version per processor level. MIXTUNE_CLONES does not fit, since kMost differs by level.
 template <class Element>
 using Multiply = void (*)(const Product&, const Element*, int64_t, int64_t);
 
@@ -125,7 +125,7 @@ Multiply<Element> multiply_here() {
 template <class Element>
 void multiply_all(const Product& p, const Element* panels, int64_t count) {
   static const Multiply<Element> multiply = multiply_here<Element>();
-  // A thread is worth waking for some tens of microseconds.
+  // Starting a thread pays off for some tens of microseconds of work.
   const int64_t grain = std::max<int64_t>(1, 65536 / (p.width * kPanel));
   at::parallel_for(0, count, grain,
                    [&](int64_t begin, int64_t end) { multiply(p, panels, begin, end); });

@@ -4,7 +4,8 @@ namespace mixtune {
 
 SelectedRows pick_rows(const SequenceLayout& rows,
                        const std::vector<std::vector<int64_t>>& chosen) {
-  MIXTUNE_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(), "rows of each sequence");
+  MIXTUNE_CHECK(static_cast<int64_t>(chosen.size()) == rows.sequences(),
+                "expected rows for each sequence");
   SelectedRows out;
   out.rows.offsets.push_back(0);
   std::vector<int64_t> index;

@@ -1,12 +1,12 @@
-// The rows that a language head reads: those before a token that is learnt.
+// Selects the rows that a language head reads: each is followed by a supervised token.
 #pragma once
 
 #include "tensor/packed_batch.h"
 
 namespace mixtune {
 
-// Some rows of each sequence, maybe none: chosen[s] holds numbers among all rows, rising. Prompts
-// are left behind: they are counted in rows of whole sequences.
+// Any number of rows per sequence: chosen[s] holds ascending indices among all rows. The result has
+// no prompts, whose lengths refer to complete sequences.
 SelectedRows pick_rows(const SequenceLayout& rows, const std::vector<std::vector<int64_t>>& chosen);
 
 }  // namespace mixtune

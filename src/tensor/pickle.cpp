@@ -33,7 +33,7 @@ NamedTensors tensors_of(PyTorchStreamReader& zip, const std::string& where) {
   }
   const auto [pickle, size] = zip.getRecord("data.pkl");
   NamedTensors out;
-  std::map<std::string, Tensor> storages;  // tied weights share one
+  std::map<std::string, Tensor> storages;  // tied weights share a storage
   for (const PickledTensor& one :
        read_state_dict({static_cast<const char*>(pickle.get()), size}, where)) {
     auto found = storages.find(one.key);
@@ -41,7 +41,7 @@ NamedTensors tensors_of(PyTorchStreamReader& zip, const std::string& where) {
       found = storages.emplace(one.key, storage_of(zip, one, where)).first;
     const Tensor& storage = found->second;
     if (storage.scalar_type() != tensor_type(one.type) || storage.numel() != one.elements)
-      no_archive(where, "says two things of the storage " + one.key);
+      no_archive(where, "has tensors that disagree on the size or type of storage " + one.key);
     out.emplace_back(one.name, storage.as_strided(one.sizes, one.strides, one.offset).contiguous());
   }
   return out;
@@ -60,13 +60,13 @@ NamedTensors read_pickled_tensors(const std::filesystem::path& file) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
-    // Of a reader of zips, or of memory that there is not enough of: it says which.
+    // The first line of the message tells a broken zip from a failed allocation.
     const std::string_view text = error.what();
     no_archive(where, "cannot be read as a zip of torch.save (" +
                           std::string(text.substr(0, text.find('\n'))) + ")");
   }
   if (out.empty())
-    throw UserError(where, "holds no tensors by name",
+    throw UserError(where, "holds no named tensors",
                     "Expected the state_dict of a model; save it as model.safetensors.");
   return out;
 }

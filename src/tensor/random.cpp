@@ -36,8 +36,7 @@ struct MaskKernels {
                        const MaskRow& row);
 };
 
-// A product and a sum round twice on every machine: fused where there is an instruction for it,
-// they would differ from one processor to the next.
+// Without fused multiply-add, so that a product and a sum are rounded the same on every processor.
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
 
@@ -66,7 +65,7 @@ struct NamedKernels {
   MaskKernels kernels;
 };
 
-// What this processor can run, the one in use first.
+// The kernels that this processor supports, the one in use first.
 std::vector<NamedKernels>& available() {
   static std::vector<NamedKernels> kernels = [] {
     std::vector<NamedKernels> out;
@@ -88,7 +87,7 @@ const MaskKernels& kernels() {
   return available().front().kernels;
 }
 
-// The factors for devices without a fused kernel and for doubles: the same bits.
+// The same factors as a tensor, for doubles and for devices without a fused kernel.
 Tensor factor_tensor(const Tensor& like, const DropoutMask& mask) {
   return mask_factors(mask, like.size(1)).to(like.options());
 }
@@ -135,7 +134,7 @@ class Dropout : public torch::autograd::Function<Dropout> {
 
 RandomKey derive(RandomKey key, uint64_t word) {
   uint64_t z =
-      key * 0xD1342543DE82EF95ull + word + 0x9E3779B97F4A7C15ull;  // then SplitMix64's finaliser
+      key * 0xD1342543DE82EF95ull + word + 0x9E3779B97F4A7C15ull;  // then SplitMix64's finalizer
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
   return z ^ (z >> 31);
@@ -159,7 +158,7 @@ PhiloxBlock philox(RandomKey key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_
 
 namespace {
 
-// 64 random bits of a stream: counter words 2 and 3 tell these draws from masks.
+// 64 random bits of a stream; counter words 2 and 3 keep them apart from masks.
 uint64_t bits(RandomKey key, uint64_t counter) {
   const PhiloxBlock block = philox(key, static_cast<uint32_t>(counter),
                                    static_cast<uint32_t>(counter >> 32), 0xFFFFFFFFu, 0xFFFFFFFFu);
@@ -191,7 +190,7 @@ Tensor normal_tensor(at::IntArrayRef shape, double deviation, RandomKey key) {
   const Tensor out = at::empty(shape, at::kFloat);
   float* data = out.data_ptr<float>();
   for (int64_t i = 0; i < out.numel();
-       i += 2) {  // Box-Muller, a pair of draws for a pair of elements
+       i += 2) {  // Box-Muller: two uniform numbers give two elements
     const double u = 1.0 - uniform_draw(key, static_cast<uint64_t>(i));
     const double angle = 2 * std::numbers::pi * uniform_draw(key, static_cast<uint64_t>(i) + 1);
     const double radius = deviation * std::sqrt(-2 * std::log(u));
@@ -245,7 +244,7 @@ Tensor mask_factors(const DropoutMask& mask, int64_t columns) {
     const int code = fill_mask_on_device({out.data_ptr<float>(), mask.token.data_ptr<int64_t>(),
                                           mask.example.data_ptr<int64_t>(), rows, columns, mask.key,
                                           mask.step, mask.threshold(), mask.scale()});
-    MIXTUNE_CHECK(code == 0, "the mask kernel: CUDA error " + std::to_string(code));
+    MIXTUNE_CHECK(code == 0, "mask kernel: CUDA error " + std::to_string(code));
     return out;
   }
 #endif

@@ -1,6 +1,7 @@
-// Counter-based randomness (Philox 4x32-10, Salmon et al. 2011). A draw is a pure function of a key
-// (seed, site, call path, purpose) and a counter (column block, token, example, step): it does not
-// depend on packing, accumulation, recomputation, the number of processes or an interruption.
+// Counter-based random numbers (Philox 4x32-10, Salmon et al. 2011). A number is a pure function of
+// a key (seed, site, call path, purpose) and a counter (column group, token, example, step): it
+// does not depend on packing, accumulation, recomputation, the number of processes or an
+// interruption.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -9,7 +10,8 @@ namespace mixtune {
 
 using RandomKey = uint64_t;
 
-// A new key from a key and a word or a name; order matters, collisions are those of a 64-bit hash.
+// Derives a key from a key and a word or a name. Order matters; collisions are those of a 64-bit
+// hash.
 RandomKey derive(RandomKey key, uint64_t word);
 RandomKey derive(RandomKey key, std::string_view name);
 
@@ -19,7 +21,7 @@ struct PhiloxBlock {
 };
 PhiloxBlock philox(RandomKey key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3);
 
-// A number in [0, 1) with 53 random bits, and one below `bound` (> 0) for small bounds.
+// A number in [0, 1) with 53 random bits, and an integer in [0, bound) for small bounds (> 0).
 double uniform_draw(RandomKey key, uint64_t counter);
 uint64_t integer_draw(RandomKey key, uint64_t counter, uint64_t bound);
 
@@ -30,38 +32,37 @@ std::vector<int64_t> permutation(RandomKey key, int64_t count);
 Tensor normal_tensor(at::IntArrayRef shape, double deviation, RandomKey key);
 Tensor uniform_tensor(at::IntArrayRef shape, double low, double high, RandomKey key);
 
-// What a dropout needs to make its mask, and to make it again in the backward pass.
-// Masks have 16 bits a decision: the rate is rounded to 1 / 65536 and the scale follows the rounded
-// rate.
+// Everything needed to compute a dropout mask, in the forward and again in the backward pass. A
+// decision uses 16 bits, so the rate is rounded to a multiple of 1 / 65536; the scale follows the
+// rounded rate.
 struct DropoutMask {
-  double probability = 0;  // 0: no dropout, nothing else is read
+  double probability = 0;  // 0: no dropout, the other fields are ignored
   RandomKey key = 0;
   uint32_t step = 0;
   Tensor example, token;  // [T] int64: the counter of each row
 
   bool active() const { return probability > 0; }
-  uint32_t threshold() const;  // a decision below it drops
+  uint32_t threshold() const;  // decisions below it drop the element
   float scale() const;         // 1 / (1 - rate)
 };
 
 // The factors of the mask, 0 or scale: [T, columns] fp32 on the device of its rows.
 Tensor mask_factors(const DropoutMask& mask, int64_t columns);
 
-// x * mask: [T, D] to [T, D], not tracked by autograd. `dropout_add` adds residual [T, D] in the
+// x * mask: [T, D] to [T, D], not tracked by autograd. `apply_mask_add` adds residual [T, D] in the
 // same pass.
 Tensor apply_mask(const Tensor& x, const DropoutMask& mask);
 Tensor apply_mask_add(const Tensor& x, const Tensor& residual, const DropoutMask& mask);
 
-// As apply_mask, tracked: the backward pass makes the mask again.
+// apply_mask tracked by autograd; the backward pass recomputes the mask.
 Tensor dropout(const Tensor& x, const DropoutMask& mask);
 
-// Writes `count` factors (0 or scale) of one row. The kernel behind apply_mask, for attention.
+// Writes `count` factors (0 or scale) of one row; attention uses it directly.
 void mask_row(float* factors, int64_t count, RandomKey key, uint32_t token, uint32_t example,
               uint32_t step, uint32_t threshold, float scale);
 
-// The instruction sets that the mask kernels can use on this processor, the one in use first. All
-// of them give the same bits. `use_mask_kernels` takes another one, for tests; not while others
-// draw.
+// The instruction sets of the mask kernels that this processor supports, the one in use first. All
+// of them give the same bits. `use_mask_kernels` selects one, for tests; it is not thread-safe.
 std::vector<std::string> mask_kernel_names();
 void use_mask_kernels(const std::string& name);
 

@@ -1,6 +1,6 @@
-// The one libtorch include, and the project's precompiled header: chosen parts, since torch/torch.h
-// costs over 20 seconds and 1 GB a file. Shape legends use T tokens, S sequences, D width, E
-// experts, R rank.
+// The only libtorch include, and the project's precompiled header. It includes selected parts,
+// since torch/torch.h costs over 20 seconds and 1 GB per file. Shape legends use T tokens, S
+// sequences, D width, E experts, R rank.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -53,7 +53,7 @@ void append(const SafetensorsFile& file, NamedTensors& out) {
 DType file_type(const std::string& name, at::ScalarType type) {
   for (const TypePair& pair : kTypes)
     if (pair.tensor == type) return pair.file;
-  throw BugError(name + " has a type that files cannot hold");
+  throw BugError(name + " has a type that files do not support");
 }
 
 at::ScalarType tensor_type(DType dtype) {

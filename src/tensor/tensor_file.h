@@ -13,14 +13,14 @@ namespace mixtune {
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 at::ScalarType tensor_type(DType dtype);
-// `name` is the tensor's, for the message about a type that files cannot hold.
+// `name` is the tensor's name, for the message about a type that files do not support.
 DType file_type(const std::string& name, at::ScalarType type);
 
-// One file, in the order of names, each tensor in the type it has in the file. UserError for
-// whatever makes the file malformed and for types that tensors cannot hold.
+// One file, in the order of names; each tensor keeps the type it has in the file. UserError for a
+// malformed file and for types that tensors do not support.
 NamedTensors read_tensors(const std::filesystem::path& file);
 
-// Whether a folder's model is a pytorch_model.bin alone.
+// Whether a folder's only model file is pytorch_model.bin.
 bool is_pickled_model(const std::filesystem::path& folder);
 
 // The model of a folder: model.safetensors, the shards of model.safetensors.index.json, or

@@ -20,7 +20,7 @@ DropoutMask mask_of(const SequenceLayout& rows, double probability) {
   return {probability, 99, 3, rows.example, rows.token};
 }
 
-// One row of queries against the keys of its sequence, by the textbook.
+// Worked by hand: one row of queries against the keys of its sequence.
 TEST(PackedAttention, IsTheWeightedMeanOfTheValuesOfOneSequence) {
   const SequenceLayout rows = rows_of({1, 2});
   const Tensor qkv = at::zeros({3, 3});  // one head of width 1: q, k, v
@@ -35,9 +35,9 @@ TEST(PackedAttention, IsTheWeightedMeanOfTheValuesOfOneSequence) {
   EXPECT_NEAR(out[2][0].item<float>(), 1.5, 1e-6);
 }
 
-// A causal token sees itself and those before it, inside its window: with equal scores the means of
-// 1, (1, 2), (1, 2, 3) and, for a window of two, (2, 3).
-TEST(PackedAttention, HidesWhatComesLaterAndWhatIsOutsideOfTheWindow) {
+// A causal token attends to itself and to earlier tokens inside its window: with equal scores the
+// outputs are the means of 1, (1, 2), (1, 2, 3) and, for a window of two, (2, 3).
+TEST(PackedAttention, HidesLaterTokensAndTokensOutsideTheWindow) {
   const SequenceLayout rows = rows_of({3});
   const Tensor qkv = at::zeros({3, 3});
   for (int64_t t = 0; t < 3; ++t) qkv[t][2] = t + 1;
@@ -68,7 +68,7 @@ TEST_P(PackedAttentionKernel, EqualsTheCompositionOfTensorOperations) {
   shape.window = GetParam().window;
   const int64_t width = shape.query_columns(), keys = 2 * shape.key_columns();
   const SequenceLayout rows = rows_of({1, 70, 13, 129});
-  // The rows that a head would read: somewhere inside.
+  // The rows that a head would read, at arbitrary positions.
   const SelectedRows first = select_rows(rows, {0, 41, 83, 84});
   const bool part = GetParam().read_only_first;
   const SequenceLayout& query_rows = part ? first.rows : rows;

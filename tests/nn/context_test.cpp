@@ -29,7 +29,7 @@ TEST(LossStatistics, ACopyHasTheLayoutAndItsOwnSums) {
   EXPECT_FALSE(layout.measured(0));
 }
 
-// Two processes with the same sums: values double, gradients stay those of the own half.
+// Stands for two processes with equal sums: values double, gradients are those of one process.
 class Doubling final : public Reducer {
  public:
   void all_reduce(Tensor& sums) override { sums.mul_(2); }
@@ -48,7 +48,7 @@ TEST(LossStatistics, ReducesValuesOverProcessesAndKeepsItsOwnGradient) {
   EXPECT_SAME(x.grad(), at::tensor({5., 5.}));
 }
 
-TEST(ForwardContext, NumbersFollowTheSequencesThatAreKept) {
+TEST(ForwardContext, SequenceIdsFollowTheKeptSequences) {
   Reducer alone;
   ForwardContext c(Phase::evaluate, 7, 0, alone);
   c.keep_sequences({1, 0});
@@ -58,7 +58,7 @@ TEST(ForwardContext, NumbersFollowTheSequencesThatAreKept) {
   EXPECT_EQ(c.sequence_ids, (std::vector<int64_t>{6, 4, 6}));
 }
 
-TEST(Route, DecidesOnceForAPathAndNeverWhereADecisionStands) {
+TEST(Route, DecidesOncePerPathAndNeverIfADecisionIsPinned) {
   Reducer alone;
   ForwardContext c(Phase::evaluate, 7, 0, alone);
   int calls = 0;

@@ -1,4 +1,4 @@
-// Keys and values that stand while texts grow: what is kept, and attention to it.
+// The key-value cache of generation: its contents, and attention to it.
 #include "nn/decode_state.h"
 
 #include "support/tiny_model.h"
@@ -8,14 +8,15 @@ namespace {
 
 const CallPath kPath = own_path(0), kBorrowed = {.position = 0, .use = Use::borrowed, .layer = 1};
 
-// SequenceLayout of one new token for each of `texts`, the token's number as given.
-SequenceLayout next_rows(const std::vector<int64_t>& texts, const std::vector<int64_t>& numbers) {
-  SequenceLayout rows = rows_of(std::vector<int64_t>(texts.size(), 1), texts);
-  rows.token = at::tensor(numbers, at::kLong);
+// The layout of one new token for each of `sequences`, at the given positions.
+SequenceLayout next_rows(const std::vector<int64_t>& sequences,
+                         const std::vector<int64_t>& positions) {
+  SequenceLayout rows = rows_of(std::vector<int64_t>(sequences.size(), 1), sequences);
+  rows.token = at::tensor(positions, at::kLong);
   return rows;
 }
 
-TEST(DecodeState, KeepsWhatIsAppendedByPathAndText) {
+TEST(DecodeState, KeepsAppendedRowsByPathAndSequence) {
   DecodeState state;
   const Tensor x = at::arange(20, at::kFloat).view({5, 4});
   state.append(kPath, x, {1, 3}, rows_of({2, 3}));
@@ -31,7 +32,7 @@ TEST(DecodeState, KeepsWhatIsAppendedByPathAndText) {
   EXPECT_EQ(state.of(kPath, 0).size(0), 2);
 }
 
-TEST(DecodeState, FollowsTextsThatAreDroppedOrDoubled) {
+TEST(DecodeState, FollowsDroppedAndDuplicatedSequences) {
   DecodeState state;
   state.append(kPath, at::tensor({1.f, 2.f, 3.f}).view({3, 1}), {0, 1}, rows_of({1, 1, 1}));
   state.keep({2, 0, 2});
@@ -43,7 +44,7 @@ TEST(DecodeState, FollowsTextsThatAreDroppedOrDoubled) {
   EXPECT_FALSE(state.of(kPath, 3).defined());
 }
 
-TEST(DecodeState, AveragesTwoPathsAsTheReleasedCacheDoes) {
+TEST(DecodeState, AveragesTwoPathsAsTheReferenceCodeDoes) {
   DecodeState state(true);
   state.append(kPath, at::tensor({1.f, 10.f}).view({2, 1}), {0, 1}, rows_of({1, 1}));
   state.copy(kPath, kBorrowed);
@@ -56,8 +57,8 @@ TEST(DecodeState, AveragesTwoPathsAsTheReleasedCacheDoes) {
   EXPECT_FALSE(state.of(kBorrowed, 0).defined());
 }
 
-// One head of width 1: the scores of the keys 0 and ln 3 under the query 1 give shares 1/4 and 3/4.
-TEST(Attend, WeighsTheValuesThatStand) {
+// One head of width 1: keys 0 and ln 3 under the query 1 have probabilities 1/4 and 3/4.
+TEST(Attend, WeighsTheCachedValues) {
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
   DecodeState state;
@@ -71,8 +72,8 @@ TEST(Attend, WeighsTheValuesThatStand) {
   EXPECT_NEAR(out.item<float>(), 5, 1e-5);
 }
 
-// Windows, groups, caps, scales and other types: the whole text at once is the oracle.
-TEST(Attend, IsAttentionOverTheWholeText) {
+// Windows, groups, caps, scales and dtypes: the result equals attention over the whole sequence.
+TEST(Attend, EqualsAttentionOverTheWholeSequence) {
   const std::vector<int64_t> lengths = {7, 4, 9};
   for (const AttentionShape shape :
        {AttentionShape{.heads = 4, .head_width = 8, .causal = true},
@@ -89,17 +90,17 @@ TEST(Attend, IsAttentionOverTheWholeText) {
       DecodeState state;
       context.decode = &state;
       for (int64_t n = 0; n < 4; ++n) {  // prompts of length - 3 tokens, then one by one
-        std::vector<int64_t> index, numbers, counts;
+        std::vector<int64_t> index, positions, counts;
         for (size_t s = 0; s < lengths.size(); ++s) {
           const int64_t begin = n == 0 ? 0 : lengths[s] - 4 + n, end = lengths[s] - 3 + n;
           counts.push_back(end - begin);
           for (int64_t i = begin; i < end; ++i) {
             index.push_back(whole.offsets[s] + i);
-            numbers.push_back(i);
+            positions.push_back(i);
           }
         }
         SequenceLayout rows = rows_of(counts, {0, 1, 2});
-        rows.token = at::tensor(numbers, at::kLong);
+        rows.token = at::tensor(positions, at::kLong);
         const Tensor picked = at::tensor(index, at::kLong);
         EXPECT_CLOSE(attend(Tensor(), fused.index_select(0, picked), rows, {rows, kPath, context},
                             shape, {}),

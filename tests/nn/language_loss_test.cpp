@@ -17,7 +17,7 @@ struct LossCase {
   Tensor targets = at::arange(kRows, at::kLong).mul(5).remainder(kVocabulary);
 };
 
-// The whole logits, by torch's own operations.
+// The loss from the full logits, with libtorch's own operations.
 Tensor plain(const LossCase& c, double smoothing, double cap) {
   Tensor logits = at::mm(c.z, c.weight.t());
   if (cap > 0) logits = at::tanh(logits / cap) * cap;
@@ -44,7 +44,7 @@ TEST(LanguageLoss, EqualsPlainCrossEntropyAndItsGradients) {
       for (const int64_t chunk : {0, 1, 4, 11}) compare(smoothing, cap, chunk);
 }
 
-TEST(LanguageLoss, IsWorkedByHand) {
+TEST(LanguageLoss, AgreesWithNumbersWorkedByHand) {
   // Logits (0, ln 3) and (0, 0): p = (1/4, 3/4) and (1/2, 1/2); targets 1 and 0.
   const Tensor z = at::tensor({std::log(3.0), 0.0}, at::kFloat).view({2, 1});
   const Tensor weight = at::tensor({0.0, 1.0}, at::kFloat).view({2, 1});

@@ -1,5 +1,5 @@
-// Running the blocks of a stack, and the rows that are read: a last block that computes only those
-// that the head reads must give what the whole block gives there.
+// Running the layers of a stack, and restricting the last layer to the rows that the head reads:
+// the outputs of these rows must not change.
 #include "nn/layer_stack.h"
 
 #include "support/hand_made_stack.h"
@@ -7,7 +7,7 @@
 namespace mixtune::test {
 namespace {
 
-TEST(LayerStack, RunsItsBlocksInOrderAndLeavesHiddenStates) {
+TEST(LayerStack, RunsItsLayersInOrderAndReturnsHiddenStates) {
   HandMadeStack made(1);
   made.add([](const Tensor& z, const Call&) { return z + 1; });
   made.add([](const Tensor& z, const Call&) { return z * 10; });
@@ -22,7 +22,7 @@ TEST(LayerStack, RunsItsBlocksInOrderAndLeavesHiddenStates) {
   EXPECT_EQ(hidden[2][0].item<double>(), 40);
 }
 
-TEST(LayerStack, ReadsRowsInTheLastBlockAlone) {
+TEST(LayerStack, SelectsRowsInTheLastLayerOnly) {
   HandMadeStack made(1);
   std::vector<bool> read;
   for (int n = 0; n < 3; ++n)
@@ -38,7 +38,7 @@ TEST(LayerStack, ReadsRowsInTheLastBlockAlone) {
   EXPECT_EQ(read, (std::vector<bool>{false, false, true}));
 }
 
-TEST(LayerStack, RunGivesSeveralBlocksOnOneInput) {
+TEST(LayerStack, RunsSeveralLayersOnOneInput) {
   HandMadeStack made(1);
   made.add_constant(5);
   made.add_constant(6);
@@ -59,9 +59,9 @@ struct StackCase {
 
 class RowsThatAreRead : public testing::TestWithParam<StackCase> {};
 
-// The stack on the rows of the head alone against the whole stack: values and gradients, with
+// The stack restricted to the rows of the head against the whole stack: values and gradients, with
 // dropout.
-TEST_P(RowsThatAreRead, GiveWhatTheWholeStackGivesThere) {
+TEST_P(RowsThatAreRead, EqualTheSameRowsOfTheWholeStack) {
   ModelConfig config = tiny_config(GetParam().model);
   config.hidden_dropout = 0.1;
   config.attention_dropout = 0.2;

@@ -31,7 +31,7 @@ struct Gradients {
   Tensor value, x, residual, weight, bias;
 };
 
-// One node with its own backward pass against the composition of tracked operations.
+// The custom autograd node against the composition of libtorch operations.
 TEST(ResidualNorm, EqualsItsCompositionGradientsIncluded) {
   const SequenceLayout rows = rows_of({3, 5});
   Reducer alone;
@@ -67,7 +67,7 @@ class AddOne final : public OutputAdapter {
   Tensor forward(const Tensor& x, const Call&) override { return x + 1; }
 };
 
-// The adapter sees the sublayer's output after its dropout, before the residual.
+// The adapter's input is the sublayer's output after its dropout, before the residual.
 TEST(ResidualNorm, AdaptsTheDroppedOutSublayer) {
   const SequenceLayout rows = rows_of({8});
   Reducer alone;

@@ -7,8 +7,8 @@
 namespace mixtune::test {
 namespace {
 
-// One head of two columns at position p turns by p radians.
-TEST(Rotary, TurnsAPairByItsPosition) {
+// One head of two columns at position p is rotated by p radians.
+TEST(Rotary, RotatesAPairByItsPosition) {
   Rotary rotary(RotarySettings{.width = 2});
   const SequenceLayout rows = rows_of({3});
   const Tensor x = at::tensor({1.f, 0.f, 1.f, 0.f, 1.f, 0.f}).view({3, 2});
@@ -19,7 +19,7 @@ TEST(Rotary, TurnsAPairByItsPosition) {
   }
 }
 
-TEST(Rotary, LeavesTheColumnsAfterItsHeads) {
+TEST(Rotary, DoesNotChangeTheColumnsAfterItsHeads) {
   Rotary rotary(RotarySettings{.width = 4});
   const SequenceLayout rows = rows_of({2, 3});
   const Tensor x = draw({5, 12}, 1, "x");
@@ -28,7 +28,7 @@ TEST(Rotary, LeavesTheColumnsAfterItsHeads) {
   EXPECT_FALSE(at::equal(y.narrow(1, 0, 8), x.narrow(1, 0, 8)));
 }
 
-// The kernel of floats and the tensor operations of doubles, gradients included.
+// The float kernel against tensor operations in double precision, gradients included.
 TEST(Rotary, EqualsItsCompositionGradientsIncluded) {
   for (const int64_t positions : {2, 64}) {  // dynamic: beyond its length and within
     const RotarySettings settings{
@@ -73,13 +73,13 @@ TEST(Rotary, FrequenciesFollowTheirRules) {
   EXPECT_NEAR(rotary_amplitude(s), (0.2 * std::log(4) + 1) / (0.1 * std::log(4) + 1), 1e-9);
 }
 
-// YaRN (arXiv 2309.00071) for d = 16, theta = 10^4, 4,096 positions, factor 4, by a script of its
-// own. Plain frequencies are 10^(-j/2). So many turns over the positions are made by column
-// c(turns) = d ln(4096 / (2 pi turns)) / (2 ln theta): c(32) = 2.618, c(1) = 5.628. From there to
-// there a ramp r leads from f_j to f_j / 4: f_j ((1 - r) + r / 4), r = (j - low) / (high - low)
-// within 0 and 1, with bounds rounded outwards (2 and 6, so r = 1/4, 1/2, 3/4 for j = 3, 4, 5)
-// unless truncates is off.
-TEST(Rotary, YarnLeadsFromPlainToStretchedFrequenciesAlongItsRamp) {
+// YaRN (arXiv 2309.00071) for d = 16, theta = 10^4, 4,096 positions, factor 4, computed by an
+// independent script. Plain frequencies are 10^(-j/2). The column with a given number of turns over
+// the positions is c(turns) = d ln(4096 / (2 pi turns)) / (2 ln theta): c(32) = 2.618, c(1) =
+// 5.628. Between these a ramp r interpolates from f_j to f_j / 4: f_j ((1 - r) + r / 4), r = (j -
+// low) / (high - low) clamped to [0, 1], with bounds rounded outwards (2 and 6, so r = 1/4, 1/2,
+// 3/4 for j = 3, 4, 5) unless truncates is off.
+TEST(Rotary, YarnInterpolatesFromPlainToStretchedFrequencies) {
   RotarySettings s{
       .width = 16, .kind = RotarySettings::Kind::yarn, .factor = 4, .original_positions = 4096};
   const auto expect = [&](const std::vector<double>& expected) {

@@ -17,7 +17,7 @@ struct Two {
   Trainables trainables;
 };
 
-TEST(Trainables, LeavesBecomeViewsOfOneBufferWithTheirValues) {
+TEST(Trainables, LeavesBecomeViewsOfOneBufferAndKeepTheirValues) {
   Two two;
   EXPECT_EQ(two.trainables.count(), 8);
   EXPECT_TRUE(at::equal(two.trainables.values, at::arange(1, 9).to(at::kFloat)));
@@ -35,7 +35,7 @@ TEST(Trainables, SegmentsAreRunsOfALeafInTheOrderOfItsRows) {
   EXPECT_EQ(two.trainables.find("d"), nullptr);
 }
 
-// A flat update is seen by the modules, and gradients land in the flat buffer and add up.
+// Modules see an update of the flat buffer, and gradients accumulate in the flat buffer.
 TEST(Trainables, ValuesAndGradientsAreSharedWithTheLeaves) {
   Two two;
   two.trainables.values.add_(10);
@@ -49,7 +49,7 @@ TEST(Trainables, ValuesAndGradientsAreSharedWithTheLeaves) {
   EXPECT_EQ(two.trainables.gradients.sum().item<float>(), 2);
 }
 
-TEST(Trainables, RejectsALeafOrANameTwiceWrongSizesAndLateComers) {
+TEST(Trainables, RejectsDuplicatesWrongSizesAndAddingAfterBuild) {
   Tensor a = at::zeros({2}), b = at::zeros({3});
   Trainables t;
   t.add(&a, {{"a", "base", {2}}});
@@ -62,7 +62,7 @@ TEST(Trainables, RejectsALeafOrANameTwiceWrongSizesAndLateComers) {
   EXPECT_THROW(t.add(&b, {{"b", "base", {3}}}), BugError);
 }
 
-TEST(Trainables, OfNothingIsEmpty) {
+TEST(Trainables, WithoutLeavesIsEmpty) {
   Trainables t;
   t.build();
   EXPECT_EQ(t.count(), 0);

@@ -1,4 +1,4 @@
-// pytorch_model.bin: tensors are read, and a pickle that asks for a call runs nothing.
+// pytorch_model.bin: tensors are read, and a pickle that contains a call is rejected and not run.
 #include <caffe2/serialize/inline_container.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 using Records = std::vector<std::pair<std::string, std::string>>;
 
-// The zip of torch.save around a pickle.
+// Writes the zip of torch.save around a pickle.
 void write_archive(const fs::path& file, const std::string& pickle, const Records& records = {}) {
   caffe2::serialize::PyTorchStreamWriter writer(file.string());
   writer.writeRecord("data.pkl", pickle.data(), pickle.size());
@@ -33,7 +33,7 @@ std::string error_of_model(const fs::path& folder) {
   return "no UserError";
 }
 
-TEST(PickledTensors, AreThoseOfTheStorages) {
+TEST(PickledTensors, AreReadFromTheirStorages) {
   const TemporaryFolder folder;
   const fs::path file = folder / "pytorch_model.bin";
   const std::string weight = bytes_of_floats({0, 1, 2, 3, 4, 5}), bias = bytes_of_floats({7, 8});
@@ -44,23 +44,23 @@ TEST(PickledTensors, AreThoseOfTheStorages) {
   EXPECT_TRUE(at::equal(read[0].second, at::arange(6, at::kFloat).view({2, 3})));
   EXPECT_TRUE(at::equal(read[1].second, at::tensor({7.0F, 8.0F})));
 
-  const auto says = [&](const std::string& part) {
+  const auto expect_error = [&](const std::string& part) {
     EXPECT_NE(error_of_model(folder.path()).find(part), std::string::npos)
         << error_of_model(folder.path());
   };
   const std::string whole = read_file(file);
   for (const size_t length : {size_t{0}, size_t{10}, whole.size() / 2, whole.size() - 1}) {
     write_file_atomically(file, whole.substr(0, length));
-    says("cannot be read as a zip of torch.save");
+    expect_error("cannot be read as a zip of torch.save");
   }
   write_archive(file, state_dict_pickle(),
                 {{"data/0", weight}, {"data/1", bias}, {"byteorder", "big"}});
-  says("is not little-endian");
-  // Both tensors on one storage, of which each says another size.
+  expect_error("is not little-endian");
+  // Both tensors use one storage, with different sizes.
   std::string same = state_dict_pickle();
   same.replace(same.find("1q\x0f"), 1, "0");
   write_archive(file, same, {{"data/0", weight}});
-  says("says two things of the storage 0");
+  expect_error("disagree on the size or type of storage 0");
   write_archive(file, state_dict_pickle(), {{"data/0", weight}});
   EXPECT_NE(error_of_model(folder.path()).find("does not hold the 8 bytes of bias"),
             std::string::npos);
@@ -69,8 +69,8 @@ TEST(PickledTensors, AreThoseOfTheStorages) {
             std::string::npos);
 }
 
-// os.system("touch X"), as Python reads it: in the text of the oldest protocol, and in protocol 2.
-TEST(PickledTensors, ThatAskForACallAreRejectdAndRunNothing) {
+// A pickle of os.system("touch X"), in the text format of the oldest protocol and in protocol 2.
+TEST(PickledTensors, WithACallAreRejectedAndTheCallIsNotRun) {
   const TemporaryFolder folder;
   const fs::path file = folder / "pytorch_model.bin", touched = folder / "X";
   const std::string command = "touch " + touched.string();
@@ -87,9 +87,9 @@ TEST(PickledTensors, ThatAskForACallAreRejectdAndRunNothing) {
         << error_of_model(folder.path());
     EXPECT_FALSE(fs::exists(touched));
   }
-  // The same zip with an empty dictionary can be read: what was refused is the pickle.
+  // The same zip with an empty dictionary can be read, so the pickle was what was rejected.
   write_archive(file, "\x80\x02}.");
-  EXPECT_NE(error_of_model(folder.path()).find("holds no tensors by name"), std::string::npos)
+  EXPECT_NE(error_of_model(folder.path()).find("holds no named tensors"), std::string::npos)
       << error_of_model(folder.path());
 }
 

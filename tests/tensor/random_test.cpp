@@ -15,7 +15,7 @@ void expect_block(const PhiloxBlock& block, std::array<uint32_t, 4> expected) {
   for (int i = 0; i < 4; ++i) EXPECT_EQ(block.word[i], expected[i]) << "word " << i;
 }
 
-// The known answers that Random123 publishes for philox4x32-10.
+// Known answers published by Random123 for philox4x32-10.
 TEST(Philox, GivesThePublishedKnownAnswers) {
   expect_block(philox(0, 0, 0, 0, 0), {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   const uint32_t f = 0xffffffff;
@@ -30,7 +30,7 @@ DropoutMask mask_of(int64_t rows, double probability, int64_t first_token = 0) {
           at::arange(first_token, first_token + rows)};
 }
 
-// The definition, one column at a time: see the head of random.cpp.
+// The definition of mask_kernel.inc, one column at a time.
 float factor_by_definition(const DropoutMask& m, uint32_t token, int64_t column) {
   const uint32_t group = static_cast<uint32_t>(column / 64), lane = column % 8,
                  half = column / 8 % 8;
@@ -47,7 +47,7 @@ TEST(DropoutMask, FollowsItsDefinitionAtEveryColumn) {
       ASSERT_EQ(y[r][c].item<float>(), factor_by_definition(mask, static_cast<uint32_t>(r), c));
 }
 
-TEST(DropoutMask, DropsTheShareThatWasAskedAndKeepsTheMean) {
+TEST(DropoutMask, DropsTheGivenShareAndKeepsTheMean) {
   const Tensor y = apply_mask(at::ones({400, 384}), mask_of(400, 0.1));
   EXPECT_NEAR(y.eq(0).to(at::kDouble).mean().item<double>(), 0.1, 0.003);
   EXPECT_NEAR(y.to(at::kDouble).mean().item<double>(), 1.0, 0.004);
@@ -68,7 +68,7 @@ TEST(DropoutMask, IsTheSameForDoublesAndForTheFusedAddition) {
   EXPECT_TRUE(at::equal(apply_mask_add(x, residual, mask), apply_mask(x, mask) + residual));
 }
 
-TEST(DropoutMask, IsTheSameToTheBitWithEveryInstructionSet) {
+TEST(DropoutMask, IsBitwiseEqualWithEveryInstructionSet) {
   const Tensor x = at::randn({5, 203}), residual = at::randn({5, 203});
   const DropoutMask mask = mask_of(5, 0.3);
   const std::string in_use = mask_kernel_names().front();
@@ -85,14 +85,14 @@ TEST(DropoutMask, IsTheSameToTheBitWithEveryInstructionSet) {
   use_mask_kernels(in_use);
 }
 
-TEST(Dropout, BackwardMakesTheSameMask) {
+TEST(Dropout, BackwardUsesTheSameMask) {
   const Tensor x = at::randn({4, 65}).requires_grad_(true);
   const DropoutMask mask = mask_of(4, 0.4);
   dropout(x, mask).sum().backward();
   EXPECT_TRUE(at::equal(x.grad(), apply_mask(at::ones({4, 65}), mask)));
 }
 
-TEST(Permutation, HoldsEveryNumberOnceAndDependsOnTheKey) {
+TEST(Permutation, ContainsEveryNumberOnceAndDependsOnTheKey) {
   const auto a = permutation(derive(1, uint64_t{0}), 100),
              b = permutation(derive(1, uint64_t{1}), 100);
   EXPECT_EQ(std::set<int64_t>(a.begin(), a.end()).size(), 100u);
@@ -100,7 +100,7 @@ TEST(Permutation, HoldsEveryNumberOnceAndDependsOnTheKey) {
   EXPECT_EQ(a, permutation(derive(1, uint64_t{0}), 100));
 }
 
-TEST(InitialValues, HaveTheAskedMoments) {
+TEST(InitialValues, HaveTheGivenMoments) {
   const Tensor normal = normal_tensor({200, 300}, 0.02, 5).to(at::kDouble);
   EXPECT_NEAR(normal.mean().item<double>(), 0, 5e-4);
   EXPECT_NEAR(normal.std().item<double>(), 0.02, 2e-4);
