@@ -1,6 +1,6 @@
-// Beam search as transformers 5 does it. Each step takes the best candidates over all beams of a
-// prompt, more of them than there are beams; one that has ended is stored if it is among the first
-// `beams` of them and dropped otherwise; the best that have not ended run on.
+// Beam search as in transformers 5. Each step selects the best candidates over all beams of a
+// prompt, more candidates than there are beams. An ended candidate is stored if it is among the
+// first `num_beams` and dropped otherwise; the best candidates that have not ended continue.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,17 +11,17 @@ namespace mixtune {
 namespace {
 
 struct Beam {
-  int64_t text;  // its number among the growing texts
+  int64_t text;  // its index in the GenerationState
   double sum;    // log-probability
 };
 
 struct Candidate {
   double sum;
-  size_t beam;  // of its prompt
+  size_t beam;  // index among the beams of its prompt
   int32_t token;
 };
 
-// One prompt's search.
+// The search of one prompt.
 struct Search {
   size_t prompt;
   std::vector<Beam> beams;
@@ -34,8 +34,8 @@ bool better(const Candidate& a, const Candidate& b) {
   return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
 }
 
-// The best `count` candidates of a prompt, best first. `logits`: log-probabilities, which the rules
-// change in place.
+// The best `count` candidates of a prompt, best first. `logits` holds log-probabilities, which the
+// rules change in place.
 std::vector<Candidate> candidates(const Search& search, const GenerationState& texts,
                                   const Tensor& logits, const TokenRules& rules, size_t count) {
   std::vector<Candidate> out;
@@ -43,7 +43,7 @@ std::vector<Candidate> candidates(const Search& search, const GenerationState& t
     std::nth_element(out.begin(), out.begin() + static_cast<int64_t>(count), out.end(), better);
     out.resize(count);
   };
-  // What is worse than the worst of `count` candidates is none.
+  // The score of the worst of `count` candidates; anything worse is skipped.
   double worst = -std::numeric_limits<double>::infinity();
   for (size_t b = 0; b < search.beams.size(); ++b) {
     const auto [text, sum] = search.beams[b];
@@ -90,7 +90,7 @@ class BeamSearch {
     return sum / std::pow(static_cast<double>(tokens), options_.length_penalty);
   }
 
-  // The `written`-th token. What runs on is appended to parents and tokens.
+  // Adds the `written`-th token. Continuing beams are appended to parents and tokens.
   void advance(Search& search, const Tensor& logits, int64_t written, std::vector<int64_t>& parents,
                std::vector<int32_t>& tokens) {
     const auto beams = static_cast<size_t>(options_.num_beams);
@@ -98,7 +98,7 @@ class BeamSearch {
     const std::vector<Candidate> best = candidates(search, texts_, logits, options_.rules, count);
     std::vector<Beam> next;
     std::vector<Generated> ended;
-    if (best.empty()) ended = left_standing(search, written - 1);
+    if (best.empty()) ended = unfinished(search, written - 1);
     for (size_t i = 0; i < best.size(); ++i) {
       const int64_t text = search.beams[best[i].beam].text;
       const bool stops = ends(search.prompt, text, best[i].token);
@@ -140,8 +140,8 @@ class BeamSearch {
     return out;
   }
 
-  // The running beams, where the rules let no token follow any of them.
-  std::vector<Generated> left_standing(const Search& search, int64_t written) const {
+  // The running beams, for the case that the rules forbid every next token.
+  std::vector<Generated> unfinished(const Search& search, int64_t written) const {
     std::vector<Generated> out;
     for (const auto& [text, sum] : search.beams)
       out.push_back({.ids = written_by(text),
@@ -163,9 +163,9 @@ class BeamSearch {
     if (options_.early_stopping == GenerateOptions::EarlyStopping::at_once) return true;
     const bool any_length = options_.early_stopping == GenerateOptions::EarlyStopping::never &&
                             options_.length_penalty > 0;
-    const double hoped =
+    const double best_possible =
         score(search.beams.front().sum, any_length ? options_.max_new_tokens : written);
-    return hoped <= search.stored.back().score;
+    return best_possible <= search.stored.back().score;
   }
 
   GenerationState& texts_;

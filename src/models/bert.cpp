@@ -3,8 +3,8 @@
 #include "models/draws.h"
 #include "models/linears.h"
 
-// Legend: T tokens, S sequences, D hidden size, F intermediate size, C labels; read: the rows that
-// the head reads.
+// Legend: T tokens, S sequences, D hidden size, F intermediate size, C labels; read: number of rows
+// that the head reads.
 
 namespace mixtune {
 namespace {
@@ -149,8 +149,8 @@ int64_t BertModel::max_length() const {
 }
 
 Tensor BertModel::embed(const PackedBatch& batch, ForwardContext& context) const {
-  // RoBERTa counts positions from padding_idx + 1; a padding id inside a text gets padding_idx
-  // itself and does not advance the count, which needs the ids.
+  // RoBERTa counts positions from padding_idx + 1. A padding id inside a sequence gets padding_idx
+  // and does not advance the count.
   Tensor positions = batch.positions;
   if (config_.model_type == "roberta") {
     const Tensor real = batch.ids.ne(config_.pad_token_id).to(at::kLong);  // [T]
@@ -184,7 +184,7 @@ Tensor BertModel::pooled(const Tensor& last_hidden_state, const SequenceLayout& 
 }
 
 Tensor BertModel::logits(const PackedBatch& batch, ForwardContext& context) {
-  MIXTUNE_CHECK(classifier_.has_value(), "logits of a base model");
+  MIXTUNE_CHECK(classifier_.has_value(), "a base model has no logits");
   const SelectedRows first = first_rows(batch.rows);
   const Tensor z = stack_.forward(embed(batch, context), batch.rows, context, &first);  // [S, D]
   return head(z, first.rows, context);

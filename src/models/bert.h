@@ -1,6 +1,6 @@
-// BERT and RoBERTa: embeddings, a stack of post-norm blocks, a head on the first token. The module
-// tree follows the Hugging Face names, with the prefix "bert." or "roberta." under a head and
-// without it for a base model.
+// BERT and RoBERTa: embeddings, a stack of post-norm layers, a head on the first token. Modules
+// have the Hugging Face names, with the prefix "bert." or "roberta." if there is a head and without
+// it for a base model.
 #pragma once
 
 #include "models/model.h"
@@ -51,7 +51,7 @@ class BertModel final : public Model {
   Tensor words_, positions_, token_types_;  // [vocab, D], [positions, D], [types, D]
   LayerNorm embedding_norm_;
   LayerStack stack_;
-  std::vector<BertLayer*> layers_;  // those of the stack, by their type
+  std::vector<BertLayer*> layers_;  // the layers owned by stack_
   std::optional<LinearGroup> dense_, classifier_;
   Sites sites_;
 };

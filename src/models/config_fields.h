@@ -1,4 +1,5 @@
-// Values of one config.json, with their name in every error.
+// Reads and checks the values of one config.json. Every error names the file, the key and the
+// expected value.
 #pragma once
 
 #include <string>
@@ -45,7 +46,7 @@ class ConfigFields {
 
   std::string text(const char* key, std::string fallback) const {
     if (!has(key)) return fallback;
-    if (!json_[key].is_string()) wrong(key, "a text");
+    if (!json_[key].is_string()) wrong(key, "a string");
     return json_[key].get<std::string>();
   }
 
@@ -75,12 +76,12 @@ class ConfigFields {
   std::string where_;
 };
 
-// The fields of a GPT-2 or a LLaMA-type config.json, once model_type is known to be one of them.
+// Reads the fields of a config.json whose model_type is a decoder type.
 bool is_decoder_type(const std::string& model_type);
 const std::vector<std::string>& decoder_types();
 void read_decoder(const ConfigFields& fields, ModelConfig& config);
 
-// UserError unless `key` names an activation that mixtune has.
+// UserError unless `activation`, the value of `key`, is supported.
 void check_activation(const ConfigFields& fields, const char* key, const std::string& activation);
 
 }  // namespace mixtune

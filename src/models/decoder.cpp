@@ -8,7 +8,7 @@ int64_t outputs_of(const ModelConfig& config, HeadKind head, int64_t labels) {
   return head == HeadKind::none ? 0 : head == HeadKind::language ? config.vocab_size : labels;
 }
 
-// The last token of each sequence that is not padding; the last one where all are.
+// The last token of each sequence that is not padding, or the last token if all are padding.
 SelectedRows last_rows(const PackedBatch& batch, int64_t pad_token_id) {
   std::vector<int64_t> chosen;
   const Tensor ids = batch.ids.to(at::kCPU);
@@ -31,10 +31,10 @@ DecoderModel::DecoderModel(const ModelConfig& config, HeadKind head, int64_t lab
       words_(at::empty({config.vocab_size, config.hidden_size}, options)),
       head_(head),
       outputs_(outputs_of(config, head, labels)) {
-  MIXTUNE_CHECK(config.decoder.has_value(), "a decoder without its settings");
+  MIXTUNE_CHECK(config.decoder.has_value(), "the config has no decoder settings");
   MIXTUNE_CHECK(
       head == HeadKind::none || head == HeadKind::language || head == HeadKind::last_token,
-      "a head of encoders");
+      "a decoder cannot have an encoder's head");
   const bool has_own_head = head == HeadKind::last_token || !config.decoder->tied;
   if (head != HeadKind::none && has_own_head)
     classifier_.emplace(LinearGroup(
@@ -68,13 +68,13 @@ void DecoderModel::add_head() {
 }
 
 int64_t DecoderModel::max_length() const {
-  // A base that grows with the length has no end.
+  // Dynamic rotary positions have no maximum length.
   const bool grows = decoder().rotary.kind == RotarySettings::Kind::dynamic;
   return grows ? int64_t{1} << 24 : config_.max_positions;
 }
 
 LanguageHead DecoderModel::language_head() const {
-  MIXTUNE_CHECK(head_ == HeadKind::language, "the language head of another model");
+  MIXTUNE_CHECK(head_ == HeadKind::language, "the model has no language head");
   return {classifier_ ? classifier_->weight : words_, decoder().logits_cap};
 }
 
@@ -94,7 +94,7 @@ Tensor DecoderModel::head_input(const PackedBatch& batch, ForwardContext& contex
   return final_norm(stack_.forward(embed(batch, context), rows_of(batch), context, read));
 }
 
-// What a classifier reads has no completion: all of it is the prompt.
+// The input of a classifier has no completion, so all of it is the prompt.
 SequenceLayout DecoderModel::rows_of(const PackedBatch& batch) const {
   SequenceLayout rows = batch.rows;
   if (head_ != HeadKind::last_token || !rows.prompt.empty()) return rows;
@@ -103,7 +103,7 @@ SequenceLayout DecoderModel::rows_of(const PackedBatch& batch) const {
 }
 
 Tensor DecoderModel::logits(const PackedBatch& batch, ForwardContext& context) {
-  MIXTUNE_CHECK(head_ != HeadKind::none, "logits of a base model");
+  MIXTUNE_CHECK(head_ != HeadKind::none, "a base model has no logits");
   if (head_ == HeadKind::language)
     return through_head(head_input(batch, context, nullptr));  // [T, V]
   const SelectedRows last = last_rows(batch, config_.pad_token_id);
@@ -111,8 +111,8 @@ Tensor DecoderModel::logits(const PackedBatch& batch, ForwardContext& context) {
 }
 
 Tensor DecoderModel::next_logits(const PackedBatch& batch, ForwardContext& context) {
-  MIXTUNE_CHECK(head_ == HeadKind::language, "the next token of a model without a language head");
-  std::optional<SelectedRows> read;  // of sequences of one token: all of them
+  MIXTUNE_CHECK(head_ == HeadKind::language, "next_logits() needs a language head");
+  std::optional<SelectedRows> read;  // nullopt if every sequence has one token: read all rows
   if (batch.rows.tokens() > batch.rows.sequences()) {
     std::vector<int64_t> last;
     for (int64_t s = 0; s < batch.rows.sequences(); ++s)

@@ -1,5 +1,5 @@
-// What causal models share: embeddings, the stack, the final norm and the heads. GPT-2 and the
-// LLaMA family fill the stack and say what stands around it.
+// The common part of causal models: token embeddings, the stack, the final norm and the heads.
+// GPT-2 and the LLaMA family add the layers, the embedding and the final norm.
 #pragma once
 
 #include "models/model.h"
@@ -14,7 +14,7 @@ class DecoderModel : public Model {
   int64_t labels() const override { return outputs_; }
   Tensor logits(const PackedBatch& batch, ForwardContext& context) override;
   Tensor last_hidden_state(const PackedBatch& batch, ForwardContext& context) override;
-  // Of a language model, for the token behind each sequence alone: [S, vocabulary].
+  // The logits of the token after each sequence: [S, vocabulary]. Needs a language head.
   Tensor next_logits(const PackedBatch& batch, ForwardContext& context);
   Tensor pooled(const Tensor&, const SequenceLayout&) override { return {}; }
   bool is_language_model() const override { return head_ == HeadKind::language; }
@@ -22,14 +22,14 @@ class DecoderModel : public Model {
                     const SelectedRows* read) override;
   LanguageHead language_head() const override;
   int64_t max_length() const override;
-  // The head's own group; null where the embedding is the head.
+  // The linear of the head; null if the head is tied to the embedding.
   LinearGroup* head_group() { return classifier_ ? &*classifier_ : nullptr; }
 
-  // A copy of the embedding as a head, while texts are written.
+  // A packed copy of a tied head during generation.
   std::unique_ptr<const PackedWeight> packed_words;
 
  protected:
-  // `base`: the prefix of the names under a head ("model.", "transformer.").
+  // `base`: the prefix of the names below a head ("model.", "transformer.").
   DecoderModel(const ModelConfig& config, HeadKind head, int64_t labels, const std::string& base,
                const at::TensorOptions& options);
 
@@ -39,10 +39,10 @@ class DecoderModel : public Model {
   const DecoderConfig& decoder() const { return *config_.decoder; }
   void add_weight(const std::string& name, Tensor& storage, WeightKind kind);
   void add_group(LinearGroup& group);
-  void add_head();  // after everything else: files list it last
+  void add_head();  // call last, since files list it last
 
   ModelConfig config_;
-  std::string prefix_;  // of the weights below the head
+  std::string prefix_;  // prefix of the weights below the head
   Tensor words_;        // [vocabulary, D]
   LayerStack stack_;
   Sites sites_;
@@ -53,7 +53,7 @@ class DecoderModel : public Model {
 
   HeadKind head_;
   int64_t outputs_;
-  std::optional<LinearGroup> classifier_;  // lm_head where it is not the embedding, or score
+  std::optional<LinearGroup> classifier_;  // an untied lm_head, or score
 };
 
 std::unique_ptr<Model> make_gpt2(const ModelConfig& config, HeadKind head, int64_t labels,

@@ -1,4 +1,5 @@
-// GPT-2 and the LLaMA family: what config.json says, and what only the model type says.
+// Reads the config.json of GPT-2 and the LLaMA family. Properties that config.json does not contain
+// follow from the model type.
 #include <algorithm>
 #include <cmath>
 
@@ -7,10 +8,10 @@
 namespace mixtune {
 namespace {
 
-// What no field of config.json says, and the defaults of those that may be left out.
+// Properties that follow from the model type, and defaults of optional fields.
 struct FamilyRules {
   const char* model_type;
-  bool attention_biased;    // query, key and value have biases whatever the file says
+  bool attention_biased;    // query, key and value always have biases
   bool normalizes_heads;    // RMS norm of each head of query and key
   bool normalizes_outputs;  // a norm after each sublayer
   bool scales_embeddings;   // by sqrt(hidden_size)
@@ -34,19 +35,19 @@ constexpr FamilyRules kFamilies[] = {
      FamilyRules::Slides::every_second},
 };
 
-// The rotary settings lie in rope_parameters, or in rope_theta and rope_scaling in older files.
+// The rotary settings are in rope_parameters, or in rope_theta and rope_scaling in older files.
 RotarySettings read_rotary(const ConfigFields& read, int64_t width, int64_t positions) {
   RotarySettings out;
   out.width = width;
   out.positions = out.original_positions = positions;
-  const bool today = read.has("rope_parameters");
-  const char* key = today ? "rope_parameters" : "rope_scaling";
+  const bool is_current = read.has("rope_parameters");
+  const char* key = is_current ? "rope_parameters" : "rope_scaling";
   out.base = read.number("rope_theta", 10000, 1, 1e12);
   if (!read.has(key)) return out;
   const Json& json = read.json()[key];
   if (!json.is_object()) read.wrong(key, "an object");
   const ConfigFields rope(json, read.where() + ": " + key);
-  if (today) out.base = rope.number("rope_theta", out.base, 1, 1e12);
+  if (is_current) out.base = rope.number("rope_theta", out.base, 1, 1e12);
   const std::string type = rope.text("rope_type", rope.text("type", "default"));
   if (type == "default") return out;
   out.factor = rope.number("factor", 1, 1e-3, 1e6);
@@ -132,7 +133,7 @@ void read_family(const ConfigFields& read, const FamilyRules& family, ModelConfi
   if (read.has("hidden_activation"))
     c.hidden_act = read.text("hidden_activation", "");
   else if (family.norm_offset != 0 && c.hidden_act == "gelu")
-    c.hidden_act = "gelu_pytorch_tanh";  // what Gemma's first files meant
+    c.hidden_act = "gelu_pytorch_tanh";  // as Gemma's first files intended
   check_activation(read, read.has("hidden_activation") ? "hidden_activation" : "hidden_act",
                    c.hidden_act);
   d.rotary = read_rotary(read, d.head_width, c.max_positions);

@@ -1,5 +1,5 @@
-// Which parts of a block draw random numbers in training: the blocks of all families ask their
-// parts alike.
+// Whether a part of a layer uses random numbers in training, that is, has active dropout. The
+// layers of all model families use these functions.
 #pragma once
 
 #include "nn/feed_forward.h"
@@ -14,7 +14,7 @@ inline bool draws(const FeedForward& part) {
   return draws(part.up) || draws(part.down) || (part.adapter && part.adapter->is_random());
 }
 
-// The end of a sublayer, of either kind (nn/norm.h).
+// For ResidualAdd and ResidualNorm (nn/norm.h).
 template <class End>
 bool end_draws(const End& end) {
   return end.dropout() > 0 || (end.adapter && end.adapter->is_random());

@@ -1,33 +1,33 @@
-// Texts of one batch that grow token by token: prompts of different lengths run packed, then one
-// new token of each text a step, beside the keys and values that stand. Legend: S texts, V
-// vocabulary.
+// The sequences of one batch during generation: prompts of different lengths run packed, then each
+// step runs one new token per sequence with the key-value cache. Legend: S sequences, V vocabulary.
 #pragma once
 
 #include "models/decoder.h"
 
 namespace mixtune {
 
-// `recompute` runs every text from its start at each step: what decoding must equal. It is taken
-// anyway where keys of old tokens change with the length (rotary positions of kind dynamic).
-// `averaged`, compatibility: the cache of the released MoLEx (nn/decode_state.h).
+// `recompute` runs every sequence from its start at each step, as the reference for `cached`. It is
+// also used if keys change with the length (dynamic rotary positions). `averaged` is the cache of
+// the authors' MoLEx code (nn/decode_state.h).
 enum class Decoding { cached, recompute, averaged };
 
-// UserError where the averaged cache is asked for and old keys change within `longest` tokens, or
-// routers of experts pool.
+// UserError if `decoding` is averaged, and keys change within `longest` tokens or expert routers
+// pool tokens.
 void check_decoding(DecoderModel& model, Decoding decoding, int64_t longest);
-// Whether check_decoding lets the averaged cache be.
+// Whether check_decoding accepts the averaged cache.
 bool can_average(DecoderModel& model, int64_t longest);
 
 class GenerationState {
  public:
-  // Of `context`: phase evaluate; it belongs to these texts. `longest`: tokens, of any text when it
-  // ends; `context.numbers`, where set, are those of the prompts. UserError as of check_decoding.
+  // `context` is of phase evaluate and used for these sequences only; its `sequence_ids`, if set,
+  // are those of the prompts. `longest` is the maximum length of a sequence in tokens. UserError as
+  // in check_decoding.
   GenerationState(DecoderModel& model, ForwardContext& context, Decoding decoding, int64_t longest);
   ~GenerationState();
 
-  // The logits behind each prompt, which has at least one token: [S, V] float, on the host.
+  // The logits after each prompt, which has at least one token: [S, V] float, on the CPU.
   Tensor start(const std::vector<std::vector<int32_t>>& prompts);
-  // Text i becomes the old text parents[i] with tokens[i] behind it; the others are forgotten.
+  // Sequence i becomes the old sequence parents[i] followed by tokens[i]; the others are dropped.
   Tensor step(const std::vector<int64_t>& parents, const std::vector<int32_t>& tokens);
 
   int64_t size() const { return static_cast<int64_t>(texts_.size()); }
@@ -39,7 +39,7 @@ class GenerationState {
     std::vector<int32_t> ids;
     int64_t prompt;
   };
-  Tensor run(int64_t last_tokens);  // of each text; 0: all
+  Tensor run(int64_t last_tokens);  // number of last tokens per sequence; 0: all
 
   DecoderModel& model_;
   ForwardContext& context_;

@@ -1,5 +1,5 @@
 // GPT-2: learned positions, layer norms before each sublayer, fused query, key and value, weights
-// that files hold as [in, out]. Legend: T tokens, D hidden size; read: the rows that a head reads.
+// stored as [in, out]. Legend: T tokens, D hidden size; read: number of rows that a head reads.
 #include "models/decoder.h"
 #include "models/draws.h"
 #include "models/linears.h"
@@ -7,7 +7,7 @@
 namespace mixtune {
 namespace {
 
-// The three members stand in one module of the file: targets may name a role, or c_attn for all.
+// The three members are one module in files; target_modules may name a role, or c_attn for all.
 LinearGroup fused_attention(const ModelConfig& c, const std::string& layer, int64_t number,
                             const at::TensorOptions& options) {
   const int64_t d = c.hidden_size;
@@ -126,7 +126,7 @@ class Gpt2Model final : public DecoderModel {
     add_weight(norm.name + ".bias", norm.bias, WeightKind::norm);
   }
 
-  // `path`: the module of the file that holds the whole group.
+  // `path` is the module that holds the whole group in files.
   void add_transposed(LinearGroup& group, const std::string& path) {
     sites_.groups.push_back(&group);
     add_weight(path + ".weight", group.weight, WeightKind::matrix);

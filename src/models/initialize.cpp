@@ -1,4 +1,5 @@
-// A decoder before any training, and what models without a language head answer when asked for one.
+// Initializes the weights of a decoder that is trained from scratch, and implements the defaults of
+// models without a language head.
 #include <cmath>
 
 #include "models/model.h"
@@ -6,7 +7,8 @@
 namespace mixtune {
 namespace {
 
-// GPT-2 (Radford et al. 2019, section 2.3): the sums of 2 L sublayers keep the variance of one.
+// GPT-2 (Radford et al. 2019, section 2.3): scaled so that the sum of 2 L sublayers has the
+// variance of one.
 bool is_scaled(const WeightSlot& slot, const ModelConfig& config) {
   return config.model_type == "gpt2" && slot.name.ends_with(".c_proj.weight");
 }
@@ -16,7 +18,7 @@ bool is_scaled(const WeightSlot& slot, const ModelConfig& config) {
 void initialize_decoder(Model& model, RandomKey seed) {
   const at::NoGradGuard no_grad;
   const ModelConfig& config = model.config();
-  MIXTUNE_CHECK(config.decoder.has_value(), "an encoder from scratch");
+  MIXTUNE_CHECK(config.decoder.has_value(), "only decoders can be trained from scratch");
   for (const WeightSlot& slot : model.sites().weights) {
     const Tensor view = slot.view();
     if (slot.kind == WeightKind::bias || slot.name.ends_with(".bias")) {

@@ -1,4 +1,4 @@
-// What the blocks of all models say of their linears.
+// Linear groups used by the layers of all models.
 #pragma once
 
 #include "nn/linear_group.h"
@@ -8,7 +8,7 @@ namespace mixtune {
 // Members of the group that computes query, key and value.
 inline constexpr MemberRange kQuery{0, 1}, kKeyValue{1, 3};
 
-// A group of one linear, `in` wide before and `out` wide after it.
+// A group of one linear from width `in` to width `out`.
 inline LinearGroup single(Role role, std::string name, int64_t in, int64_t out, int64_t number,
                           const at::TensorOptions& options) {
   return LinearGroup({{role, std::move(name), 0, out}}, in, number, options);

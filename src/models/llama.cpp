@@ -1,7 +1,7 @@
-// The LLaMA family: rotary positions, RMS norms before each sublayer, grouped queries, gated
-// feed-forward. What tells LLaMA, Mistral, Qwen and Gemma apart stands in DecoderConfig. Legend: T
-// tokens, D hidden size, H heads, G key-value heads, d width of a head; read: the rows that a head
-// reads.
+// The LLaMA family: rotary positions, RMS norms before each sublayer, grouped-query attention,
+// gated feed-forward. DecoderConfig holds the differences between LLaMA, Mistral, Qwen and Gemma.
+// Legend: T tokens, D hidden size, H heads, G key-value heads, d width of a head; read: number of
+// rows that a head reads.
 #include "models/decoder.h"
 #include "models/draws.h"
 #include "models/linears.h"
@@ -84,12 +84,12 @@ class LlamaLayer final : public Layer {
       residual = z.index_select(0, call.read->index);  // [read, D]
       const Tensor query = attention.forward(x.index_select(0, call.read->index), read, kQuery);
       const Tensor key_value = attention.forward(x, call, kKeyValue);  // [T, 2 G d]
-      mixed = attend(turned(query, true, false, read_rows, call.rows),
-                     turned(key_value, false, true, call.rows, call.rows), read_rows, call, shape_,
+      mixed = attend(rotated(query, true, false, read_rows, call.rows),
+                     rotated(key_value, false, true, call.rows, call.rows), read_rows, call, shape_,
                      mask);
     } else {
       const Tensor fused = attention.forward(x, call);  // [T, (H + 2 G) d]
-      mixed = attend(Tensor(), turned(fused, true, true, call.rows, call.rows), call.rows, call,
+      mixed = attend(Tensor(), rotated(fused, true, true, call.rows, call.rows), call.rows, call,
                      shape_, mask);
     }
     Tensor out = attention_output.forward(mixed, read);  // [read, D]
@@ -110,14 +110,15 @@ class LlamaLayer final : public Layer {
   ResidualAdd attention_end;
   FeedForward feed_forward;
   ResidualAdd feed_forward_end;
-  std::vector<RmsNorm> norms;       // before attention, after it or before the feed-forward, ...
-  std::vector<RmsNorm> head_norms;  // of query and key, or none
+  // Before attention and before the feed-forward; Gemma 2: before and after each of them.
+  std::vector<RmsNorm> norms;
+  std::vector<RmsNorm> head_norms;  // of query and key, or empty
 
  private:
-  // Queries and keys normalised by head where the family does so, and turned by position. x:
-  // queries, keys and values, as far as they are in it.
-  Tensor turned(const Tensor& x, bool has_query, bool has_key, const SequenceLayout& rows,
-                const SequenceLayout& whole) const {
+  // Normalizes queries and keys by head if the family does so, and rotates them by position. x
+  // contains queries, keys and values, or some of these.
+  Tensor rotated(const Tensor& x, bool has_query, bool has_key, const SequenceLayout& rows,
+                 const SequenceLayout& whole) const {
     const int64_t q = has_query ? shape_.query_columns() : 0,
                   k = has_key ? shape_.key_columns() : 0;
     Tensor normed = x;
@@ -133,7 +134,7 @@ class LlamaLayer final : public Layer {
     return rotary_->forward(normed, (q + k) / shape_.head_width, rows, whole);
   }
 
-  std::shared_ptr<Rotary> rotary_;  // one for all blocks
+  std::shared_ptr<Rotary> rotary_;  // shared by all layers
   AttentionShape shape_;
   double attention_dropout_;
 };

@@ -1,5 +1,5 @@
-// From a Hugging Face folder to a model: which names in the file are which weights, what is
-// missing, what is left over, what is initialised anew.
+// Loads a model from a Hugging Face folder: maps the names in the file to weights, reports missing
+// and unexpected weights, and initializes a new head.
 #include <algorithm>
 #include <set>
 
@@ -10,8 +10,8 @@
 namespace mixtune {
 namespace {
 
-// Old files say gamma and beta.
-std::string modern(std::string name) {
+// Old files use gamma and beta for weight and bias.
+std::string current_name(std::string name) {
   const auto replace_end = [&](std::string_view old_end, std::string_view new_end) {
     if (name.ends_with(old_end))
       name.replace(name.size() - old_end.size(), old_end.size(), new_end);
@@ -21,7 +21,7 @@ std::string modern(std::string name) {
   return name;
 }
 
-// Files may or may not have the prefix of the base model.
+// Removes the prefix of the base model, which files may or may not have.
 std::string canonical(const std::string& name, const ModelConfig& config) {
   const std::string prefix = !config.decoder               ? config.model_type + "."
                              : config.model_type == "gpt2" ? "transformer."
@@ -29,7 +29,7 @@ std::string canonical(const std::string& name, const ModelConfig& config) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }
 
-// Buffers of old files that carry nothing, and a head that is the embedding.
+// Unused buffers of old files, and a head that is tied to the embedding.
 bool is_ignored(const std::string& name, const ModelConfig& config) {
   if (!config.decoder) return name.ends_with("position_ids");
   return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") ||
@@ -44,7 +44,7 @@ std::string shape_of(const std::vector<int64_t>& shape) {
 [[noreturn]] void wrong_shape(const std::string& where, const std::string& name,
                               const Tensor& found, const Tensor& expected) {
   throw UserError(where,
-                  name + " has shape " + shape_of(found.sizes().vec()) + "; config.json says " +
+                  name + " has shape " + shape_of(found.sizes().vec()) + "; config.json requires " +
                       shape_of(expected.sizes().vec()),
                   "Use the config.json that belongs to these weights.");
 }
@@ -56,7 +56,7 @@ void check_missing(const std::vector<std::string>& missing, const std::string& w
   throw UserError(where,
                   "lacks " + std::to_string(missing.size()) + " weights of the model, such as " +
                       join_names(first),
-                  "Is the file complete and of the model type that config.json names?");
+                  "Is the file complete, and is model_type in config.json correct?");
 }
 
 void initialize(const WeightSlot& slot, double range, RandomKey seed) {
@@ -106,15 +106,15 @@ LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& o
       throw UserError(
           "model.from_scratch",
           "is set, and " + where + " is an encoder (" + config.model_type + "); expected a decoder",
-          "Name a folder with a decoder's config.json.");
+          "Set model.path to a folder with a decoder's config.json.");
     initialize_decoder(*out.model, derive(options.seed, "scratch"));
     return out;
   }
   std::map<std::string, std::pair<std::string, Tensor>> file;  // canonical name to name and tensor
   for (auto& [name, tensor] : read_model_tensors(folder)) {
     if (is_ignored(name, config)) continue;
-    const std::string today = modern(name), key = canonical(today, config);
-    if (!file.emplace(key, std::make_pair(today, tensor)).second)
+    const std::string current = current_name(name), key = canonical(current, config);
+    if (!file.emplace(key, std::make_pair(current, tensor)).second)
       throw UserError(where, "has " + key + " twice, with and without prefix or under an old name",
                       "Remove one of the two.");
   }
@@ -132,7 +132,7 @@ LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& o
         ++out.report.loaded;
         continue;
       }
-      // A head for another number of labels gives way to a new one; anything else is a mistake.
+      // A head with another number of labels is replaced; any other mismatch is an error.
       if (slot.part != WeightPart::head) wrong_shape(where, found->second.first, tensor, view);
     }
     if (slot.part == WeightPart::backbone) {

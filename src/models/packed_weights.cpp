@@ -22,7 +22,7 @@ PackedWeights::PackedWeights(DecoderModel& model, int64_t space) : model_(model)
   for (LinearGroup* group : groups_of(model)) group->packed = copy(group->weight);
   if (model.head_group() == nullptr && model.is_language_model())
     model.packed_words = copy(model.language_head().weight);
-  if (used > space) drop();  // some fast products are not worth a machine that swaps
+  if (used > space) drop();  // a few fast products do not justify swapping
 }
 
 PackedWeights::~PackedWeights() {

@@ -1,5 +1,5 @@
-// While it lives, the products of a decoder's steps go through copies of its weights that are laid
-// out for few rows. The weights must not change meanwhile.
+// During its lifetime the products of a decoder's steps use packed copies of its weights, which are
+// faster for few rows. The weights must not change in this time.
 #pragma once
 
 #include "models/decoder.h"
@@ -8,7 +8,7 @@ namespace mixtune {
 
 class PackedWeights {
  public:
-  // Copies what can be copied within `room` bytes, or nothing.
+  // Copies all supported weights if the copies fit into `space` bytes, otherwise none.
   PackedWeights(DecoderModel& model, int64_t space);
   ~PackedWeights();
   PackedWeights(const PackedWeights&) = delete;

@@ -9,7 +9,7 @@
 namespace mixtune {
 namespace {
 
-// How transformers begins the names of a model type's classes.
+// The prefix of transformers' class names for a model type.
 std::string class_prefix(const std::string& model_type) {
   static const std::map<std::string, std::string> names = {
       {"bert", "Bert"},   {"roberta", "Roberta"}, {"gpt2", "GPT2"},
@@ -27,7 +27,7 @@ bool has_dense_head(Model& model) {
   });
 }
 
-// The class whose parameters have the names of this model's weights.
+// The transformers class whose parameter names are those of this model's weights.
 std::string architecture(Model& model) {
   const std::string& type = model.config().model_type;
   const std::string prefix = class_prefix(type);
@@ -37,8 +37,8 @@ std::string architecture(Model& model) {
   if (is_encoder && has_dense_head(model) != (type == "roberta"))
     throw UserError("model.head",
                     "is " + std::string(type == "roberta" ? "pooled" : "dense") + " on a " + type +
-                        " model; transformers has no class for that",
-                    "Keep the run as it is, or train with model.head=auto.");
+                        " model; transformers has no class for it",
+                    "Train with model.head=auto.");
   return prefix + "ForSequenceClassification";
 }
 
@@ -84,9 +84,8 @@ std::string config_text(Model& model, const SaveOptions& options) {
 Tensor as_type(const WeightSlot& slot, at::ScalarType dtype) {
   const Tensor out = slot.view().detach().to(at::kCPU, dtype).contiguous();
   if (!out.isfinite().all().item<bool>())
-    throw UserError(slot.name,
-                    "has values that " + type_name(dtype) + " cannot hold, or that are no numbers",
-                    "Use --dtype f32 or bf16; where that fails too, the training diverged.");
+    throw UserError(slot.name, "has values that are not finite in " + type_name(dtype),
+                    "Use --dtype f32 or bf16; if this fails too, the training diverged.");
   return out;
 }
 

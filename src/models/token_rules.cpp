@@ -8,7 +8,7 @@
 namespace mixtune {
 namespace {
 
-// The ids that would complete a run of n that stands in the text already.
+// The ids that would repeat an n-gram of the sequence.
 std::vector<int32_t> completions(std::span<const int32_t> ids, int64_t n) {
   std::vector<int32_t> out;
   const auto size = static_cast<int64_t>(ids.size());
@@ -29,7 +29,7 @@ std::vector<double> probabilities(std::span<const float> logits) {
   return out;
 }
 
-// The positions of `values` from the lowest to the highest.
+// The indices of `values` in ascending order of the values.
 std::vector<size_t> ascending(const std::vector<double>& values) {
   std::vector<size_t> order(values.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -51,7 +51,7 @@ void keep_top_p(std::span<float> logits, double mass) {
   const std::vector<double> p = probabilities(logits);
   const std::vector<size_t> order = ascending(p);
   double below = 0;
-  for (size_t i = 0; i + 1 < order.size(); ++i) {  // the highest always stays
+  for (size_t i = 0; i + 1 < order.size(); ++i) {  // the most probable token is always kept
     below += p[order[i]];
     if (below > 1 - mass) break;
     logits[order[i]] = kNever;
@@ -74,7 +74,8 @@ void keep_typical(std::span<float> logits, double mass) {
   for (const double one : p)
     distance.push_back(one > 0 ? std::abs(-std::log(one) - entropy)
                                : std::numeric_limits<double>::infinity());
-  double kept = 0, furthest = 0;  // of the token that crosses the mass; what is as near stays too
+  // `furthest` is the distance of the token that reaches the mass; ties with it are kept.
+  double kept = 0, furthest = 0;
   for (const size_t i : ascending(distance)) {
     furthest = distance[i];
     kept += p[i];

@@ -1,5 +1,5 @@
-// Rules on the scores of the next token, with the meaning that transformers gives them (there:
-// logits processors), in its order. They act on one row at a time, on the host.
+// Rules on the scores of the next token: the logits processors of transformers, with the same
+// semantics and in the same order. They act on one row at a time, on the CPU.
 #pragma once
 
 #include <cstdint>
@@ -9,38 +9,38 @@
 
 namespace mixtune {
 
-// The score of a token that may not come.
+// The score of a forbidden token.
 inline constexpr float kNever = -std::numeric_limits<float>::infinity();
 
 struct TokenRules {
-  double repetition_penalty = 1;     // of every id that stands in the text; 1: none
-  int64_t no_repeat_ngram_size = 0;  // no run of so many ids comes twice; 0: off
-  int64_t min_new_tokens = 0;        // until so many are written no stop is
-  std::vector<int32_t> stops = {};   // the ids that end a text, all of the vocabulary
+  double repetition_penalty = 1;     // applied to every id of the sequence; 1: off
+  int64_t no_repeat_ngram_size = 0;  // n-grams of this size occur at most once; 0: off
+  int64_t min_new_tokens = 0;        // stop ids are forbidden before this number of new tokens
+  std::vector<int32_t> stops = {};   // ids that end a text; each must be in the vocabulary
 
   bool is_stop(int64_t id) const;
 };
 
-// Prompt and what is written so far.
+// The prompt and the tokens generated so far.
 struct TextSoFar {
   std::span<const int32_t> ids;
-  int64_t prompt = 0;
+  int64_t prompt = 0;  // length of the prompt
 };
 
-// scores [V], in place; what is forbidden becomes kNever, maybe everything. In greedy search and
-// sampling the scores are logits, in beam search log-probabilities.
+// Changes scores [V] in place; forbidden tokens become kNever, possibly all of them. In greedy
+// search and sampling the scores are logits, in beam search log-probabilities.
 void apply_rules(std::span<float> scores, const TextSoFar& text, const TokenRules& rules);
 
-// Which tokens sampling draws from.
+// Filters of the tokens that can be sampled.
 struct SamplingFilters {
   double temperature = 1;  // divides the logits
-  int64_t top_k = 0;       // the k highest, and what equals the last of them; 0: all
-  double top_p = 1;        // the smallest set whose probability reaches p, at least one
-  double min_p = 0;        // at least so much of the highest probability
-  double typical_p = 1;    // those whose surprise is nearest to the entropy, up to p
+  int64_t top_k = 0;       // keep the k highest logits and ties with the last of them; 0: all
+  double top_p = 1;        // keep the smallest set with total probability p, at least one token
+  double min_p = 0;        // minimum probability as a share of the highest probability
+  double typical_p = 1;    // keep tokens whose surprise is nearest to the entropy, up to mass p
 };
 
-// logits [V], in place; what is left out becomes kNever.
+// Changes logits [V] in place; removed tokens become kNever.
 void apply_filters(std::span<float> logits, const SamplingFilters& filters);
 
 }  // namespace mixtune

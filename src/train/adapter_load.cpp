@@ -8,7 +8,7 @@
 namespace mixtune {
 namespace {
 
-// A place that a tensor of a file goes to.
+// A destination of a tensor in a file.
 struct Place {
   std::string name;
   Tensor tensor;
@@ -24,7 +24,7 @@ std::vector<Place> places_of(const Attachment& attachment) {
   return out;
 }
 
-// Files of other classes may lack or have the model's prefix: "encoder..." and "bert.encoder...".
+// Names may or may not have the model's prefix: "encoder..." and "bert.encoder...".
 const Place* place_for(const std::string& name, const std::vector<Place>& places) {
   const Place* found = nullptr;
   for (const Place& place : places) {
@@ -56,17 +56,17 @@ AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachm
   const at::NoGradGuard no_grad;
   const std::vector<Place> places = places_of(attachment);
   AdapterReport report;
-  std::set<std::string> filled, redrawn;
-  std::vector<std::string> homeless;
+  std::set<std::string> filled, reinitialized;
+  std::vector<std::string> unmatched;
   for (const auto& [name, tensor] : contents.tensors) {
     const Place* place = place_for(name, places);
     if (!place) {
-      homeless.push_back(name);
+      unmatched.push_back(name);
       continue;
     }
     if (place->tensor.sizes() != tensor.sizes()) {
       if (place->is_head && use == AdapterUse::start) {
-        redrawn.insert(place->name);
+        reinitialized.insert(place->name);
         continue;
       }
       throw UserError(
@@ -75,16 +75,16 @@ AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachm
           "Use the method options and the task that the adapter was trained with.");
     }
     if (!tensor.is_floating_point() || !tensor.isfinite().all().item<bool>())
-      throw UserError(where, name + " holds values that are not finite numbers",
+      throw UserError(where, name + " has values that are not finite",
                       "The adapter is damaged; use another one.");
     filled.insert(place->name);
     place->tensor.copy_(tensor);
     ++report.loaded;
   }
-  if (!homeless.empty())
+  if (!unmatched.empty())
     throw UserError(where,
-                    std::to_string(homeless.size()) +
-                        " tensors have no place in this model and method: " + some(homeless),
+                    std::to_string(unmatched.size()) +
+                        " tensors do not match this model and method: " + some(unmatched),
                     "Use the model and the method that the adapter was trained with.");
   std::vector<std::string> empty;
   for (const Place& place : places) {
@@ -98,8 +98,7 @@ AdapterReport place_adapter(const AdapterContents& contents, Attachment& attachm
   }
   if (!empty.empty())
     throw UserError(
-        where,
-        std::to_string(empty.size()) + " tensors of this method are not in it: " + some(empty),
+        where, std::to_string(empty.size()) + " tensors of this method are missing: " + some(empty),
         "Use the method options that the adapter was trained with.");
   return report;
 }
@@ -120,8 +119,8 @@ MethodMatch match_method(const AdapterContents& contents, const Choice& method, 
   if (ours.is_null() || ours.at("name") != theirs.at("name"))
     throw UserError(where,
                     "was trained with the method " + theirs.at("name").get<std::string>() +
-                        "; this run's is " + method_title(method),
-                    "Choose the adapter's method.");
+                        "; this run has " + method_title(method),
+                    "Use the adapter's method.");
   const Json flat_ours = ours.flatten(), flat_theirs = theirs.flatten();
   for (const auto& [pointer, value] : flat_theirs.items()) {
     const auto found = flat_ours.find(pointer);
@@ -131,7 +130,7 @@ MethodMatch match_method(const AdapterContents& contents, const Choice& method, 
     const std::string line =
         key + " is " + value.dump() + " in the adapter, " + here.dump() + " here";
     if (key.ends_with(".lora_alpha") || key.ends_with(".use_rslora"))
-      throw UserError(where, line + ", which scales its updates otherwise",
+      throw UserError(where, line + ", which would change the scaling of the adapter",
                       "Set " + key + "=" + value.dump() + ".");
     out.differences.push_back(line);
   }
@@ -141,11 +140,11 @@ MethodMatch match_method(const AdapterContents& contents, const Choice& method, 
 AdapterContents adapter_of(Session& session, NamedTensors tensors) {
   AdapterContents out;
   const Json method = method_json(session.config.method);
-  MIXTUNE_CHECK(!method.is_null(), "an adapter without a method");
+  MIXTUNE_CHECK(!method.is_null(), "the config has no method");
   out.method = method.dump();
   if (session.task) {
     Json task = to_json(*session.config.task.config);
-    // Where the data lay is no part of the adapter, nor is what was left out of it.
+    // Paths and limits of the data are not part of the adapter.
     for (const char* key :
          {"data", "train", "dev", "test", "limit_train", "limit_dev", "dev_share"})
       task.erase(key);

@@ -7,8 +7,7 @@
 namespace mixtune {
 namespace {
 
-// Bins' worth of examples that are packed together: enough for full bins, few enough to stay a
-// shuffle.
+// Size of a packing window in bins: large enough for full bins, small enough to keep the shuffle.
 constexpr int64_t kWindow = 64;
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Which examples a step sees. The order is a pure function of (key, epoch), so a resumed run needs
-// only the epoch and the position in it. Nothing is padded, so with `batch_size` a plain shuffle
-// wastes nothing. With `batch_tokens` a window of the shuffled order is packed into bins by
-// decreasing length: the bins are full to a few tokens, mix lengths, and come in shuffled order.
+// Assigns examples to steps. The order is a pure function of (key, epoch), so a resumed run needs
+// only the epoch and the position in it. `batch_size` uses a plain shuffle, which wastes nothing
+// since there is no padding. `batch_tokens` packs windows of the shuffled order into bins by
+// decreasing length: the bins are nearly full, mix lengths and are shuffled.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +23,10 @@ using StepBatches = std::vector<MicroBatch>;  // the micro-batches of one optimi
 
 class BatchPlan {
  public:
-  // `lengths`: tokens of each example. UserError where an example is longer than batch_tokens.
+  // `lengths` has the tokens of each example. UserError if one is longer than batch_tokens.
   BatchPlan(std::vector<int64_t> lengths, BatchOptions options, RandomKey key);
 
-  // The steps of an epoch (from 0). Each example stands in one of them; the last step may be
-  // smaller.
+  // The steps of an epoch (from 0). Each example occurs once; the last step may be smaller.
   std::vector<StepBatches> epoch(int64_t number) const;
   int64_t steps_in(int64_t epoch) const;
 
@@ -40,7 +39,8 @@ class BatchPlan {
   RandomKey key_;
 };
 
-// Consecutive batches of at most `budget` tokens in the given order; a longer example stands alone.
+// Consecutive batches of at most `budget` tokens in the given order; a longer example is a batch of
+// its own.
 std::vector<MicroBatch> cut_by_tokens(const std::vector<int64_t>& order,
                                       const std::vector<int64_t>& lengths, int64_t budget);
 

@@ -70,12 +70,12 @@ Cursor parse_cursor(const fs::path& path) {
   } catch (const Json::exception& error) {
     throw UserError(path.string(),
                     std::string("is not a checkpoint's cursor (") + error.what() + ")",
-                    "Remove this checkpoint; 'mixtune resume' then takes the one before it.");
+                    "Remove this checkpoint; 'mixtune resume' then uses the previous one.");
   }
   return c;
 }
 
-// N of "step-N"; nothing for other names.
+// N of "step-N"; nullopt for other names.
 std::optional<int64_t> step_of(const fs::path& path) {
   const std::string name = path.filename().string();
   if (!name.starts_with("step-")) return std::nullopt;
@@ -90,10 +90,10 @@ void rename_or_throw(const fs::path& from, const fs::path& to) {
   fs::rename(from, to, error);
   if (error)
     throw UserError(to.string(), "cannot be written (" + error.message() + ")",
-                    "Free space or choose another place; earlier checkpoints are as they were.");
+                    "Free space or choose another folder; earlier checkpoints are unchanged.");
 }
 
-// A folder that is being removed must not look complete if we die half-way.
+// Renames the folder first, so that it does not look complete if the program dies half-way.
 void discard(const fs::path& folder) {
   std::error_code error;
   fs::path partial = folder;
@@ -103,7 +103,7 @@ void discard(const fs::path& folder) {
   fs::remove_all(error ? folder : partial, error);
 }
 
-// Where the segments stand in `flat` [count], as tensors of their shapes.
+// Appends the segments of `flat` [count] as tensors of their shapes.
 void append_moments(const Trainables& trainables, const Tensor& flat, const char* suffix,
                     NamedTensors& out) {
   for (const Segment& segment : trainables.segments())
@@ -157,7 +157,7 @@ fs::path Checkpoints::save(const Cursor& cursor, const Attachment& attachment,
 }
 
 void Checkpoints::mark_best(int64_t step) {
-  // A symbolic link cannot be replaced in place: make a new one and rename it over.
+  // A symbolic link cannot be replaced in place, so a new one is renamed over it.
   const fs::path link = folder_ / "best", fresh = folder_ / "best.new";
   std::error_code error;
   fs::remove(fresh, error);

@@ -9,7 +9,7 @@ bool is_finite(const Tensor& t) {
   return t.isfinite().all().item<bool>();
 }
 
-// In the order of a forward pass.
+// The first router, in the order of a forward pass, whose entropy is not finite; or "".
 std::string first_router(Session& session, const RoutingRecord& record) {
   for (const LinearGroup* group : session.model->sites().groups)
     for (const Member& member : group->members()) {
@@ -17,8 +17,8 @@ std::string first_router(Session& session, const RoutingRecord& record) {
       if (found != record.experts.end() && !std::isfinite(found->second.entropy))
         return "the router of " + member.name;
     }
-  // Those of whole feed-forwards, by the module that holds their linears: the names of blocks are
-  // not in order.
+  // Routers of whole feed-forwards are found by the module of their linears, since the map sorts
+  // layer names as text ("10" before "2").
   for (const FeedForward* feed_forward : session.model->sites().feed_forwards)
     for (const auto& [site, counts] : record.experts)
       if (!std::isfinite(counts.entropy) && feed_forward->up.site().starts_with(site + "."))
@@ -40,16 +40,16 @@ std::string first_not_finite(Session& session, const StepBatches& batches, Rando
     context.record = &record;
     std::vector<Tensor> states;
     stack.hidden_states = &states;
-    // Not the logits: of a language model they are wide.
+    // The logits are not computed, since those of a language model are large.
     session.model->last_hidden_state(pack_examples(session, session.train.examples, batch),
                                      context);
     stack.hidden_states = nullptr;
-    // A router reads what the block before it wrote: the first of the two is the cause.
+    // A router reads the output of the layer before it, so the earlier of the two is the cause.
     for (size_t n = 0; n < states.size(); ++n) {
       if (is_finite(states[n])) continue;
       const std::string router = n > 0 ? first_router(session, record) : "";
       if (!router.empty()) return router;
-      return n == 0 ? "the embeddings" : "the output of block " + std::to_string(n - 1);
+      return n == 0 ? "the embeddings" : "the output of layer " + std::to_string(n - 1);
     }
     if (const std::string router = first_router(session, record); !router.empty()) return router;
   }

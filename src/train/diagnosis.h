@@ -1,4 +1,4 @@
-// Where numbers stop being finite: run once, after a step failed.
+// Finds where numbers stop being finite. It runs only after a step failed, so it may be slow.
 #pragma once
 
 #include "train/batches.h"
@@ -6,9 +6,9 @@
 
 namespace mixtune {
 
-// Runs the micro-batches once more, in order, and names the first router whose scores, or else the
-// first block whose output, is not finite: "the router of model.layers.0.mlp.up_proj"; empty where
-// all of them are (the head or the gradients are not).
+// Runs the micro-batches again, in order, and names the first router or layer whose output is not
+// finite: "the router of model.layers.0.mlp.up_proj". Empty if all of them are finite, in which
+// case the head or the gradients are not.
 std::string first_not_finite(Session& session, const StepBatches& batches, RandomKey seed,
                              int64_t step, Reducer& reducer);
 

@@ -11,8 +11,9 @@
 namespace mixtune {
 namespace {
 
-// Batches do not matter but for batch votes: there they follow the file, so many at a time as
-// asked. Otherwise they hold a budget of tokens, lengths of a kind side by side.
+// With train.evaluation_batch_size, batches of that many sequences in the order of the file, since
+// routing with scope batch depends on the batch. Otherwise batches of similar lengths within a
+// token budget.
 std::vector<MicroBatch> evaluation_batches(const Session& session,
                                            const std::vector<EncodedExample>& examples,
                                            int64_t batch_tokens) {
@@ -122,7 +123,7 @@ double task_loss(const Tensor& logits, const std::vector<EncodedExample>& exampl
 }
 
 SetEvaluation evaluate_set(Session& session, const EncodedSet& set, const ForwardOptions& options) {
-  MIXTUNE_CHECK(session.task && set.data, "evaluation without a task");
+  MIXTUNE_CHECK(session.task && set.data, "evaluation needs a task");
   SetEvaluation out;
   double auxiliary = 0;
   ForwardOptions with_auxiliary = options;

@@ -1,5 +1,5 @@
-// Predictions and metrics. Nothing here depends on the order or the batches in which examples are
-// evaluated, unless a method lets a whole batch vote. Legend: N examples, C outputs of the head.
+// Predictions and metrics. Results do not depend on the order or the batches of evaluation, unless
+// a method routes whole batches. Legend: N examples, C outputs of the head.
 #pragma once
 
 #include "train/session.h"
@@ -8,37 +8,35 @@ namespace mixtune {
 
 struct ForwardOptions {
   int64_t batch_tokens = 4096;      // an example longer than that is a batch of its own
-  RoutingRecord* record = nullptr;  // filled where the method routes
-  // Where set, the mean over examples of what the auxiliary losses that count in an evaluation add
-  // to their batch's loss.
+  RoutingRecord* record = nullptr;  // filled if the method routes
+  // If set, receives the mean over examples of the auxiliary losses with `in_evaluation`.
   double* auxiliary = nullptr;
 };
 
-// What the objective says of each sequence, on the CPU, in the order of `examples`: logits [N, C]
-// fp32 of a classification head.
+// The objective's outputs for each sequence, on the CPU, in the order of `examples`; for a
+// classification head, logits [N, C] fp32.
 Tensor predict_logits(Session& session, const std::vector<EncodedExample>& examples,
                       const ForwardOptions& options = {});
 
-// Labels (largest logit) with the probabilities of all, or, for regression, scores.
+// Labels (largest logit) with the probabilities of all labels, or scores for regression.
 Predictions predictions_of(const Tensor& logits, bool is_regression);
 
-// Labels ([N] int64, kIgnoredTarget where not known) or scores ([N] fp32, nan where not known), on
-// the CPU.
+// Labels ([N] int64, kIgnoredTarget if unknown) or scores ([N] fp32, nan if unknown), on the CPU.
 struct Targets {
   Tensor values;
-  int64_t labeled = 0;  // those that are known
+  int64_t labeled = 0;  // number of known targets
 };
 Targets targets_of(const SequenceRefs& sequences, bool is_regression);
 
-// Mean of the task's loss (without label smoothing) over the labelled examples; nan where there are
+// Mean of the task's loss (without label smoothing) over the labeled examples; nan if there are
 // none.
 double task_loss(const Tensor& logits, const std::vector<EncodedExample>& examples,
                  bool is_regression);
 
 struct SetEvaluation {
   SetReport report;
-  Predictions predictions;  // of the examples
-  Tensor logits;            // of the sequences: [N, C]
+  Predictions predictions;  // one per example
+  Tensor logits;            // one row per sequence: [N, C]
 };
 SetEvaluation evaluate_set(Session& session, const EncodedSet& set,
                            const ForwardOptions& options = {});

@@ -51,21 +51,20 @@ RandomKey hash_ids(RandomKey key, const std::vector<EncodedExample>& examples) {
   return key;
 }
 
-// The options that decide results: not where a run is written, how often it is saved or what it
-// runs on.
+// The options that affect results, without output folder, checkpoints and device.
 Json deciding_options(const RunConfig& config) {
   Json out = to_json(config);
   for (const char* key : {"output", "threads", "device"}) out.erase(key);
   for (const char* key : {"keep", "save_every"}) out["train"].erase(key);
-  // Folders may move; what was in them is hashed.
+  // Folders may move; their contents are hashed.
   for (const char* key : {"path", "adapter", "tokenizer"}) out["model"].erase(key);
   if (out["task"].is_object())
     for (const char* key : {"data", "train", "dev", "test"}) out["task"].erase(key);
   return out;
 }
 
-// Pages at even distances: all of a file up to 256 MB, a part of a larger one, so that a run does
-// not wait for it.
+// Hashes pages at even distances: all pages of a file up to 256 MB, some of a larger one, to limit
+// the time.
 RandomKey hash_pages(RandomKey key, const fs::path& path) {
   constexpr uint64_t kPage = 4096, kMost = 65536;
   std::error_code error;
@@ -79,13 +78,13 @@ RandomKey hash_pages(RandomKey key, const fs::path& path) {
     page.fill(0);
     file.seekg(static_cast<std::streamoff>(at));
     file.read(reinterpret_cast<char*>(page.data()), kPage);
-    file.clear();  // the last page may be a part of one
+    file.clear();  // the last page may be incomplete
     for (const uint64_t word : page) key = derive(key, word);
   }
   return key;
 }
 
-// The files that a model is read from: its safetensors files, else pytorch_model.bin.
+// A hash of config.json and of the weight files: safetensors files, or else pytorch_model.bin.
 std::string model_fingerprint(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code error;
@@ -129,11 +128,11 @@ std::vector<std::string> differences(const Identity& saved, const Identity& now)
       out.push_back(dotted(key) + " was " + value.dump() + " and is " + here.dump());
   }
   for (const auto& [key, value] : after.items())
-    if (!before.contains(key)) out.push_back(dotted(key) + " was not there and is " + value.dump());
+    if (!before.contains(key)) out.push_back(dotted(key) + " was not set and is " + value.dump());
   if (saved.data != now.data)
     out.push_back("the data changed");
   else if (saved.tokens != now.tokens)
-    out.push_back("the tokens changed: another tokenizer, or others of them are learnt");
+    out.push_back("the tokens changed: another tokenizer, or other tokens are supervised");
   if (saved.model != now.model) out.push_back("the model changed");
   if (saved.tool != now.tool) out.push_back("mixtune was " + saved.tool + " and is " + now.tool);
   return out;

@@ -1,5 +1,5 @@
-// What makes a run the run it is: resuming with another config, other data, another tokenizer or
-// another model would silently be another run.
+// The identity of a run. Resuming with another config, other data, another tokenizer or another
+// model would silently give a different run, so the differences are reported.
 #pragma once
 
 #include "train/checkpoint.h"
@@ -9,7 +9,7 @@ namespace mixtune {
 
 Identity identity_of(const Session& session);
 
-// One line for each difference: "train.learning_rate was 5e-4 and is 1e-3".
+// One line per difference: "train.learning_rate was 5e-4 and is 1e-3".
 std::vector<std::string> differences(const Identity& saved, const Identity& now);
 
 // "0.1.0".

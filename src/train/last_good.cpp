@@ -3,7 +3,7 @@
 namespace mixtune {
 namespace {
 
-// Into the copy of the step before, where there is one.
+// Reuses the memory of the previous copy if there is one.
 void copy_to(Tensor& copy, const Tensor& from) {
   if (copy.defined())
     copy.copy_(from);
@@ -25,7 +25,7 @@ void LastGood::keep(const Cursor& cursor, const Attachment& attachment, const Ad
 }
 
 Cursor LastGood::put_back(Attachment& attachment, AdamW& optimizer) const {
-  MIXTUNE_CHECK(is_known(), "no state was kept");
+  MIXTUNE_CHECK(is_known(), "there is no saved state");
   const at::NoGradGuard no_grad;
   attachment.trainables.values.copy_(values_);
   optimizer.first.copy_(first_);

@@ -1,6 +1,6 @@
-// The last state from which a step was finite: what a run that met NaN can go on from. The state
-// that a failing step starts from is no such state: the same batch would give the same NaN again,
-// whatever the learning rate. So a copy is kept from before the last update.
+// The last state from which a step was finite, from which a run that met NaN can continue. The
+// state before the failing step is not usable, since the same batch would give NaN again whatever
+// the learning rate. So a copy from before the last update is stored.
 #pragma once
 
 #include "train/checkpoint.h"
@@ -9,23 +9,23 @@ namespace mixtune {
 
 class LastGood {
  public:
-  // Whether a copy (parameters and moments) is kept at all: where it is no larger than the model.
-  // Of full fine-tuning it would be three models more; there the saved checkpoints must do.
+  // Whether a copy (parameters and moments) is stored, which it is if it is no larger than the
+  // model. Full fine-tuning, where it would be three times the model, relies on checkpoints.
   static bool is_kept(int64_t trainable_parameters, int64_t model_parameters) {
     return 3 * trainable_parameters <= model_parameters;
   }
 
-  // Before an update with finite gradients: `cursor` is where the run stood.
+  // Call before an update with finite gradients; `cursor` is the position of the run.
   void keep(const Cursor& cursor, const Attachment& attachment, const AdamW& optimizer);
 
   bool is_known() const { return cursor_.has_value(); }
-  // Puts it back and returns where it stood; call only if is_known().
+  // Restores the state and returns its position; call only if is_known().
   Cursor put_back(Attachment& attachment, AdamW& optimizer) const;
 
  private:
   std::optional<Cursor> cursor_;
   Tensor values_, first_, second_;  // [count]
-  std::vector<Tensor> buffers_;     // the method's own
+  std::vector<Tensor> buffers_;     // training buffers of the method
 };
 
 }  // namespace mixtune

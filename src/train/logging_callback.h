@@ -1,4 +1,5 @@
-// Passes on what is reported and keeps the lines for log.txt: the file exists only with the folder.
+// Forwards reports to another callback and writes the lines to log.txt. Lines from before the run
+// folder exists are stored until open().
 #pragma once
 
 #include "train/run_folder.h"
@@ -22,7 +23,7 @@ class LoggingCallback final : public TrainingCallback {
     next_.on_warning(line);
     write("warning: " + std::string(line));
   }
-  // To log.txt alone.
+  // Writes to log.txt only.
   void write(const std::string& line) {
     if (folder_)
       folder_->log(line);

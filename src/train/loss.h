@@ -1,5 +1,5 @@
-// The task's loss, as a sum over sequences: a step divides by the sequences of all its
-// micro-batches, so that accumulation gives the large batch exactly (a mean of means does not).
+// The task's loss, as a sum over sequences. A step divides by the sequences of all its
+// micro-batches, so that accumulation equals the large batch exactly (a mean of means does not).
 // Legend: S sequences, C classes.
 #pragma once
 
@@ -10,7 +10,7 @@ namespace mixtune {
 constexpr int64_t kIgnoredTarget = -100;
 
 // Sum over sequences of (1 - smoothing) * -log p(target) + smoothing * mean over classes of -log p.
-// logits [S, C]; targets [S] int64, those that are kIgnoredTarget count nothing.
+// logits [S, C]; targets [S] int64, of which those equal to kIgnoredTarget are ignored.
 Tensor cross_entropy_sum(const Tensor& logits, const Tensor& targets, double smoothing = 0);
 
 // Sum of (prediction - target)^2; both [S].

@@ -1,4 +1,5 @@
-// Classification and regression: one loss for each sequence. Legend: S sequences, C outputs.
+// The objective of classification and regression: one loss per sequence. Legend: S sequences, C
+// outputs.
 #include "train/objective.h"
 
 #include <cmath>

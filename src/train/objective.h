@@ -1,7 +1,7 @@
-// How a batch becomes a loss and what a model says of a sequence: the part of training that depends
-// on the task's goal, and the only one. Losses are sums; a step divides by the units of all its
-// micro-batches, so that accumulation gives the large batch exactly. Legend: S sequences, W numbers
-// of output for each, N sequences of a data set.
+// The training objective: the loss of a batch and the outputs for a sequence. It is the only part
+// of training that depends on the task's goal. Losses are sums; a step divides by the units of all
+// its micro-batches, so that accumulation equals the large batch exactly. Legend: S sequences, W
+// output numbers per sequence, N sequences of a data set.
 #pragma once
 
 #include "models/model.h"
@@ -16,27 +16,27 @@ class TaskObjective {
  public:
   virtual ~TaskObjective() = default;
 
-  // What a sequence counts in the loss: 1, or its supervised tokens.
+  // The weight of a sequence in the loss: 1, or its number of supervised tokens.
   virtual int64_t units(const EncodedExample& example) const = 0;
-  // Sum over the batch, in the graph.
+  // The sum over the batch, tracked by autograd.
   virtual Tensor loss_sum(Model& model, const PackedBatch& batch, const SequenceRefs& sequences,
                           ForwardContext& context, double smoothing) const = 0;
 
-  // What the model says of each sequence: [S, W] on the CPU. Called without gradients.
+  // The outputs for each sequence: [S, W] on the CPU. Called without gradients.
   virtual Tensor outputs(Model& model, const PackedBatch& batch, const SequenceRefs& sequences,
                          ForwardContext& context) const = 0;
-  // The same for a whole set ([N, W]) as predictions, one of each sequence.
+  // Converts the outputs of a whole set ([N, W]) to predictions, one per sequence.
   virtual Predictions predictions(const Tensor& outputs,
                                   const std::vector<EncodedExample>& examples) const = 0;
-  // Mean over labelled units, without label smoothing; nan where there are none.
+  // Mean over labeled units, without label smoothing; nan if there are none.
   virtual double mean_loss(const Tensor& outputs,
                            const std::vector<EncodedExample>& examples) const = 0;
 };
 
 struct ObjectiveOptions {
   Goal goal = Goal::classify;
-  // Of language models: the last block computes supervised rows alone. False where a method counts
-  // or compares all rows of a block.
+  // Language models: the last layer computes only supervised rows. False if a method counts or
+  // compares all rows of a layer.
   bool reads_some_rows = true;
 };
 

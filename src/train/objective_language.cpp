@@ -1,7 +1,7 @@
-// Next tokens: cross-entropy of the supervised tokens, never with the logits of all tokens at once.
-// A token is predicted from the row before it. Evaluated sequences either have their supervised
-// tokens scored, or one of some candidate tokens chosen after their last token. Legend: T tokens, S
-// sequences, R rows that predict a supervised token, D width, K candidates.
+// The objective of language models: cross-entropy of the supervised tokens, without ever storing
+// the logits of all tokens. The row before a token predicts it. In evaluation a sequence has either
+// its supervised tokens scored, or one of its candidate tokens chosen after its last token. Legend:
+// T tokens, S sequences, R rows that predict a supervised token, D width, K candidates.
 #include "tensor/pick_rows.h"
 #include "train/evaluate.h"
 #include "train/loss.h"
@@ -9,7 +9,7 @@
 namespace mixtune {
 namespace {
 
-// Columns of a scored sequence's output.
+// Columns of the output of a scored sequence.
 enum { kLogProbability, kTokens, kBest, kColumns };
 
 struct Supervised {
@@ -93,11 +93,11 @@ class LanguageObjective final : public TaskObjective {
     return out;
   }
 
-  // Of choices: the cross-entropy of the right one among the candidates.
+  // For choices, the cross-entropy of the correct candidate.
   double mean_loss(const Tensor& outputs,
                    const std::vector<EncodedExample>& examples) const override {
     if (is_choice(examples)) return task_loss(outputs, examples, false);
-    // Of an answer that is offered beside others, only the right one counts.
+    // Only the correct one of several answer options counts.
     double sum = 0, tokens = 0;
     const auto numbers = outputs.accessor<double, 2>();
     for (int64_t n = 0; n < outputs.size(0); ++n) {
@@ -124,7 +124,8 @@ class LanguageObjective final : public TaskObjective {
     std::vector<std::vector<int64_t>> last;
     const std::vector<int32_t>& candidates = sequences.front()->candidates;
     for (size_t s = 0; s < sequences.size(); ++s) {
-      MIXTUNE_CHECK(sequences[s]->candidates == candidates, "candidates that differ in one set");
+      MIXTUNE_CHECK(sequences[s]->candidates == candidates,
+                    "all sequences of a set must have the same candidates");
       last.push_back({batch.rows.offsets[s + 1] - 1});
     }
     const Tensor z = read_rows(model, batch, pick_rows(batch.rows, last), context);  // [S, D]

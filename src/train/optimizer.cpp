@@ -9,7 +9,7 @@
 namespace mixtune {
 namespace {
 
-// What one element needs, in the precision of the buffer.
+// The constants of an update, in the precision of the buffer.
 template <class Real>
 struct Constants {
   Real keep;  // 1 - rate * weight decay
@@ -135,8 +135,8 @@ double global_norm(const Tensor& flat) {
   const int64_t count = flat.numel(), blocks = (count + kBlock - 1) / kBlock;
   const float* x = flat.data_ptr<float>();
   std::vector<double> sums(static_cast<size_t>(blocks));
-  at::parallel_for(0, blocks, 1, [&](int64_t first_layer, int64_t last_layer) {
-    for (int64_t b = first_layer; b < last_layer; ++b)
+  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b)
       sums[b] = square_sum(x + b * kBlock, std::min(kBlock, count - b * kBlock));
   });
   double sum = 0;

@@ -1,13 +1,13 @@
-// AdamW (Loshchilov and Hutter 2019, as in torch: decay first) and clipping by the global norm,
-// over the flat buffer of trainables: one pass over memory on a CPU, tensor operations elsewhere.
-// Results do not depend on the number of threads.
+// AdamW (Loshchilov and Hutter 2019; as in torch, weight decay comes first) and clipping by the
+// global norm, over the flat buffer of trainables: one pass over memory on a CPU, tensor operations
+// elsewhere. Results do not depend on the number of threads.
 #pragma once
 
 #include "nn/trainables.h"
 
 namespace mixtune {
 
-// Settings of a learning-rate group; the rate is that of a schedule factor of 1.
+// Settings of a learning-rate group; the rate applies at a schedule factor of 1.
 struct GroupOptions {
   double learning_rate = 5e-4, weight_decay = 0;
 };
@@ -15,26 +15,26 @@ struct GroupOptions {
 struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   GroupOptions defaults = {};
-  std::map<std::string, GroupOptions> groups = {};  // by Segment::group, where they differ
+  std::map<std::string, GroupOptions> groups = {};  // by Segment::group, if not the defaults
 };
 
 class AdamW {
  public:
-  // `trainables` must outlive the optimizer and is built already.
+  // `trainables` must be built and outlive the optimizer.
   AdamW(Trainables& trainables, AdamWOptions options);
 
-  // One update with the gradients times `gradient_scale` (of the clipping) and every rate times
-  // `factor`.
+  // One update with the gradients times `gradient_scale` (from clipping) and every learning rate
+  // times `factor`.
   void step(double factor, double gradient_scale = 1);
 
   int64_t steps_done() const { return steps_done_; }
 
-  // The moments, [count] as the trainables; a resumed run puts them back.
+  // The moments, [count] as the trainables; a resumed run restores them.
   Tensor first, second;
   void set_steps_done(int64_t steps) { steps_done_ = steps; }
 
  private:
-  // Segments that follow each other and have equal settings.
+  // Consecutive segments with equal settings.
   struct Run {
     int64_t begin, end;
     double learning_rate, weight_decay;

@@ -1,4 +1,5 @@
-// What a session's settings mean in steps, rates and groups: shared by training and the preflight.
+// Converts a session's settings to steps, learning rates and groups, for training and the
+// preflight.
 #pragma once
 
 #include "train/batches.h"
@@ -12,10 +13,10 @@ BatchPlan batch_plan(const Session& session);
 int64_t total_steps(const TrainSettings& train, const BatchPlan& plan);
 Schedule schedule_of(const TrainSettings& train, int64_t total_steps);
 
-// The settings of the run, with what the method says of its own groups.
+// The settings of the run, with the method's settings of its own groups.
 AdamWOptions optimizer_options(const TrainSettings& train, const Attachment& attachment);
 
-// The peak resident size of this process in bytes; 0 where the system does not tell.
+// The peak resident size of this process in bytes; 0 if the system does not report it.
 int64_t peak_memory();
 
 }  // namespace mixtune

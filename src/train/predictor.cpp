@@ -33,7 +33,7 @@ std::string task_name(const AdapterContents& adapter) {
   return adapter.task.empty() ? "" : Json::parse(adapter.task).value("name", "");
 }
 
-// Method, head and task as the adapter says; what stands in the config already (of a run) stays.
+// Sets method, head and task to those of the adapter; a task of the config (from a run) is kept.
 void follow_adapter(const AdapterContents& adapter, const PredictorOptions& options,
                     RunConfig& config) {
   set_by_json(config, "method", adapter.method);
@@ -44,8 +44,8 @@ void follow_adapter(const AdapterContents& adapter, const PredictorOptions& opti
     set_by_json(config, "task", adapter.task);
 }
 
-// The token that a language task has behind each text it teaches; nothing, and a warning, where the
-// tokenizer has no such token.
+// The token with which a language task ends each training text. If the tokenizer does not have it,
+// reports a warning and returns nullopt.
 std::optional<int32_t> end_of(const Choice& task, const Tokenizer& tokenizer,
                               TrainingCallback& progress) {
   const auto* config = dynamic_cast<const LanguageTaskConfig*>(task.config.get());
@@ -60,16 +60,16 @@ std::optional<int32_t> end_of(const Choice& task, const Tokenizer& tokenizer,
   return config->end ? tokenizer.id_of(*config->end) : std::nullopt;
 }
 
-// A run says the seed that BERT's pooler was drawn from where the model has none; an adapter beside
-// its model does not.
+// If the model has no pooler, it was initialized randomly in training. A run stores the seed, an
+// adapter without its run does not.
 void check_pooler(const Session& session, const std::string& adapter) {
   const NamedTensors trained = session.attachment->state();
   for (const std::string& name : session.load_report.missing)
     if (!find_tensor(trained, name))
       throw UserError(adapter,
-                      "stands on a " + name + " that was drawn at random; " +
+                      "depends on a randomly initialized " + name + "; " +
                           session.config.model.path + " has none",
-                      "Name the run folder, which knows the draw.");
+                      "Use the run folder, which stores the seed of the initialization.");
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options,
     if (!folder) folder = options.source / "adapter";
     std::error_code error;
     if (!fs::exists(*folder, error))
-      throw UserError(options.source.string(), "has no adapter yet: it is not done",
+      throw UserError(options.source.string(), "has no adapter yet, since the run is not finished",
                       "Finish it with 'mixtune resume " + options.source.string() + "'.");
   } else {
     config.model.path = options.source.string();
@@ -120,8 +120,8 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options,
   if (!options.wants_task || options.generates) {
     config.task = {};
   } else if (config.task.name.empty()) {
-    throw UserError(options.source.string(), "does not say which task it is for",
-                    "Name it with --task; 'mixtune tasks' lists them.");
+    throw UserError(options.source.string(), "does not name a task",
+                    "Set one with --task; 'mixtune tasks' lists them.");
   } else if (options.data) {
     use_data(*options.data, config);
   }

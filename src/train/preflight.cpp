@@ -48,17 +48,17 @@ SetSummary summarize(Session& session, const EncodedSet& set) {
   return out;
 }
 
-// Tokens of the largest micro-batch to expect.
+// Expected number of tokens of a micro-batch.
 double micro_batch_tokens(const Session& session, double mean_length) {
   const TrainSettings& train = session.config.train;
   return train.batch_tokens ? static_cast<double>(*train.batch_tokens)
                             : static_cast<double>(train.batch_size) * mean_length;
 }
 
-// What the blocks keep for the backward pass, in floats per token: queries, keys, values, attention
-// and its output, two residual sums, two norms, their inputs (10 D), the feed-forward before and
-// after its activation (2 F) and, per head, the attention weights of a row. A borrowed block keeps
-// as much again.
+// Estimate of the tensors that layers save for the backward pass, in floats per token: queries,
+// keys, values, attention and its output, two residual sums, two norms, their inputs (10 D), the
+// feed-forward before and after its activation (2 F) and, per head, the attention weights of a row.
+// A borrowed layer saves as much again.
 int64_t activation_bytes(Session& session, double tokens, double mean_length) {
   const ModelConfig& c = session.model->config();
   const double per_layer = 10.0 * static_cast<double>(c.hidden_size) +
@@ -78,7 +78,7 @@ void describe_loading(const Session& session, Preflight& out) {
   if (session.config.model.adapter)
     out.loading.push_back(std::to_string(session.adapter_report.loaded) +
                           " tensors loaded from the adapter " + *session.config.model.adapter);
-  add("initialised anew", session.load_report.newly_initialized);
+  add("newly initialized", session.load_report.newly_initialized);
   add("missing in the model's files", session.load_report.missing);
   add("in the model's files but not used", session.load_report.unexpected);
   add("not taken from the adapter", session.adapter_report.newly_initialized);
@@ -109,13 +109,13 @@ void warn(const Session& session, Preflight& out) {
   if (needs_example_groups && std::none_of(examples.begin(), examples.end(),
                                            [](const auto& e) { return e.example_group >= 0; }))
     add("localized balancing (variation) is on, but no training example has a group, so it is "
-        "zero; "
-        "name the field with task.example_group");
+        "zero; set task.example_group to the field with the groups");
   if (session.config.model.from_scratch && session.config.method.name != "full")
-    add("random weights (model.from_scratch) stay as they are under this method; full trains them");
+    add("model.from_scratch initializes the weights randomly, but this method does not train them; "
+        "use method=full");
   if (session.attachment->trainables.count() == 0) add("nothing is trained");
   if (out.memory_available > 0 && out.memory.total() > out.memory_available)
-    add("the estimated memory is more than what is available; lower train.batch_size or "
+    add("the estimated memory is more than the available memory; lower train.batch_size or "
         "batch_tokens");
 }
 
@@ -132,7 +132,7 @@ std::string grouped(int64_t value) {
   return out;
 }
 
-// Sites that differ only in numbers are one line: "bert.encoder.layer.*.attention.self.query".
+// Sites that differ only in numbers share a line: "bert.encoder.layer.*.attention.self.query".
 struct SiteLine {
   std::string site, what;
   int64_t count = 0, parameters = 0;
@@ -196,8 +196,8 @@ std::string render_set(const SetSummary& set) {
   return out;
 }
 
-// The text with what is learnt between « and ». Pieces are cut from texts decoded from the start,
-// so that characters of several tokens and spaces at a piece's beginning come out as they are.
+// The text with supervised tokens between « and ». Pieces are cut from text decoded from the start,
+// so that characters of several tokens and leading spaces of a piece are correct.
 std::string marked_text(const Tokenizer& tokenizer, const EncodedExample& example) {
   const auto decoded = [&](int64_t tokens) {
     return tokenizer.decode({example.ids.data(), static_cast<size_t>(tokens)},
@@ -242,12 +242,12 @@ int64_t model_parameters(Model& model) {
 }
 
 Preflight preflight(Session& session) {
-  MIXTUNE_CHECK(session.task && session.train.data, "a preflight without training data");
+  MIXTUNE_CHECK(session.task && session.train.data, "a preflight needs a task and training data");
   Preflight out;
   const ModelConfig& model = session.model->config();
   out.model = session.config.model.path;
   out.model_type =
-      fmt::format("{}, {} blocks, width {}", model.model_type, model.layers, model.hidden_size);
+      fmt::format("{}, {} layers, width {}", model.model_type, model.layers, model.hidden_size);
   out.method = method_title(session.config.method);
   out.device = session.device.str();
   out.model_parameters = model_parameters(*session.model);

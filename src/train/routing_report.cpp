@@ -8,7 +8,7 @@ std::vector<std::pair<std::string, Tensor>> routing_tensors(const RoutingRecord&
   std::vector<std::pair<std::string, Tensor>> out;
   if (record.choices.defined()) out.emplace_back("choices", record.choices);
   if (record.choices.defined() && !record.entropy.empty()) {
-    std::vector<double> means(record.entropy.size());  // nats a token
+    std::vector<double> means(record.entropy.size());  // nats per token
     for (size_t t = 0; t < means.size(); ++t)
       means[t] =
           record.tokens[t] > 0 ? record.entropy[t] / static_cast<double>(record.tokens[t]) : 0;

@@ -1,4 +1,4 @@
-// What routers did, for files and for people. Legend: P positions, B blocks, E experts.
+// Statistics of routers as tensors for files and as text. Legend: P positions, B layers, E experts.
 #pragma once
 
 #include "nn/context.h"
@@ -6,14 +6,14 @@
 
 namespace mixtune {
 
-// As routing.safetensors holds it. Of layer routers: `choices` [P, B], `entropy` and `tokens` [P].
-// Of the router of each linear: `<module>.load` [E], how many tokens used each expert, and
-// `<module>.routing` [3], the tokens, their mean entropy (a share of the largest) and the share of
-// them that an entropy switch sent to all experts. Empty where nothing routed.
+// The tensors of routing.safetensors. Layer routers: `choices` [P, B], `entropy` and `tokens` [P].
+// The router of each linear: `<module>.load` [E], the number of tokens per expert, and
+// `<module>.routing` [3], the number of tokens, their mean normalized entropy and the share of
+// tokens that an entropy switch sent to all experts. Empty if the method does not route.
 std::vector<std::pair<std::string, Tensor>> routing_tensors(const RoutingRecord& record);
 
-// One line on the routers of linears: "experts: 3.4 of 6 a token, entropy 0.83, 41 % of tokens sent
-// to all"; empty without.
+// A line about the routers of linears: "experts: 3.4 of 6 a token, entropy 0.83, 41 % of tokens
+// sent to all". Empty if there are none.
 std::string routing_line(const RoutingRecord& record);
 
 }  // namespace mixtune

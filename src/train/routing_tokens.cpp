@@ -29,15 +29,15 @@ int64_t routing_tokens(const std::vector<AdapterSpec>& specs) {
 
 void leave_routing_tokens_out(EncodedExamples& encoded, int64_t pooled_tokens) {
   if (pooled_tokens == 0) return;
-  int64_t tokens = 0, texts = 0;
+  int64_t tokens = 0, removed = 0;
   std::vector<EncodedExample> kept;
   kept.reserve(encoded.examples.size());
   for (EncodedExample& example : encoded.examples) {
-    const int64_t asked = example.supervised_tokens();
+    const int64_t supervised = example.supervised_tokens();
     begin_at(example.supervised, example.prompt > 0 ? example.prompt : pooled_tokens);
-    tokens += asked - example.supervised_tokens();
-    if (asked > 0 && example.supervised.empty())
-      ++texts;
+    tokens += supervised - example.supervised_tokens();
+    if (supervised > 0 && example.supervised.empty())
+      ++removed;
     else
       kept.push_back(std::move(example));
   }
@@ -45,10 +45,13 @@ void leave_routing_tokens_out(EncodedExamples& encoded, int64_t pooled_tokens) {
   if (tokens == 0) return;
   std::string note =
       std::to_string(tokens) +
-      " tokens choose blocks or experts for their text and are not learnt: those of prompts, "
-      "else the first prompt_tokens (" +
+      " tokens determine the routing of their sequence and are not supervised: the tokens of the "
+      "prompt, or else the first prompt_tokens (" +
       std::to_string(pooled_tokens) + ")";
-  if (texts > 0) note += "; " + std::to_string(texts) + " texts have no others and are left out";
+  if (removed > 0)
+    note += "; " + std::to_string(removed) +
+            " sequences have no other supervised tokens and are "
+            "left out";
   encoded.notes.push_back(note);
 }
 

@@ -1,6 +1,6 @@
-// Routers that pool by prompt, or by the first tokens of a text that has none: these tokens choose
-// the blocks (MoLEx) or the experts that all of the text runs through. What they choose depends on
-// each of them, so a loss or a score on one of them would be of a model that has seen it.
+// Routers with scope prompt pool the tokens of the prompt, or the first tokens of a sequence
+// without a prompt. These tokens determine the layers (MoLEx) or experts for the whole sequence. A
+// loss or metric on one of them would leak, since the routing already depends on it.
 #pragma once
 
 #include "methods/method.h"
@@ -8,11 +8,13 @@
 
 namespace mixtune {
 
-// So many tokens at the start of a text without a prompt vote; 0 where none of them decides.
+// The number of tokens at the start of a sequence without a prompt that determine its routing; 0 if
+// no router has scope prompt.
 int64_t routing_tokens(const std::vector<AdapterSpec>& specs);
 
-// Takes prompts, and the first `voters` tokens of texts without one, out of what is supervised, and
-// texts of which nothing is left out of the set, with a note of both. Nothing where `voters` is 0.
+// Makes prompts, and the first `pooled_tokens` tokens of sequences without one, unsupervised;
+// removes sequences without other supervised tokens, and adds a note of both. Does nothing if
+// `pooled_tokens` is 0.
 void leave_routing_tokens_out(EncodedExamples& encoded, int64_t pooled_tokens);
 
 }  // namespace mixtune

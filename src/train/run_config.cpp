@@ -36,7 +36,7 @@ std::optional<std::string> device_expected(const std::string& text) {
   return "auto, cpu, cuda or cuda:N";
 }
 
-// The method that adapts the blocks under another one, found through the visit of its fields.
+// Finds the method in the field `over` of another method, through the visit of its fields.
 class OverFinder final : public FieldVisitor {
  public:
   std::string name;
@@ -59,83 +59,88 @@ void ModelSettings::fields(FieldVisitor& v) {
   v.field("path", path, "A Hugging Face model folder.");
   v.field("adapter", adapter, "An adapter folder (or a run) to start from.");
   v.field("head", head,
-          "pooled: BERT's pooler and a classifier; dense: RoBERTa's dense layer; auto: "
-          "that of the model type.",
+          "Classification head: pooled (BERT's pooler and a classifier), dense (RoBERTa's dense "
+          "layer and a projection) or auto (that of the model type).",
           {.choices = {"auto", "pooled", "dense"}});
   v.field("train_pooler", train_pooler, "Train BERT's pooler as well as the classifier.");
   v.field("tokenizer", tokenizer, "A folder with the tokenizer's files; null: that of the model.");
   v.field("dropout", dropout,
-          "Every dropout of the model itself, the method's apart; null: as config.json says.",
+          "Dropout of the model itself, not of the method; null: as in config.json.",
           {.minimum = 0, .below = 1});
   v.field("from_scratch", from_scratch,
-          "Random weights, drawn as config.json says: no weights are read (decoders).");
+          "Initialize all weights randomly instead of loading them (decoders only).");
 }
 
 void TrainSettings::fields(FieldVisitor& v) {
-  v.field("seed", seed, "Of initial weights, data order and dropout.", {.minimum = 0});
+  v.field("seed", seed, "Random seed of initial weights, data order and dropout.", {.minimum = 0});
   v.field("epochs", epochs, "Passes over the training data.", {.maximum = 1e6, .above = 0});
   v.field("steps", steps, "Optimizer steps; replaces epochs.", {.minimum = 1});
   v.field("batch_size", batch_size, "Sequences per micro-batch.", {.minimum = 1, .maximum = 1e6});
   v.field("batch_tokens", batch_tokens,
-          "Tokens per micro-batch at most; replaces batch_size. Sequences are packed to fill it.",
+          "Maximum tokens per micro-batch; replaces batch_size. Sequences are packed to fill it.",
           {.minimum = 1});
   v.field("accumulate", accumulate, "Micro-batches per optimizer step.",
           {.minimum = 1, .maximum = 1e6});
-  v.field("learning_rate", learning_rate, "Highest learning rate.", {.minimum = 0});
-  v.field("head_learning_rate", head_learning_rate, "Of the head; null: learning_rate.",
-          {.minimum = 0});
-  v.field("schedule", schedule, "How the learning rate falls after the warm-up.",
+  v.field("learning_rate", learning_rate, "Peak learning rate.", {.minimum = 0});
+  v.field("head_learning_rate", head_learning_rate,
+          "Learning rate of the head; null: learning_rate.", {.minimum = 0});
+  v.field("schedule", schedule, "Learning-rate schedule after the warm-up.",
           {.choices = schedule_names()});
-  v.field("warmup", warmup, "Below 1: share of all steps; from 1 on: steps.", {.minimum = 0});
+  v.field("warmup", warmup, "Warm-up: share of all steps if below 1, otherwise number of steps.",
+          {.minimum = 0});
   v.field("schedule_end", schedule_end,
-          "Share of the rate that is left at the end (linear, cosine, polynomial, "
+          "Final learning rate as a share of the peak (linear, cosine, polynomial, "
           "warmup_stable_decay).",
           {.minimum = 0, .maximum = 1});
-  v.field("schedule_cycles", schedule_cycles, "How often cosine_with_restarts falls.",
+  v.field("schedule_cycles", schedule_cycles, "Number of cycles of cosine_with_restarts.",
           {.minimum = 1, .maximum = 100000});
-  v.field("schedule_power", schedule_power, "Exponent of polynomial.", {.above = 0});
+  v.field("schedule_power", schedule_power, "Exponent of the polynomial schedule.", {.above = 0});
   v.field("schedule_decay", schedule_decay,
-          "Length of the fall of warmup_stable_decay; below 1: share of all steps.",
+          "Decay phase of warmup_stable_decay: share of all steps if below 1, otherwise number of "
+          "steps.",
           {.minimum = 0});
-  v.field("weight_decay", weight_decay, "Decoupled weight decay; not on biases and norms.",
+  v.field("weight_decay", weight_decay, "Decoupled weight decay; not applied to biases and norms.",
           {.minimum = 0});
-  v.field("betas", betas, "Of AdamW: decay of the two moments.", {.minimum = 0, .below = 1});
-  v.field("epsilon", epsilon, "Of AdamW.", {.above = 0});
-  v.field("clip", clip, "Largest global norm of the gradient; null or 0: no clipping.",
+  v.field("betas", betas, "Decay rates of AdamW's two moments.", {.minimum = 0, .below = 1});
+  v.field("epsilon", epsilon, "Epsilon of AdamW.", {.above = 0});
+  v.field("clip", clip, "Maximum global norm of the gradient; null or 0: no clipping.",
           {.minimum = 0});
   v.field("label_smoothing", label_smoothing, "Share of the target spread over all classes.",
           {.minimum = 0, .below = 1});
-  v.field("evaluation_batch_size", evaluation_batch_size,
-          "Sequences of an evaluation batch, in the order of the file; null: 4,096 tokens. It "
-          "matters under batch votes alone.",
-          {.minimum = 1});
-  v.field("evaluate_every", evaluate_every, "epoch, a number of steps, or never.",
+  v.field(
+      "evaluation_batch_size", evaluation_batch_size,
+      "Sequences per evaluation batch, in the order of the file; null: batches of 4,096 tokens. "
+      "Only routing with scope batch depends on it.",
+      {.minimum = 1});
+  v.field("evaluate_every", evaluate_every,
+          "Interval of evaluations: epoch, a number of steps, or never.",
           {.check = interval_expected});
   v.field("save_every", save_every,
-          "Checkpoints: epoch, a number of steps, or never (the end alone).",
+          "Interval of checkpoints: epoch, a number of steps, or never (only at the end).",
           {.check = interval_expected});
   v.field("early_stopping", early_stopping,
-          "Stop after that many evaluations in a row without a new best; null: off.",
+          "Stop after this number of consecutive evaluations without a new best; null: off.",
           {.minimum = 1});
-  v.field("keep", keep, "Checkpoints to keep, besides the best.", {.minimum = 1});
+  v.field("keep", keep, "Number of checkpoints to keep, in addition to the best.", {.minimum = 1});
 }
 
 std::optional<FieldProblem> TrainSettings::check() const {
   if (betas.size() != 2) return FieldProblem{"betas", "two numbers", "Write [0.9, 0.999]."};
   if (early_stopping && evaluate_every == "never")
-    return FieldProblem{"early_stopping", "null where nothing is evaluated",
+    return FieldProblem{"early_stopping", "null if evaluate_every is never",
                         "Set evaluate_every to epoch or a number of steps."};
   return std::nullopt;
 }
 
 void RunConfig::fields(FieldVisitor& v) {
-  v.nested("model", model, "What is fine-tuned.");
-  v.choice("task", task, task_choices(), "What it learns.", {.optional = true});
-  v.choice("method", method, method_choices(), "How it is adapted.", {.optional = true});
-  v.nested("train", train, "How it is trained.");
-  v.field("device", device, "auto, cpu, cuda or cuda:N.", {.check = device_expected});
+  v.nested("model", model, "The model to fine-tune.");
+  v.choice("task", task, task_choices(), "The task and its data.", {.optional = true});
+  v.choice("method", method, method_choices(), "The fine-tuning method.", {.optional = true});
+  v.nested("train", train, "Training settings.");
+  v.field("device", device, "Device: auto, cpu, cuda or cuda:N.", {.check = device_expected});
   v.field("threads", threads, "CPU threads; null: all cores.", {.minimum = 1, .maximum = 4096});
-  v.field("output", output, "The run folder; {task}, {method}, {seed} and {model} are filled in.");
+  v.field("output", output,
+          "The run folder; {task}, {method}, {seed} and {model} are replaced by their values.");
 }
 
 const ChoiceTable& task_choices() {
@@ -181,7 +186,7 @@ std::filesystem::path output_folder(const RunConfig& config) {
     out += found->second;
     i = close + 1;
   }
-  if (out.empty()) throw UserError("output", "is empty", "Name the run folder.");
+  if (out.empty()) throw UserError("output", "is empty", "Set the run folder.");
   return out;
 }
 
@@ -197,7 +202,7 @@ RunConfig read_run_config(const std::filesystem::path& run) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw UserError(run.string(), "is not a run folder: it has no config.yaml",
-                    "Name the folder that mixtune train wrote.");
+                    "Give a folder that mixtune train created.");
   RunConfig config;
   ConfigLayers layers;
   layers.add_file(path);

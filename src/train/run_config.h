@@ -1,4 +1,4 @@
-// The config of a run: what every recipe shares (docs/design.md, "The run folder").
+// The config of a run: model, task, method and training settings. Recipes set parts of it.
 #pragma once
 
 #include <filesystem>
@@ -46,7 +46,7 @@ struct TrainSettings final : Config {
 
 struct RunConfig final : Config {
   ModelSettings model;
-  Choice task, method;  // may be unset here; open_session wants what it needs
+  Choice task, method;  // may be unset; open_session checks what it requires
   TrainSettings train;
   std::string device = "auto";
   std::optional<int64_t> threads;
@@ -57,22 +57,22 @@ struct RunConfig final : Config {
 // The registered tasks as choices of a config: `task: {name: rte, data: DIR}`.
 const ChoiceTable& task_choices();
 
-// A copy whose task and method are copies too: a Choice shares its config when copied.
+// A copy whose task and method are copied too, since copies of a Choice share its config.
 RunConfig deep_copy(const RunConfig& config);
 
 // `output` with {task}, {method} ("molex+lora" for molex over lora), {seed} and {model} (the
-// folder's name) filled in. UserError for another name in braces.
+// folder's name) replaced by their values. UserError for another name in braces.
 std::filesystem::path output_folder(const RunConfig& config);
-std::string method_title(const Choice& method);  // "molex+lora"; "none" where unset
+std::string method_title(const Choice& method);  // "molex+lora"; "none" if unset
 
-// Of `evaluate_every` and `save_every`.
+// The value of `evaluate_every` or `save_every`.
 struct Interval {
   enum class Kind { epoch, steps, never } kind = Kind::epoch;
   int64_t steps = 0;
 };
 Interval parse_interval(const std::string& text);
 
-// RUN/config.yaml.
+// Reads RUN/config.yaml.
 RunConfig read_run_config(const std::filesystem::path& run);
 
 }  // namespace mixtune

@@ -17,7 +17,7 @@ void add_numbers(Json& out, const std::vector<MetricValue>& values) {
   for (const MetricValue& m : values) out[m.name] = m.value;
 }
 
-// A tensor as lists in lists; whole numbers as such.
+// Converts a tensor to nested lists; integral values become integers.
 Json nested(const Tensor& tensor) {
   if (tensor.dim() == 0) {
     const double value = tensor.item<double>();

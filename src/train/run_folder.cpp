@@ -21,14 +21,14 @@ constexpr const char* kConfig = "config.yaml";
 constexpr const char* kEvents = "events.jsonl";
 constexpr const char* kResult = "result.json";
 
-// Whether `path` is there and not an empty folder.
+// Whether `path` exists and is not an empty folder.
 bool has_something(const fs::path& path) {
   std::error_code error;
   if (!fs::exists(path, error)) return false;
   return !fs::is_directory(path, error) || !fs::is_empty(path, error);
 }
 
-// Moves a run that is to be overwritten aside; empty where there is none.
+// Renames a run that is to be overwritten and returns its new path; empty if there is none.
 fs::path set_aside(const fs::path& path) {
   if (!has_something(path)) return {};
   std::error_code error;
@@ -42,7 +42,7 @@ fs::path set_aside(const fs::path& path) {
   return aside;
 }
 
-// The uppermost part of `path` that does not exist; empty where all of it does.
+// The topmost folder of `path` that does not exist; empty if all exist.
 fs::path first_missing(const fs::path& path) {
   std::error_code error;
   fs::path missing;
@@ -51,8 +51,7 @@ fs::path first_missing(const fs::path& path) {
   return missing;
 }
 
-// Empties the folder and removes it and its parents, up to the one that we made, where nothing else
-// is in them.
+// Empties the folder and removes it and its parents up to `made`, as long as they are empty.
 void take_back(const fs::path& path, const fs::path& made) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path, error)) fs::remove_all(entry.path(), error);
@@ -78,7 +77,7 @@ void check_free(const fs::path& path, bool overwrite) {
   if (!has_something(path)) return;
   if (!overwrite)
     throw UserError(path.string(), "exists already",
-                    "Choose another output, add --overwrite, or go on with 'mixtune resume " +
+                    "Choose another output, add --overwrite, or continue with 'mixtune resume " +
                         path.string() + "'.");
   if (!fs::is_regular_file(path / kConfig, error))
     throw UserError(path.string(), "is not a run folder, so it is not overwritten",
@@ -201,7 +200,7 @@ std::optional<RunResult> read_result(const fs::path& run) {
     out.stopped_early = json.at("stopped_early").get<bool>();
   } catch (const Json::exception& problem) {
     throw UserError(path.string(), std::string("is not a result (") + problem.what() + ")",
-                    "Remove it; 'mixtune resume' writes it again.");
+                    "Remove it; 'mixtune resume' creates it again.");
   }
   return out;
 }

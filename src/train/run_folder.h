@@ -1,5 +1,5 @@
-// The files of a run (docs/design.md, "The run folder"). A folder is made by the first step and not
-// before: until then, whatever goes wrong leaves things as they were, an overwritten run included.
+// The files of a run (docs/design.md, "The run folder"). The folder is permanent only after the
+// first step: an earlier failure removes it and restores a run that was to be overwritten.
 #pragma once
 
 #include <filesystem>
@@ -14,13 +14,13 @@ namespace mixtune {
 
 class RunFolder {
  public:
-  // UserError where `path` has something in it, unless `overwrite` is set and it is a run.
+  // UserError if `path` is not empty, unless `overwrite` is set and it is a run.
   static RunFolder create(const std::filesystem::path& path, const RunConfig& config,
                           const TrainOptions& options);
-  // Goes on in a run; what its events say beyond `step` is dropped.
+  // Opens an existing run; its events after `step` are removed.
   static RunFolder reopen(const std::filesystem::path& path, int64_t step);
 
-  // Takes back what create() did unless keep() was called.
+  // Undoes create() unless keep() was called.
   ~RunFolder();
   RunFolder(RunFolder&& other) noexcept;
   RunFolder& operator=(RunFolder&&) = delete;
@@ -36,19 +36,18 @@ class RunFolder {
  private:
   RunFolder(std::filesystem::path path, EventWriter events);
 
-  std::filesystem::path path_,
-      replaced_;                // replaced_: where the overwritten run stands until keep()
-  std::filesystem::path made_;  // the uppermost folder that create() made; empty: none
+  std::filesystem::path path_;
+  std::filesystem::path replaced_;  // the overwritten run until keep()
+  std::filesystem::path made_;      // the topmost folder that create() made; empty: none
   bool is_new_ = false;
   EventWriter events_;
   std::unique_ptr<Log> log_;
 };
 
-// UserError where `path` has something in it, unless `overwrite` is true and it is a run. Changes
-// nothing.
+// UserError if `path` is not empty, unless `overwrite` is true and it is a run. Changes nothing.
 void check_free(const std::filesystem::path& path, bool overwrite);
 
-// Nothing where the run is not done. UserError where the file is malformed.
+// nullopt if the run is not finished. UserError if the file is malformed.
 std::optional<RunResult> read_result(const std::filesystem::path& run);
 
 }  // namespace mixtune

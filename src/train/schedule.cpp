@@ -29,7 +29,7 @@ double Schedule::factor(int64_t step) const {
     case Kind::linear:
       return to_end(left);
     case Kind::cosine:
-      // Past the end the cosine rises again, as in transformers; a run never gets there.
+      // Past the end the cosine rises again, as in transformers; a run does not reach this.
       return to_end(half_cosine(after / span));
     case Kind::cosine_with_restarts:
       return step >= total_steps

@@ -27,7 +27,7 @@ EncodedSet checked(const Session& session, const DataSet& set, EncodedExamples e
   return out;
 }
 
-// Encoders have no next token; a clear line instead of a head that nothing fits.
+// Reports clearly that encoders do not predict next tokens.
 void check_goal(const RunConfig& config, const ModelConfig& model, Goal goal) {
   if (goal == Goal::next_token && !model.decoder)
     throw UserError(
@@ -38,7 +38,8 @@ void check_goal(const RunConfig& config, const ModelConfig& model, Goal goal) {
 
 void check_generates(const RunConfig& config, const ModelConfig& model) {
   if (model.decoder) return;
-  throw UserError(config.model.path, "is an encoder (" + model.model_type + "); it writes no texts",
+  throw UserError(config.model.path,
+                  "is an encoder (" + model.model_type + "); it cannot generate text",
                   "Choose a decoder (gpt2, llama, ...).");
 }
 
@@ -47,21 +48,21 @@ std::unique_ptr<Tokenizer> open_tokenizer(const RunConfig& config) {
       Tokenizer::load(config.model.tokenizer.value_or(config.model.path)));
 }
 
-// Whether the last block may leave rows out: not where tokens are routed to experts, whose load
-// and losses count every row.
+// Whether the last layer may skip rows. It may not if tokens are routed to experts, whose load and
+// losses count every row.
 bool reads_some_rows(const std::vector<AdapterSpec>& specs) {
   return std::none_of(specs.begin(), specs.end(),
                       [](const AdapterSpec& spec) { return spec.routing.has_value(); });
 }
 
-// A set whose examples were all left out.
+// UserError if all examples of a set were left out.
 void check_examples(const Session& session, const EncodedSet& set) {
   if (!set.examples.empty()) return;
   if (set.notes.empty()) throw UserError(set.data->source, "has no examples", "Check the file.");
   throw UserError(set.data->source, join_names(set.notes, "; "), what_leaves_more(session));
 }
 
-// A head that was drawn answers at random: neither the model nor the adapter has it.
+// UserError if neither the model nor the adapter has the head, since a new head predicts at random.
 void check_head(const Session& session) {
   const std::optional<std::string>& adapter = session.config.model.adapter;
   const auto& unplaced = session.adapter_report.newly_initialized;
@@ -70,9 +71,9 @@ void check_head(const Session& session) {
     throw UserError(adapter.value_or(session.config.model.path),
                     "has no " + name + " for " + std::to_string(session.model->labels()) +
                         " outputs" +
-                        (adapter ? ", nor has the model " + session.config.model.path : "") +
-                        ": a head drawn at random would answer",
-                    "Name the adapter that was trained with it, or a model with this head.");
+                        (adapter ? ", nor does the model " + session.config.model.path : "") +
+                        "; predictions would come from a randomly initialized head",
+                    "Use the adapter that was trained with it, or a model with this head.");
   }
 }
 
@@ -80,14 +81,14 @@ void lower_length(Session& session, TrainingCallback& progress) {
   const int64_t most = session.model->max_length();
   if (session.max_length <= most) return;
   progress.on_warning("task.max_length " + std::to_string(session.max_length) + " is lowered to " +
-                      std::to_string(most) + ", the most that the model takes");
+                      std::to_string(most) + ", the maximum length of the model");
   session.max_length = most;
 }
 
 void report_loading(const Session& session, const SessionOptions& options,
                     TrainingCallback& progress) {
   if (!session.load_report.missing.empty())
-    progress.on_warning("not in the model's files, so initialised anew: " +
+    progress.on_warning("not in the model's files, so newly initialized: " +
                         join_names(session.load_report.missing));
   const AdapterReport& adapter = session.adapter_report;
   if (session.config.model.adapter)
@@ -144,7 +145,7 @@ EncodedExamples encode_evaluation(const Session& session, const DataSet& set) {
 
 std::string what_leaves_more(const Session& session) {
   return session.routing_tokens > 0
-             ? "Give longer texts, lower prompt_tokens of the method, or raise task.max_length."
+             ? "Use longer texts, lower prompt_tokens of the method, or raise task.max_length."
              : "Raise task.max_length, or change task.too_long.";
 }
 
@@ -163,7 +164,7 @@ SequenceRefs sequences_of(const std::vector<EncodedExample>& examples,
 
 PackedBatch pack_examples(const Session& session, const std::vector<EncodedExample>& examples,
                           const std::vector<int64_t>& indices) {
-  // A model with one token type reads none; a tokenizer may tell two.
+  // A model with one token type ignores type ids, even if the tokenizer produces two.
   const bool typed = session.model->config().type_vocab_size > 1;
   std::vector<SequenceView> views;
   views.reserve(indices.size());
@@ -179,7 +180,7 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
                                       TrainingCallback& progress) {
   if (config.model.path.empty())
     throw UserError("model.path", "is not set",
-                    "Give model.path=DIR, a Hugging Face model folder.");
+                    "Set model.path=DIR to a Hugging Face model folder.");
   auto session = std::make_unique<Session>();
   session->config = deep_copy(config);
   if (config.threads) at::set_num_threads(static_cast<int>(*config.threads));
@@ -263,9 +264,10 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
 
 std::unique_ptr<Session> open_for_training(const RunConfig& config, TrainingCallback& progress) {
   if (config.task.name.empty())
-    throw UserError("task", "is not set", "Give a task's recipe, or task.name and task.data.");
+    throw UserError("task", "is not set",
+                    "Use a recipe of a task, or set task.name and task.data.");
   if (config.method.name.empty())
-    throw UserError("method", "is not set", "Give a method's recipe, or method.name.");
+    throw UserError("method", "is not set", "Use a recipe of a method, or set method.name.");
   auto session =
       open_session(config, {.evaluation_data = config.train.evaluate_every != "never"}, progress);
   check_examples(*session, session->train);

@@ -12,7 +12,7 @@ StepLosses accumulate_gradients(Session& session, const StepBatches& batches,
     out.sequences += static_cast<int64_t>(batch.size());
     for (const int64_t i : batch) out.units += objective.units(examples[static_cast<size_t>(i)]);
   }
-  MIXTUNE_CHECK(out.units > 0, "a step without anything to learn");
+  MIXTUNE_CHECK(out.units > 0, "a step needs at least one supervised unit");
 
   attachment.trainables.zero_gradients();
   Tensor task = at::zeros({}, at::TensorOptions(at::kDouble).device(session.device));

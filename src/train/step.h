@@ -1,7 +1,7 @@
-// The gradients of one optimizer step: its micro-batches one after the other, each a forward and a
-// backward pass into the flat gradient buffer. The task's loss is divided by the units of the whole
-// step (sequences, or supervised tokens), so gradient and loss are those of the large batch;
-// auxiliary losses are means over the micro-batches.
+// The gradients of one optimizer step: each micro-batch runs a forward and a backward pass into the
+// flat gradient buffer. The task's loss is divided by the units of the whole step (sequences or
+// supervised tokens), so gradient and loss equal those of the large batch. Auxiliary losses are
+// means over the micro-batches.
 #pragma once
 
 #include "train/batches.h"
@@ -11,9 +11,9 @@ namespace mixtune {
 
 struct StepOptions {
   RandomKey seed = 0;
-  int64_t step = 0;  // from 1; what dropout depends on
+  int64_t step = 0;  // from 1; part of the random keys of dropout
   double label_smoothing = 0;
-  RoutingRecord* record = nullptr;  // filled where the method routes; the host waits for it
+  RoutingRecord* record = nullptr;  // filled if the method routes; synchronizes with the device
 };
 
 struct StepLosses {

@@ -1,4 +1,5 @@
-// The two ways into a run: a new one, and one that goes on.
+// Starts a new run or resumes one. Both check the config and open the session before they touch the
+// run folder.
 #include "train/trainer.h"
 
 #include <fmt/format.h>
@@ -18,7 +19,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void tell_preflight(Session& session, LoggingCallback& callback) {
+void report_preflight(Session& session, LoggingCallback& callback) {
   const Preflight checked = preflight(session);
   callback.on_message(render(checked));
   for (const std::string& line : checked.warnings) callback.on_warning(line);
@@ -32,7 +33,7 @@ RunResult train(const RunConfig& config, const TrainOptions& options, TrainingCa
   const fs::path path = output_folder(config);
   check_free(path, options.overwrite);  // before minutes of loading
   const auto session = open_for_training(config, callback);
-  tell_preflight(*session, callback);
+  report_preflight(*session, callback);
   RunFolder folder = RunFolder::create(path, config, options);
   folder.write_environment(*session, options.command);
   callback.open(&folder);
@@ -53,7 +54,7 @@ RunResult resume(const fs::path& run, const ResumeOptions& options, TrainingCall
   const RunConfig config = read_run_config(run);
   if (!options.allow_changed)
     if (const auto done = read_result(run)) {
-      callback.on_message(run.string() + " is done already");
+      callback.on_message(run.string() + " is already finished");
       return *done;
     }
   const auto session = open_for_training(config, callback);
@@ -65,18 +66,18 @@ RunResult resume(const fs::path& run, const ResumeOptions& options, TrainingCall
     const std::vector<std::string> changed = differences(cursor->identity, identity_of(*session));
     if (!changed.empty() && !options.allow_changed)
       throw UserError(run.string(),
-                      "is not what was saved at step " + std::to_string(*step) + ": " +
+                      "differs from its checkpoint of step " + std::to_string(*step) + ": " +
                           join_names(changed, "; "),
-                      "Put it back, or add --allow-changed for a run that is no longer the same.");
+                      "Undo the change, or add --allow-changed to continue as a different run.");
     for (const std::string& line : changed)
-      callback.on_warning("changed since it was saved: " + line);
+      callback.on_warning("changed since the checkpoint: " + line);
   }
   RunFolder folder = RunFolder::reopen(run, step.value_or(0));
   callback.open(&folder);
   Training training(*session, folder, callback, options.interrupt, start);
   if (step) training.go_back_to(*step, *cursor);
-  callback.on_message(step ? fmt::format("going on from step {} of {}", *step, training.total())
-                           : std::string("no checkpoint was complete: starting again from step 0"));
+  callback.on_message(step ? fmt::format("resuming from step {} of {}", *step, training.total())
+                           : std::string("no complete checkpoint: starting again from step 0"));
   folder.event({{"event", "resume"}, {"step", step.value_or(0)}, {"command", options.command}});
   return training.run();
 }

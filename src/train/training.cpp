@@ -1,5 +1,5 @@
-// Step, evaluate, save. Everything a later step depends on is in the weights, the moments and the
-// cursor, which is why a checkpoint is exact.
+// The training loop: step, evaluate, save. A later step depends only on the weights, the moments
+// and the cursor, so resuming from a checkpoint is exact.
 #include "train/training.h"
 
 #include <fmt/format.h>
@@ -23,13 +23,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kRecordedSteps = 20;  // steps of a run whose routing is kept for pictures
+constexpr int64_t kRecordedSteps = 20;  // number of steps of a run whose routing is recorded
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// A nan has no sign.
+// Prints nan without its sign.
 std::string text_of(double value) {
   return std::isnan(value) ? "nan" : fmt::format("{}", value);
 }
@@ -72,7 +72,7 @@ class TrainingLoop {
   int64_t total() const { return total_; }
 
   RunResult run() {
-    std::vector<StepBatches> batches;  // of the epoch `planned`
+    std::vector<StepBatches> batches;  // of epoch `planned`
     int64_t planned = -1;
     while (cursor_.step < total_ && !cursor_.stopped_early) {
       if (interrupt_ && interrupt_->load()) return interrupted();
@@ -89,7 +89,7 @@ class TrainingLoop {
                      static_cast<double>(cursor_.step_in_epoch) / static_cast<double>(steps);
       const bool epoch_ends = cursor_.step_in_epoch == steps;
       if (epoch_ends) next_epoch();
-      tell(report);
+      log_step(report);
       folder_.keep();
 
       const bool is_best = is_due(evaluate_every_, epoch_ends) && evaluate(report.epoch);
@@ -133,9 +133,9 @@ class TrainingLoop {
           session_, batches, derive(static_cast<RandomKey>(settings_.seed), "forward"), number,
           alone_);
       stop_at(number,
-              fmt::format("the loss is {} and the norm of its gradient {}{}", text_of(losses.task),
+              fmt::format("the loss is {} and the gradient norm is {}{}", text_of(losses.task),
                           text_of(norm),
-                          where.empty() ? "" : ", and the first that is not finite is " + where));
+                          where.empty() ? "" : "; non-finite numbers first occur in " + where));
     }
     if (LastGood::is_kept(trainables.count(), model_parameters_))
       last_good_.keep(cursor_, *session_.attachment, optimizer_);
@@ -146,7 +146,7 @@ class TrainingLoop {
     for (const UpdateRule& rule : session_.attachment->update_rules)
       rule.after({.step = number, .total = total_, .gradient_scale = scale});
 
-    // The first two steps of a session pay for allocations and lazy initialisation.
+    // The first two steps are not timed, since they include allocations and lazy initialization.
     if (++steps_here_ > 2) {
       cursor_.timed_seconds += seconds_since(begin);
       cursor_.timed_tokens += losses.tokens;
@@ -167,10 +167,10 @@ class TrainingLoop {
     return out;
   }
 
-  void tell(const StepReport& r) {
+  void log_step(const StepReport& r) {
     folder_.event(step_event(r));
     if (is_recorded(r.step)) {
-      tell_routing("train", record_);
+      log_routing("train", record_);
       if (!is_evaluated()) folder_.write_routing(record_);
     }
     callback_.on_step(r);
@@ -180,7 +180,7 @@ class TrainingLoop {
     return step % std::max<int64_t>(1, total_ / kRecordedSteps) == 0 || step == total_;
   }
 
-  void tell_routing(const char* phase, const RoutingRecord& record) {
+  void log_routing(const char* phase, const RoutingRecord& record) {
     const Json event = routing_event(record, cursor_.step, phase);
     if (!event.empty()) folder_.event(event);
   }
@@ -193,7 +193,7 @@ class TrainingLoop {
     return session_.task->smaller_is_better() ? value < than : value > than;
   }
 
-  // Whether it is the best so far.
+  // Returns whether this evaluation is the best so far.
   bool evaluate(double epoch) {
     if (session_.evaluation.empty()) return false;
     EvaluationReport report{.step = cursor_.step, .epoch = epoch};
@@ -207,7 +207,7 @@ class TrainingLoop {
     }
     for (const MetricValue& m : report.sets.front().metrics)
       if (m.name == report.main_metric) report.main_value = m.value;
-    // Of logits that are not numbers some accuracy can be computed too.
+    // An accuracy can be computed even from nan logits, so the loss must be finite too.
     report.is_best = !std::isnan(report.main_value) && std::isfinite(report.sets.front().loss) &&
                      (!cursor_.best_value || is_better(report.main_value, *cursor_.best_value));
     if (report.is_best || !cursor_.best_value) {
@@ -224,20 +224,21 @@ class TrainingLoop {
           settings_.early_stopping && cursor_.evaluations_without_best >= *settings_.early_stopping;
     }
     folder_.event(evaluation_event(report));
-    tell_routing("evaluate", record);
+    log_routing("evaluate", record);
     folder_.write_routing(record);
     callback_.on_evaluation(report);
     if (const std::string line = routing_line(record); !line.empty()) callback_.on_message(line);
     if (cursor_.stopped_early && cursor_.step < total_)
-      callback_.on_message(fmt::format("stopped early: {} evaluations in a row without a new best",
-                                       cursor_.evaluations_without_best));
+      callback_.on_message(
+          fmt::format("stopped early: {} consecutive evaluations without a new best",
+                      cursor_.evaluations_without_best));
     return report.is_best;
   }
 
   void save() {
     if (saved_step_ == cursor_.step) return;
     if (!session_.attachment->trainables.values.isfinite().all().item<bool>())
-      stop_at(cursor_.step, "not all parameters are finite after it");
+      stop_at(cursor_.step, "some parameters are not finite after the update");
     cursor_.seconds = seconds();
     const fs::path written = checkpoints_.save(cursor_, *session_.attachment, optimizer_);
     checkpoints_.retain(settings_.keep, cursor_.best_step);
@@ -252,12 +253,13 @@ class TrainingLoop {
         "Lower train.learning_rate, raise train.warmup or set train.clip" + save_last_good());
   }
 
-  // Where the state at hand leads to numbers that are not finite. Saves the last one from which a
-  // step was finite, as a checkpoint to go on from, and says how: the end of a sentence.
+  // Called if the current state leads to numbers that are not finite. Saves the last state from
+  // which a step was finite as a checkpoint, and returns the end of the error message, which tells
+  // how to continue.
   std::string save_last_good() {
     const int64_t failed = cursor_.step;
-    if (failed == 0) return ".";  // the first step: nothing was trained, no folder stays
-    // Where it was saved before it was known to lead nowhere: the run does not go on from there.
+    if (failed == 0) return ".";  // the first step: nothing was trained, the folder is removed
+    // A checkpoint of the current state must not be used for resuming.
     checkpoints_.set_aside(failed);
     if (last_good_.is_known()) {
       const double until_now = seconds();
@@ -270,15 +272,15 @@ class TrainingLoop {
     const std::optional<int64_t> from = checkpoints_.last_complete();
     folder_.event({{"event", "not_finite"}, {"step", from.value_or(0)}, {"reached", failed}});
     return fmt::format(
-        " in {}; 'mixtune resume {} --allow-changed' then goes on from {}.",
+        " in {}; 'mixtune resume {} --allow-changed' then continues from {}.",
         (folder_.path() / "config.yaml").string(), folder_.path().string(),
-        from ? fmt::format("step {}, which is saved", *from) : std::string("the start"));
+        from ? fmt::format("the checkpoint of step {}", *from) : std::string("the start"));
   }
 
   RunResult interrupted() {
     RunResult out = result();
     out.interrupted = true;
-    if (cursor_.step == 0) {  // nothing to go on from: no folder either
+    if (cursor_.step == 0) {  // there is nothing to resume, so no folder is kept
       callback_.on_message("interrupted before the first step; nothing was saved");
       out.folder.clear();
       return out;

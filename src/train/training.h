@@ -1,4 +1,5 @@
-// The loop of a run, from wherever it stands to its end or an interrupt.
+// The training loop of a run, from its current position to its end or an interrupt. The
+// implementation is hidden, since only train() and resume() use it.
 #pragma once
 
 #include <atomic>
@@ -15,17 +16,17 @@ class TrainingLoop;
 
 class Training {
  public:
-  // All references must outlive it. `interrupt` (or null) is looked at before each step; `start`:
-  // when the program began, for the seconds of the run. UserError where the method cannot do with
-  // the number of steps.
+  // All references must outlive it. `interrupt` (or null) is checked before each step; `start` is
+  // the start time, for the seconds of the run. UserError if the method does not support the number
+  // of steps.
   Training(Session& session, RunFolder& folder, LoggingCallback& callback,
            const std::atomic<bool>* interrupt, std::chrono::steady_clock::time_point start);
   ~Training();
 
-  // Puts a checkpoint and where it stood back. UserError where they are not of this run.
+  // Restores a checkpoint and its position. UserError if they do not match this run.
   void go_back_to(int64_t step, const Cursor& cursor);
   int64_t total() const;  // optimizer steps of the whole run
-  // UserError: numbers that are not finite, a full disk; what was saved stays.
+  // UserError for numbers that are not finite or a full disk; saved files stay.
   RunResult run();
 
  private:

@@ -1,4 +1,4 @@
-// What training tells whoever watches. The library never prints: the program draws these, tests
+// Reports of training. The library never prints: the program displays these reports, and tests
 // collect them.
 #pragma once
 
@@ -24,9 +24,9 @@ struct StepReport {
   double learning_rate = 0;           // of the default group
   double gradient_norm = 0;           // before clipping
   int64_t sequences = 0, tokens = 0;  // of this step
-  double tokens_per_second = 0;       // so far, without the first two steps; 0: not known yet
-  double seconds_left = 0;   // estimate for the training steps that remain; 0: not known yet
-  std::string routing = {};  // of some steps, where tokens are routed: how, in some words
+  double tokens_per_second = 0;       // so far, without the first two steps; 0: not yet known
+  double seconds_left = 0;            // estimate for the remaining steps; 0: not yet known
+  std::string routing = {};           // summary of the routing of recorded steps; may be empty
 };
 
 struct SetReport {
@@ -51,7 +51,7 @@ class TrainingCallback {
   virtual void on_step(const StepReport&) {}
   virtual void on_evaluation(const EvaluationReport&) {}
   virtual void on_checkpoint(const std::filesystem::path& folder, int64_t step) {}
-  // A line for people. Warnings do not carry the word themselves.
+  // A line of text. Warnings do not begin with the word "warning".
   virtual void on_message(std::string_view line) {}
   virtual void on_warning(std::string_view line) {}
 };

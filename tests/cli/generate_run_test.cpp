@@ -83,8 +83,8 @@ TEST_P(GenerateOfRun, APooledRouterRejectsTheAveragedCache) {
   const CliResult result = run_cli({"generate", path("both"), "--prompt", "a", "--max-new-tokens",
                                     "4", "--cache", "averaged", "--output", path("both.jsonl")});
   EXPECT_EQ(result.code, 2);
-  EXPECT_TRUE(
-      says(result.err, "cache: is averaged, which has no place for what routers of experts pool"))
+  EXPECT_TRUE(says(result.err,
+                   "cache: is averaged, which does not support expert routers that pool tokens"))
       << result.err;
   EXPECT_FALSE(fs::exists(path("both.jsonl.unfinished")));
 }

@@ -1,5 +1,5 @@
-// What config.json says of the model's type, and of rotary positions, in today's spelling and in
-// older ones.
+// Reading model_type and rotary positions from config.json, in the current spelling and in older
+// ones.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -29,17 +29,17 @@ std::vector<double> frequencies(const RotarySettings& settings, int64_t length) 
   return {found.data_ptr<double>(), found.data_ptr<double>() + found.numel()};
 }
 
-// The numbers of tests/nn/rotary_test.cpp.
-TEST(RotaryConfig, OfYarnIsReadInBothSpellings) {
+// Expected values are those of tests/nn/rotary_test.cpp.
+TEST(RotaryConfig, ReadsYarnInBothSpellings) {
   const Json old = {
       {"rope_theta", 10000.0},
       {"rope_scaling",
        {{"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 4096}}}};
-  const Json today = {{"rope_parameters",
-                       {{"rope_type", "yarn"},
-                        {"rope_theta", 10000.0},
-                        {"original_max_position_embeddings", 4096}}}};  // 16,384 / 4,096
-  for (const Json& config : {old, today}) {
+  const Json current = {{"rope_parameters",
+                         {{"rope_type", "yarn"},
+                          {"rope_theta", 10000.0},
+                          {"original_max_position_embeddings", 4096}}}};  // 16,384 / 4,096
+  for (const Json& config : {old, current}) {
     const RotarySettings s = rotary_of(config);
     EXPECT_EQ(s.kind, RotarySettings::Kind::yarn);
     EXPECT_EQ(s.factor, 4);
@@ -52,7 +52,7 @@ TEST(RotaryConfig, OfYarnIsReadInBothSpellings) {
   }
 }
 
-TEST(RotaryConfig, OfYarnMayNameItsRampAndItsAmplitude) {
+TEST(RotaryConfig, ReadsTheRampAndAmplitudeOfYarn) {
   Json scaling = {
       {"rope_type", "yarn"}, {"factor", 4.0},  {"original_max_position_embeddings", 4096},
       {"beta_fast", 16},     {"beta_slow", 2}, {"truncate", false}};
@@ -70,7 +70,7 @@ TEST(RotaryConfig, OfYarnMayNameItsRampAndItsAmplitude) {
 
 // Twice the length: base 10^4 (4 * 2 - 3)^(16/14), whose column 1 has 10^-0.5 5^(-1/7) =
 // .316228 * .794597.
-TEST(RotaryConfig, OfDynamicGrowsItsBaseBeyondTheModelsPositions) {
+TEST(RotaryConfig, DynamicIncreasesItsBaseBeyondTheModelsPositions) {
   const RotarySettings s = rotary_of({{"rope_scaling", {{"type", "dynamic"}, {"factor", 4.0}}}});
   EXPECT_EQ(s.kind, RotarySettings::Kind::dynamic);
   EXPECT_EQ(s.positions, 16384);
@@ -78,7 +78,7 @@ TEST(RotaryConfig, OfDynamicGrowsItsBaseBeyondTheModelsPositions) {
   EXPECT_NEAR(frequencies(s, 2 * 16384)[1], .251273762, 1e-6);
 }
 
-TEST(RotaryConfig, AnotherKindIsAMistakeThatSaysWhichThereAre) {
+TEST(RotaryConfig, UnknownKindIsAnErrorThatListsTheKnownOnes) {
   try {
     rotary_of({{"rope_scaling", {{"type", "spiral"}, {"factor", 2.0}}}});
     FAIL() << "no error";
@@ -88,7 +88,7 @@ TEST(RotaryConfig, AnotherKindIsAMistakeThatSaysWhichThereAre) {
   }
 }
 
-TEST(ModelType, ThatIsNotKnownIsAMistakeThatSaysWhichThereAre) {
+TEST(ModelType, IfUnknownIsAnErrorThatListsTheKnownOnes) {
   const Json mixtral = {{"model_type", "mixtral"}};
   try {
     rotary_of(mixtral);

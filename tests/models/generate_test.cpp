@@ -1,5 +1,5 @@
-// Writing texts: the cache against recomputation on every decoder, stops and lengths, then kind
-// `decoding`.
+// Generation: the cache against recomputation on every decoder, stop tokens and lengths, sampling,
+// then golden kind `decoding`.
 #include "models/generate.h"
 
 #include <gtest/gtest.h>
@@ -54,8 +54,8 @@ std::unique_ptr<Model> language_model(const ModelConfig& config,
 
 const Prompts kPrompts = {{5, 6, 7}, {9}, {4, 8, 15, 16, 23, 3}};
 
-std::vector<std::vector<Generated>> written(Model& model, const GenerateOptions& options,
-                                            const Prompts& prompts = kPrompts) {
+std::vector<std::vector<Generated>> generated(Model& model, const GenerateOptions& options,
+                                              const Prompts& prompts = kPrompts) {
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
   return generate(model, prompts, options, context);
@@ -74,7 +74,7 @@ void expect_same(const std::vector<std::vector<Generated>>& a,
   }
 }
 
-TEST(Generate, WithACacheIsGenerateWithoutOneOnEveryDecoder) {
+TEST(Generate, WithACacheEqualsRecomputationOnEveryDecoder) {
   for (const std::string& type : supported_model_types()) {
     if (type == "bert" || type == "roberta") continue;
     for (const at::ScalarType kind : {at::kFloat, at::kDouble})
@@ -82,9 +82,9 @@ TEST(Generate, WithACacheIsGenerateWithoutOneOnEveryDecoder) {
         SCOPED_TRACE(type + ", beams " + std::to_string(beams));
         const auto model = language_model(decoder_config(type), kind);
         GenerateOptions options{.max_new_tokens = 12, .num_beams = beams};
-        const auto cached = written(*model, options);
+        const auto cached = generated(*model, options);
         options.decoding = Decoding::recompute;
-        expect_same(cached, written(*model, options));
+        expect_same(cached, generated(*model, options));
       }
   }
 }
@@ -93,27 +93,27 @@ TEST(Generate, DoesNotDependOnTheOtherPromptsOfTheBatch) {
   const auto model = language_model(decoder_config("llama"));
   for (const int64_t beams : {1, 3}) {
     const GenerateOptions options{.max_new_tokens = 8, .num_beams = beams};
-    const auto together = written(*model, options);
+    const auto together = generated(*model, options);
     for (size_t p = 0; p < kPrompts.size(); ++p)
-      expect_same({together[p]}, written(*model, options, {kPrompts[p]}));
+      expect_same({together[p]}, generated(*model, options, {kPrompts[p]}));
   }
 }
 
-TEST(Generate, ThroughPackedWeightsWritesTheSame) {
+TEST(Generate, WithPackedWeightsGeneratesTheSame) {
   for (const std::string type : {"gpt2", "llama"}) {
     ModelConfig config = decoder_config(type);
     config.decoder->tied = type == "gpt2";
     const auto model = language_model(config);
     auto& decoder = dynamic_cast<DecoderModel&>(*model);
     const GenerateOptions options{.max_new_tokens = 12, .num_beams = 3};
-    const auto expected = written(*model, options);
+    const auto expected = generated(*model, options);
     const LinearGroup& group = *model->sites().groups.front();
     {
       const PackedWeights packed(decoder, 1 << 20);
       EXPECT_TRUE(group.packed);
       EXPECT_EQ(decoder.packed_words != nullptr, config.decoder->tied);
       EXPECT_EQ(decoder.head_group() != nullptr, !config.decoder->tied);
-      expect_same(written(*model, options), expected);
+      expect_same(generated(*model, options), expected);
     }
     EXPECT_FALSE(group.packed || decoder.packed_words);
     const PackedWeights without_space(decoder, 100);
@@ -121,12 +121,12 @@ TEST(Generate, ThroughPackedWeightsWritesTheSame) {
   }
 }
 
-TEST(Generate, StopsBehindAStopAndNotBefore) {
+TEST(Generate, StopsAfterAStopTokenAndNotBefore) {
   const auto model = language_model(decoder_config("gpt2"));
-  const auto free = written(*model, {.max_new_tokens = 10});
+  const auto free = generated(*model, {.max_new_tokens = 10});
   GenerateOptions options{.max_new_tokens = 10};
   options.rules.stops = {free[0][0].ids[3]};
-  const auto stopped = written(*model, options);
+  const auto stopped = generated(*model, options);
   for (size_t p = 0; p < free.size(); ++p) {
     const auto& ids = free[p][0].ids;
     const auto end = std::find(ids.begin(), ids.end(), options.rules.stops[0]);
@@ -136,14 +136,14 @@ TEST(Generate, StopsBehindAStopAndNotBefore) {
   }
 }
 
-TEST(Generate, EndsWhereItIsToldTo) {
+TEST(Generate, EndsWhereTheCallbackReturnsTrue) {
   const auto model = language_model(decoder_config("gpt2"));
   for (const int64_t beams : {1, 3}) {
     GenerateOptions options{.max_new_tokens = 10, .num_beams = beams};
     options.ends = [](size_t prompt, std::span<const int32_t> written) {
       return written.size() == prompt + 2;
     };
-    const auto texts = written(*model, options);
+    const auto texts = generated(*model, options);
     for (size_t p = 0; p < texts.size(); ++p) {
       EXPECT_EQ(texts[p][0].ids.size(), p + 2);
       EXPECT_TRUE(texts[p][0].stopped);
@@ -151,15 +151,15 @@ TEST(Generate, EndsWhereItIsToldTo) {
   }
 }
 
-// Of six tokens one is a stop that may not come yet, and none may come twice.
-TEST(Generate, EndsATextThatNoTokenMayFollow) {
+// One of six tokens is a stop that is still forbidden, and no token may occur twice.
+TEST(Generate, EndsATextIfAllTokensAreForbidden) {
   ModelConfig config = decoder_config("gpt2");
   config.vocab_size = 6;
   const auto model = language_model(config);
   GenerateOptions options{.max_new_tokens = 10};
   options.rules = {.no_repeat_ngram_size = 1, .min_new_tokens = 10, .stops = {0}};
   const auto check = [&](size_t count) {
-    const auto texts = written(*model, options, {{1, 2}, {1, 2, 3, 4, 5}});
+    const auto texts = generated(*model, options, {{1, 2}, {1, 2, 3, 4, 5}});
     ASSERT_EQ(texts[0].size(), count);
     for (const Generated& text : texts[0]) {
       EXPECT_EQ(text.ids.size(), 3u);
@@ -179,63 +179,63 @@ TEST(Generate, EndsATextThatNoTokenMayFollow) {
   check(3);
 }
 
-GenerateOptions drawing(const std::vector<RandomKey>& streams, int64_t tokens) {
+GenerateOptions sampling(const std::vector<RandomKey>& streams, int64_t tokens) {
   GenerateOptions out{.max_new_tokens = tokens};
   out.sampling = SamplingFilters{.temperature = 1.5};
   out.streams = streams;
   return out;
 }
 
-TEST(Generate, DrawsFromItsStreamAlone) {
+TEST(Generate, SamplesFromTheStreamOfThePromptOnly) {
   const auto model = language_model(decoder_config("llama"));
-  const auto texts = written(*model, drawing({1, 2, 3}, 8));
-  expect_same({texts[2]}, written(*model, drawing({3}, 8), {kPrompts[2]}));
-  EXPECT_NE(texts[2][0].ids, written(*model, drawing({4}, 8), {kPrompts[2]})[0][0].ids);
+  const auto texts = generated(*model, sampling({1, 2, 3}, 8));
+  expect_same({texts[2]}, generated(*model, sampling({3}, 8), {kPrompts[2]}));
+  EXPECT_NE(texts[2][0].ids, generated(*model, sampling({4}, 8), {kPrompts[2]})[0][0].ids);
 }
 
-// 600 first tokens of one prompt against the probabilities they are drawn with.
-TEST(Generate, DrawsTokensAsOftenAsTheirProbabilitySays) {
+// Frequencies of 600 sampled first tokens of one prompt against their probabilities.
+TEST(Generate, SamplesTokensWithTheirProbabilities) {
   const auto model = language_model(decoder_config("gpt2"));
-  constexpr int64_t kDraws = 600;
-  const Prompts prompts(kDraws, {5, 6, 7});
+  constexpr int64_t kSamples = 600;
+  const Prompts prompts(kSamples, {5, 6, 7});
   std::vector<RandomKey> streams;
-  for (int64_t n = 0; n < kDraws; ++n) streams.push_back(derive(9, static_cast<uint64_t>(n)));
+  for (int64_t n = 0; n < kSamples; ++n) streams.push_back(derive(9, static_cast<uint64_t>(n)));
   Tensor counts = at::zeros({40}, at::kDouble);
-  for (const auto& texts : written(*model, drawing(streams, 1), prompts))
-    counts[texts[0].ids[0]] += 1.0 / kDraws;
+  for (const auto& texts : generated(*model, sampling(streams, 1), prompts))
+    counts[texts[0].ids[0]] += 1.0 / kSamples;
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
   GenerationState one(dynamic_cast<DecoderModel&>(*model), context, Decoding::cached, 4);
   const Tensor p = at::softmax(one.start({prompts[0]})[0].to(at::kDouble) / 1.5, 0);
   // Four standard deviations of each share.
-  const Tensor excess = (counts - p).abs() - 4 * (p * (1 - p) / kDraws).sqrt();
-  EXPECT_LE(excess.max().item<double>(), 1.0 / kDraws);
+  const Tensor excess = (counts - p).abs() - 4 * (p * (1 - p) / kSamples).sqrt();
+  EXPECT_LE(excess.max().item<double>(), 1.0 / kSamples);
 }
 
-TEST(Generate, RejectsWhatTheModelCannotHold) {
+TEST(Generate, RejectsTooManyTokensEmptyPromptsAndEncoders) {
   const auto model = language_model(decoder_config("gpt2"));
-  EXPECT_THROW(written(*model, {.max_new_tokens = 24}), UserError);
-  EXPECT_THROW(written(*model, {.max_new_tokens = 2}, {{}}), UserError);
-  EXPECT_TRUE(written(*model, {.max_new_tokens = 2}, {}).empty());
+  EXPECT_THROW(generated(*model, {.max_new_tokens = 24}), UserError);
+  EXPECT_THROW(generated(*model, {.max_new_tokens = 2}, {{}}), UserError);
+  EXPECT_TRUE(generated(*model, {.max_new_tokens = 2}, {}).empty());
   ModelConfig encoder;
   encoder.layers = 1;
   const auto reader = make_model(encoder, HeadKind::pooled, 2, at::kFloat);
-  EXPECT_THROW(written(*reader, {.max_new_tokens = 2}), UserError);
+  EXPECT_THROW(generated(*reader, {.max_new_tokens = 2}), UserError);
 }
 
-// Old keys would turn anew with the length: the texts are recomputed, and equal either way.
-TEST(Generate, RecomputesWhereRotaryPositionsChangeWithTheLength) {
+// The rotation of old keys depends on the length, so the sequences are recomputed in any case.
+TEST(Generate, RecomputesIfRotaryPositionsChangeWithTheLength) {
   ModelConfig config = decoder_config("llama");
   config.decoder->rotary.kind = RotarySettings::Kind::dynamic;
   config.decoder->rotary.positions = 6;
   config.decoder->rotary.factor = 2;
   const auto model = language_model(config);
   GenerateOptions options{.max_new_tokens = 8};
-  const auto cached = written(*model, options);
+  const auto cached = generated(*model, options);
   options.decoding = Decoding::recompute;
-  expect_same(cached, written(*model, options));
+  expect_same(cached, generated(*model, options));
   options.decoding = Decoding::averaged;
-  EXPECT_THROW(written(*model, options), UserError);
+  EXPECT_THROW(generated(*model, options), UserError);
 }
 
 GenerateOptions options_of(const GoldenCase& one, const Json& settings) {
@@ -257,8 +257,8 @@ GenerateOptions options_of(const GoldenCase& one, const Json& settings) {
   return out;
 }
 
-// Neighbours closer than the recorded gap may swap: each of ours must be one of theirs with its
-// score, and in the same place where the gap is larger.
+// Texts whose scores differ by less than the recorded gap may swap. Otherwise each of ours must
+// equal theirs at the same index, with its score.
 void check_texts(const std::vector<Generated>& ours, const Json& theirs, const GoldenCase& one,
                  long long& values) {
   const double tolerance = one.json.at("tolerances").at("score_rel");
@@ -292,7 +292,7 @@ void check_decoding(const GoldenCase& one, GoldenTally& tally) {
   const Prompts prompts = one.json.at("prompts").get<Prompts>();
   long long values = 0;
   for (const auto& [name, variant] : one.json.at("variants").items()) {
-    const auto texts = written(*loaded.model, options_of(one, variant.at("settings")), prompts);
+    const auto texts = generated(*loaded.model, options_of(one, variant.at("settings")), prompts);
     for (size_t p = 0; p < prompts.size(); ++p) {
       SCOPED_TRACE(name + ", prompt " + std::to_string(p));
       check_texts(texts[p], variant.at("results").at(p), one, values);

@@ -1,6 +1,6 @@
-// Kind `model`: logits, hidden states, losses and gradients of Hugging Face folders, the case's own
-// or the one that its `model` names. Every sequence runs alone and once more packed with the
-// others: both must give the recorded numbers.
+// Golden kind `model`: logits, hidden states, losses and gradients of Hugging Face folders, either
+// the case's own or the one that its `model` names. Every sequence runs alone and packed with the
+// others; both must give the recorded numbers.
 #include <gtest/gtest.h>
 
 #include "models/model.h"

@@ -1,4 +1,4 @@
-// save_model: names, layouts and types of the file, and that the folder loads as the same model.
+// save_model: names, layouts and types in the file; loading the folder gives the same model.
 #include "models/save.h"
 
 #include <fstream>
@@ -19,7 +19,7 @@ struct Case {
   int64_t labels;
 };
 
-// A model with weights of its own and the config.json that it would have been read from.
+// A model with random weights and the config.json that belongs to it.
 std::unique_ptr<Model> made(const Case& c) {
   Json json;
   if (c.type == "gpt2")
@@ -83,7 +83,7 @@ TEST_P(SaveModel, LoadsAsTheSameModel) {
   EXPECT_TRUE(at::equal(logits_of(*back.model), logits_of(*model)));
 }
 
-TEST_P(SaveModel, SaysWhatItIsAndKeepsWhatItDoesNotKnow) {
+TEST_P(SaveModel, UpdatesConfigJsonAndKeepsUnknownKeys) {
   const auto model = made(GetParam());
   TemporaryFolder folder;
   save_model(*model, folder / "out", {.dtype = at::kBFloat16});
@@ -97,7 +97,7 @@ TEST_P(SaveModel, SaysWhatItIsAndKeepsWhatItDoesNotKnow) {
   }
 }
 
-TEST_P(SaveModel, RoundsEveryWeightToTheTypeThatIsAsked) {
+TEST_P(SaveModel, RoundsEveryWeightToTheGivenType) {
   const auto model = made(GetParam());
   TemporaryFolder folder;
   save_model(*model, folder / "out", {.dtype = at::kBFloat16});
@@ -111,7 +111,7 @@ TEST_P(SaveModel, RoundsEveryWeightToTheTypeThatIsAsked) {
   for (const TensorInfo& info : file.tensors()) EXPECT_EQ(info.dtype, DType::BF16) << info.name;
 }
 
-// What transformers calls them, and how it lays them out.
+// Names and layouts are those of transformers.
 TEST(SaveGpt2, WritesTransposedProjectionsAndATiedHeadOnce) {
   const auto model = made({"gpt2", "", HeadKind::language, 0});
   TemporaryFolder folder;
@@ -122,10 +122,10 @@ TEST(SaveGpt2, WritesTransposedProjectionsAndATiedHeadOnce) {
   EXPECT_EQ(file.info("transformer.h.1.attn.c_attn.weight").shape, (std::vector<int64_t>{16, 48}));
   EXPECT_EQ(file.info("transformer.h.1.mlp.c_fc.weight").shape, (std::vector<int64_t>{16, 64}));
   EXPECT_EQ(file.info("transformer.h.1.mlp.c_proj.weight").shape, (std::vector<int64_t>{64, 16}));
-  EXPECT_EQ(file.tensors().size(), 2u + 2 * 12 + 2);  // embeddings, blocks, ln_f
+  EXPECT_EQ(file.tensors().size(), 2u + 2 * 12 + 2);  // embeddings, layers, ln_f
 }
 
-TEST(SaveGpt2, NamesTheEndOfATextWhereTheConfigDoesNot) {
+TEST(SaveGpt2, AddsBosAndEosTokensIfTheConfigHasNone) {
   const auto model = made({"gpt2", "", HeadKind::language, 0});
   TemporaryFolder folder;
   save_model(*model, folder / "out", {.begin_token = 3, .end_token = 7});
@@ -153,10 +153,10 @@ TEST(SaveClassifier, RejectsAHeadThatTransformersDoesNotHave) {
   EXPECT_FALSE(fs::exists(folder / "out"));
 }
 
-TEST(SaveModel16, RejectsWhatTheTypeCannotHold) {
+TEST(SaveModel16, RejectsWeightsThatOverflow) {
   const auto model = made({"gpt2", "", HeadKind::language, 0});
   const at::NoGradGuard no_grad;
-  model->sites().weights[3].view().fill_(70000);  // the largest of float16 is 65504
+  model->sites().weights[3].view().fill_(70000);  // the largest float16 is 65504
   TemporaryFolder folder;
   EXPECT_THROW(save_model(*model, folder / "out", {.dtype = at::kHalf}), UserError);
   EXPECT_FALSE(fs::exists(folder / "out"));

@@ -1,4 +1,4 @@
-// Rules and filters on the scores of the next token: numbers worked by hand, then kind
+// Rules and filters on the scores of the next token: numbers worked by hand, then golden kind
 // `logits_processors`.
 #include "models/token_rules.h"
 
@@ -30,11 +30,11 @@ std::vector<int64_t> kept(const Row& row) {
   return out;
 }
 
-TEST(TokenRules, DivideOrMultiplyByThePenaltyOnceForEachIdThatStands) {
+TEST(TokenRules, ApplyTheRepetitionPenaltyOncePerId) {
   EXPECT_EQ(ruled({3, -2, 1, 5}, {0, 1, 0}, 3, {.repetition_penalty = 2}), (Row{1.5, -4, 1, 5}));
 }
 
-TEST(TokenRules, ForbidWhatWouldRepeatARun) {
+TEST(TokenRules, ForbidRepeatedNgrams) {
   const std::vector<int32_t> ids = {1, 2, 3, 1, 2};
   EXPECT_EQ(kept(ruled({0, 0, 0, 0}, ids, 1, {.no_repeat_ngram_size = 3})),
             (std::vector<int64_t>{0, 1, 2}));
@@ -43,7 +43,7 @@ TEST(TokenRules, ForbidWhatWouldRepeatARun) {
   EXPECT_EQ(kept(ruled({0, 0, 0, 0}, {1}, 1, {.no_repeat_ngram_size = 3})).size(), 4u);
 }
 
-TEST(TokenRules, LetNoTextStopBeforeItIsLongEnough) {
+TEST(TokenRules, ForbidStopTokensBeforeTheMinimumLength) {
   const TokenRules rules{.min_new_tokens = 2, .stops = {1, 3}};
   EXPECT_EQ(kept(ruled({0, 0, 0, 0}, {2, 2, 0}, 2, rules)), (std::vector<int64_t>{0, 2}));
   EXPECT_EQ(kept(ruled({0, 0, 0, 0}, {2, 2, 0, 0}, 2, rules)).size(), 4u);
@@ -52,10 +52,10 @@ TEST(TokenRules, LetNoTextStopBeforeItIsLongEnough) {
 }
 
 // Probabilities 1/2, 1/4, 1/8, 1/8.
-TEST(SamplingFilters, KeepWhatTheyNameOfFourTokens) {
+TEST(SamplingFilters, KeepTheExpectedTokensOfFour) {
   const Row row = {std::log(4.0f), std::log(2.0f), 0, 0};
   EXPECT_EQ(kept(filtered(row, {.top_k = 2})), (std::vector<int64_t>{0, 1}));
-  EXPECT_EQ(kept(filtered(row, {.top_k = 3})).size(), 4u);  // what equals the third stays
+  EXPECT_EQ(kept(filtered(row, {.top_k = 3})).size(), 4u);  // ties with the third are kept
   EXPECT_EQ(kept(filtered(row, {.top_p = 0.4})), std::vector<int64_t>{0});
   EXPECT_EQ(kept(filtered(row, {.top_p = 0.6})), (std::vector<int64_t>{0, 1}));
   EXPECT_EQ(kept(filtered(row, {.min_p = 0.4})), (std::vector<int64_t>{0, 1}));
@@ -82,8 +82,8 @@ void read_settings(std::string name, TokenRules& rules, SamplingFilters& filters
   rules.no_repeat_ngram_size = static_cast<int64_t>(value("no_repeat_ngram").value_or(0));
 }
 
-// SequenceLayout 3 and 4 have equal logits: top_p may keep other ones of them, so the number is
-// compared.
+// Rows 3 and 4 have equal logits, of which top_p may keep different ones, so only the number of
+// kept tokens is compared.
 bool may_keep_others(const std::string& name, int64_t row) {
   return name.find("top_p") != std::string::npos && (row == 3 || row == 4);
 }

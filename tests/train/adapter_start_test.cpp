@@ -1,4 +1,4 @@
-// Starting from an adapter, and opening what a run left.
+// Starting from an adapter, and opening a run or an adapter for prediction.
 #include <gtest/gtest.h>
 
 #include "support/rounding.h"
@@ -28,7 +28,7 @@ TEST(StartFromAnAdapter, TakesItsTensorsAndItsHead) {
   EXPECT_EQ(test::run(session->config).steps, 10);
 }
 
-TEST(StartFromAnAdapter, DrawsAHeadAnewForAnotherNumberOfLabels) {
+TEST(StartFromAnAdapter, InitializesANewHeadForAnotherNumberOfLabels) {
   const TinyWorld world;
   test::run(world.config("first"));
   world.write_data(2);
@@ -40,7 +40,7 @@ TEST(StartFromAnAdapter, DrawsAHeadAnewForAnotherNumberOfLabels) {
   contains(recorder.text, "classifier.weight");
 }
 
-TEST(StartFromAnAdapter, RejectsWhatDoesNotFit) {
+TEST(StartFromAnAdapter, RejectsAMismatchOfShapesOptionsOrMethod) {
   const TinyWorld world;
   test::run(world.config("first"));
   Recorder recorder;
@@ -50,8 +50,8 @@ TEST(StartFromAnAdapter, RejectsWhatDoesNotFit) {
   };
   contains(error({"method.r=8"}), "has shape [4, 32]; this run has [8, 32]");
   contains(error({"method.lora_alpha=32"}), "method.lora_alpha is 16.0 in the adapter, 32.0 here");
-  contains(error({"method.target_modules=[query]"}), "have no place");
-  contains(error({"method.target_modules=[query, key, value]"}), "are not in it");
+  contains(error({"method.target_modules=[query]"}), "do not match");
+  contains(error({"method.target_modules=[query, key, value]"}), "are missing");
   contains(error({"method=bitfit"}), "was trained with the method lora");
 }
 
@@ -136,8 +136,8 @@ TEST(Evaluation, DoesNotDependOnBatches) {
   EXPECT_LT((together - alone).abs().max().item<double>(), test::float_rounding(alone, 64));
 }
 
-// The released MoLEx adds its balance loss to the loss of an evaluation.
-TEST(Evaluation, AddsTheBalanceLossOnlyAsReleased) {
+// The authors' MoLEx code adds its balance loss to the loss of an evaluation.
+TEST(Evaluation, AddsTheBalanceLossOnlyWithCompatReference) {
   const TinyWorld world;
   const auto loss_of = [&](const std::string& run, const std::string& balance,
                            const std::string& compat) {
@@ -158,7 +158,7 @@ TEST(Evaluation, AddsTheBalanceLossOnlyAsReleased) {
   EXPECT_NEAR(large, 2 * small, 1e-9);
 }
 
-TEST(OpenPredictor, SaysWhatIsMissing) {
+TEST(OpenPredictor, ReportsWhatIsMissing) {
   const TinyWorld world;
   Recorder recorder;
   contains(user_error([&] { open_predictor({.source = world.model()}, recorder); }), "--task");
@@ -184,9 +184,9 @@ TEST(OpenPredictor, TakesAModelForIdsWithoutATask) {
   EXPECT_EQ(adapted->model->labels(), 3);
 }
 
-// BERT's pooler is drawn from the run's seed where the model has none: the run knows it, its
+// If the model has no pooler, it is initialized from the run's seed, which the run stores and its
 // adapter does not.
-TEST(Predictor, RejectsAnAdapterOnAPoolerThatWasDrawn) {
+TEST(Predictor, RejectsAnAdapterOnARandomlyInitializedPooler) {
   const TinyWorld world;
   const std::filesystem::path file = world.model() / "model.safetensors";
   NamedTensors tensors;
@@ -200,11 +200,11 @@ TEST(Predictor, RejectsAnAdapterOnAPoolerThatWasDrawn) {
   contains(user_error([&] {
              open_predictor({.source = world.model(), .adapter = world.path("run")}, recorder);
            }),
-           "bert.pooler.dense.bias that was drawn at random");
+           "depends on a randomly initialized bert.pooler.dense.bias");
 }
 
-// An adapter that has lost its head, and a model that never had one, would answer at random.
-TEST(Predictor, RejectsAHeadThatNobodyTrained) {
+// An adapter without its head, and a model without one, would predict at random.
+TEST(Predictor, RejectsAHeadThatWasNotTrained) {
   const TinyWorld world;
   test::run(world.config("run"));
   const std::filesystem::path file = world.path("run/adapter") / "adapter_model.safetensors";
@@ -217,11 +217,12 @@ TEST(Predictor, RejectsAHeadThatNobodyTrained) {
     return user_error([&] { open_predictor(options, recorder); });
   };
   contains(error({.source = world.path("run")}),
-           "has no classifier.weight for 3 outputs, nor has the model");
+           "has no classifier.weight for 3 outputs, nor does the model");
   contains(error({.source = world.model(), .adapter = world.path("run")}),
-           "a head drawn at random would answer");
+           "predictions would come from a randomly initialized head");
   contains(error({.source = world.model(), .task = "rte", .data = world.data().string()}),
-           "has no classifier.weight for 2 outputs: a head drawn at random would answer");
+           "has no classifier.weight for 2 outputs; predictions would come from a randomly "
+           "initialized head");
 }
 
 }  // namespace

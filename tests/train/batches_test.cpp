@@ -24,7 +24,7 @@ std::vector<int64_t> some_lengths(int64_t count) {
   return out;
 }
 
-TEST(BatchPlan, EveryExampleStandsInAnEpochOnce) {
+TEST(BatchPlan, EveryExampleOccursOncePerEpoch) {
   for (const std::optional<int64_t> tokens :
        {std::optional<int64_t>(), std::optional<int64_t>(256)}) {
     const BatchPlan plan(some_lengths(1003),
@@ -46,7 +46,7 @@ TEST(BatchPlan, IsAFunctionOfSeedAndEpoch) {
   EXPECT_NE(a.epoch(3), c.epoch(3));
 }
 
-TEST(BatchPlan, AccumulationSeesTheExamplesOfTheLargeBatch) {
+TEST(BatchPlan, AccumulationUsesTheExamplesOfTheLargeBatch) {
   const BatchPlan large(some_lengths(50), {.batch_size = 8}, 1);
   const BatchPlan small(some_lengths(50), {.batch_size = 1, .accumulate = 8}, 1);
   const auto a = large.epoch(0), b = small.epoch(0);

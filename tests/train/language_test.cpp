@@ -1,5 +1,5 @@
-// Training decoders: the loss of supervised tokens alone, exact accumulation and resume, evaluation
-// that does not depend on batches, random weights.
+// Training decoders: the loss of supervised tokens only, exact accumulation and resume, evaluation
+// that does not depend on batches, training from scratch.
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -70,7 +70,7 @@ TEST(LanguageTraining, AccumulationEqualsTheLargeBatch) {
       }
 }
 
-// Cross-entropy on the logits of all tokens, by torch's own operations.
+// Cross-entropy on the logits of all tokens, with libtorch's own operations.
 Trained with_whole_logits(const RunConfig& config, int64_t count) {
   Recorder recorder;
   const auto session = open_session(config, {.evaluation_data = false}, recorder);
@@ -124,7 +124,7 @@ TEST(LanguageTraining, LearnsAndReportsPerplexity) {
     EXPECT_NEAR(std::log(result.metrics[0].value), result.evaluation_loss, 1e-9);
     EXPECT_EQ(recorder.evaluations.back().is_best, result.best_step == result.steps);
     for (const StepReport& step : recorder.steps) EXPECT_LE(step.tokens, 160);
-    // The run alone says everything that an evaluation needs.
+    // The run folder contains everything that an evaluation needs.
     const auto again =
         open_predictor({.source = world.path("run"), .evaluation_data = true}, recorder);
     EXPECT_NEAR(evaluate_set(*again, again->evaluation[0]).report.metrics[0].value,
@@ -146,7 +146,7 @@ TEST(LanguageTraining, ResumesExactly) {
       const RunResult first =
           train(world.config("stopped", task, options), {.interrupt = &recorder.stop}, recorder);
       ASSERT_TRUE(first.interrupted);
-      fs::remove_all(world.path("stopped/checkpoints/step-5"));  // what a kill would leave
+      fs::remove_all(world.path("stopped/checkpoints/step-5"));  // as after a kill
       resume(world.path("stopped"), {}, again);
       EXPECT_EQ(test::losses(world.path("whole")), test::losses(world.path("stopped")));
       EXPECT_TRUE(test::bytes_of(world.path("whole/adapter/adapter_model.safetensors")) ==
@@ -154,7 +154,7 @@ TEST(LanguageTraining, ResumesExactly) {
     }
 }
 
-TEST(LanguageTraining, ARunKnowsThatItsTextChanged) {
+TEST(LanguageTraining, ResumeRejectsChangedData) {
   const LanguageWorld world("gpt2");
   Recorder recorder;
   recorder.stop_at = 2;
@@ -165,7 +165,7 @@ TEST(LanguageTraining, ARunKnowsThatItsTextChanged) {
   contains(test::user_error([&] { resume(world.path("run"), {}, recorder); }), "the data changed");
 }
 
-TEST(LanguageEvaluation, DoesNotDependOnWhatASequenceIsPackedWith) {
+TEST(LanguageEvaluation, DoesNotDependOnPacking) {
   for (const std::string type : {"gpt2", "llama"}) {
     const LanguageWorld world(type);
     Recorder recorder;
@@ -178,7 +178,7 @@ TEST(LanguageEvaluation, DoesNotDependOnWhatASequenceIsPackedWith) {
   }
 }
 
-TEST(LanguageObjective, RowsThatAreNotReadDoNotMatter) {
+TEST(LanguageObjective, SkippedRowsDoNotChangeTheLoss) {
   for (const std::string method :
        {"method.r=4", "method={name: molex, over: {name: lora, r: 4}}"}) {
     const LanguageWorld world("gpt2");
@@ -202,7 +202,7 @@ TEST(LanguageObjective, RowsThatAreNotReadDoNotMatter) {
   }
 }
 
-// Passes everything on to a model and counts the rows that its head is given.
+// Forwards all calls to a model and counts the rows that its head reads.
 class RowCounter final : public Model {
  public:
   explicit RowCounter(Model& model) : model_(model) {}
@@ -236,7 +236,7 @@ class RowCounter final : public Model {
   Model& model_;
 };
 
-TEST(LanguageObjective, ReadsTheRowsBeforeSupervisedTokensAlone) {
+TEST(LanguageObjective, ReadsOnlyTheRowsBeforeSupervisedTokens) {
   for (const std::string type : {"gpt2", "llama"}) {
     const LanguageWorld world(type);
     Recorder recorder;
@@ -257,7 +257,7 @@ TEST(LanguageObjective, ReadsTheRowsBeforeSupervisedTokensAlone) {
   }
 }
 
-TEST(LanguagePreflight, RejectsAnExampleWhoseEndIsNotLearnt) {
+TEST(LanguagePreflight, RejectsAnExampleWithoutASupervisedEnd) {
   const LanguageWorld world("gpt2");
   Recorder recorder;
   const auto session = open_session(world.config("unused", "instruct"), {}, recorder);
@@ -267,7 +267,7 @@ TEST(LanguagePreflight, RejectsAnExampleWhoseEndIsNotLearnt) {
   contains(line, "the model would not learn to stop");
 }
 
-TEST(LanguagePreflight, ShowsWhatIsLearntAndCountsIt) {
+TEST(LanguagePreflight, ShowsAndCountsSupervisedTokens) {
   const LanguageWorld world("llama");
   Recorder recorder;
   const auto session = open_session(world.config("unused", "instruct"), {}, recorder);
@@ -284,7 +284,7 @@ TEST(LanguagePreflight, ShowsWhatIsLearntAndCountsIt) {
   EXPECT_EQ(p.sets[0].lengths.supervised, supervised);
 }
 
-TEST(OpenForTraining, SaysWhyNoExampleIsLeft) {
+TEST(OpenForTraining, ReportsWhyNoExampleIsLeft) {
   const LanguageWorld world("gpt2");
   Recorder recorder;
   const std::string line = test::user_error([&] {
@@ -295,7 +295,7 @@ TEST(OpenForTraining, SaysWhyNoExampleIsLeft) {
   contains(line, "and left out. Raise task.max_length");
 }
 
-TEST(FromScratch, DrawsAsTheConfigSaysAndLearns) {
+TEST(FromScratch, InitializesAsInTheConfigAndLearns) {
   const LanguageWorld world("gpt2", 0);
   Recorder recorder;
   const std::vector<std::string> options = {"method=full", "model.from_scratch=true",
@@ -318,10 +318,10 @@ TEST(FromScratch, DrawsAsTheConfigSaysAndLearns) {
   }
   test::run(config);
   const auto result = read_result(world.path("run"));
-  EXPECT_LT(result->metrics[0].value, 20);  // of 100 characters, drawn evenly
+  EXPECT_LT(result->metrics[0].value, 20);  // a uniform prediction has 100
 }
 
-TEST(LanguageTasks, AreForDecodersAndSayBefore) {
+TEST(LanguageTasks, RejectEncoders) {
   const test::TinyWorld encoders;
   std::ofstream(encoders.path("text.txt")) << "some text\n";
   Recorder recorder;

@@ -21,14 +21,14 @@ TEST(CrossEntropySum, SpreadsSmoothingOverAllClasses) {
               1e-6);
 }
 
-TEST(CrossEntropySum, IgnoresUnlabelledSequences) {
+TEST(CrossEntropySum, IgnoresUnlabeledSequences) {
   const Tensor logits = at::tensor({5.0, -1.0, 0.0, 0.0}).view({2, 2});
   const Tensor loss =
       cross_entropy_sum(logits, at::tensor({kIgnoredTarget, int64_t{0}}, at::kLong), 0.1);
   EXPECT_NEAR(loss.item<double>(), std::log(2.0), 1e-6);
 }
 
-TEST(SquaredErrorSum, IsWorkedByHand) {
+TEST(SquaredErrorSum, AgreesWithNumbersWorkedByHand) {
   EXPECT_EQ(squared_error_sum(at::tensor({1.0, 4.0}), at::tensor({3.0, 1.0})).item<double>(), 13);
 }
 

@@ -1,5 +1,5 @@
-// A run that meets numbers that are not finite: the last state that was good is saved, and the run
-// can go on from it with a lower learning rate.
+// A run with numbers that are not finite: the last good state is saved, and the run can continue
+// from it with a lower learning rate.
 #include <gtest/gtest.h>
 
 #include "tiny_run.h"
@@ -14,7 +14,7 @@ using test::Recorder;
 using test::TinyWorld;
 using test::user_error;
 
-// A rate that is zero at first and rises to 1e38: the update of step 2 breaks step 3.
+// A learning rate that rises from 0 to 1e38: the update of step 2 breaks step 3.
 std::vector<std::string> rising(const std::vector<std::string>& more) {
   std::vector<std::string> out = {"train.learning_rate=3e38", "train.warmup=3", "train.steps=12",
                                   "train.save_every=never", "train.evaluate_every=never"};
@@ -35,13 +35,14 @@ bool is_finite(const fs::path& file) {
   return true;
 }
 
-TEST(NotFinite, SavesTheStateFromBeforeTheUpdateThatLedThere) {
+TEST(NotFinite, SavesTheStateBeforeTheUpdateThatCausedThem) {
   const TinyWorld world;
   const fs::path run = world.path("run");
   const std::string line = user_error([&] { test::run(world.config("run", rising({}))); });
   contains(line, "step 3");
-  contains(line, "the first that is not finite is the output of block");
-  contains(line, "'mixtune resume " + run.string() + " --allow-changed' then goes on from step 1");
+  contains(line, "non-finite numbers first occur in the output of layer");
+  contains(line, "'mixtune resume " + run.string() +
+                     " --allow-changed' then continues from the checkpoint of step 1");
   EXPECT_EQ(line.find('\n'), std::string::npos);
   EXPECT_TRUE(is_finite(run / "checkpoints/step-1/adapter.safetensors"));
   EXPECT_TRUE(is_finite(run / "checkpoints/step-1/optimizer.safetensors"));
@@ -49,7 +50,7 @@ TEST(NotFinite, SavesTheStateFromBeforeTheUpdateThatLedThere) {
   EXPECT_FALSE(fs::exists(run / "result.json"));
 }
 
-TEST(NotFinite, GoesOnAsARunThatHadStoppedThere) {
+TEST(NotFinite, ContinuesLikeARunThatWasStoppedThere) {
   const TinyWorld world;
   user_error([&] { test::run(world.config("run", rising({}))); });
   Recorder stopped;
@@ -59,17 +60,17 @@ TEST(NotFinite, GoesOnAsARunThatHadStoppedThere) {
     replace(world.path(name) / "config.yaml", "learning_rate: 3e+38", "learning_rate: 2e-3");
     Recorder recorder;
     EXPECT_EQ(resume(world.path(name), {.allow_changed = true}, recorder).steps, 12);
-    contains(recorder.text, "going on from step 1");
+    contains(recorder.text, "resuming from step 1");
   }
   EXPECT_EQ(test::losses(world.path("run")), test::losses(world.path("stopped")));
   EXPECT_EQ(test::bytes_of(world.path("run/adapter/adapter_model.safetensors")),
             test::bytes_of(world.path("stopped/adapter/adapter_model.safetensors")));
 }
 
-TEST(NotFinite, ACheckpointThatLeadsThereIsNotGoneOnFromAndTheBestStays) {
+TEST(NotFinite, ABadCheckpointIsNotResumedAndTheBestStays) {
   const TinyWorld world;
   const fs::path run = world.path("run"), saved = run / "checkpoints";
-  // Parameters that are finite and far too large: step 2 is saved before that is known.
+  // The parameters are finite but far too large, which is detected only after step 2 is saved.
   user_error([&] {
     test::run(world.config("run", rising({"train.learning_rate=1e25", "train.evaluate_every=1",
                                           "train.save_every=1", "train.keep=2"})));
@@ -77,17 +78,18 @@ TEST(NotFinite, ACheckpointThatLeadsThereIsNotGoneOnFromAndTheBestStays) {
   EXPECT_TRUE(fs::exists(saved / "step-2/NOT_FINITE"));
   EXPECT_EQ(fs::read_symlink(saved / "best"), "step-1");
   Recorder recorder;
-  // Unchanged, it fails again at the same step, and nothing is lost by it.
-  contains(user_error([&] { resume(run, {}, recorder); }), "then goes on from step 1");
-  contains(recorder.text, "going on from step 1");
+  // Without a change it fails again at the same step, and no checkpoint is lost.
+  contains(user_error([&] { resume(run, {}, recorder); }),
+           "then continues from the checkpoint of step 1");
+  contains(recorder.text, "resuming from step 1");
 }
 
-TEST(NotFinite, WithoutAnythingToGoOnFromTheRunStartsAgain) {
+TEST(NotFinite, WithoutACheckpointTheRunStartsAgain) {
   const TinyWorld world;
   const fs::path run = world.path("run");
   // No warm-up: the update of step 1 breaks step 2.
   contains(user_error([&] { test::run(world.config("run", rising({"train.warmup=0"}))); }),
-           "then goes on from the start");
+           "then continues from the start");
   replace(run / "config.yaml", "learning_rate: 3e+38", "learning_rate: 2e-3");
   Recorder recorder;
   EXPECT_EQ(resume(run, {.allow_changed = true}, recorder).steps, 12);
@@ -97,25 +99,25 @@ TEST(NotFinite, WithoutAnythingToGoOnFromTheRunStartsAgain) {
 TEST(NotFinite, ParametersThatAreNotFiniteAreNeverSaved) {
   const TinyWorld world;
   const fs::path run = world.path("run");
-  // The last update breaks them: no later step would tell.
+  // The last update breaks them, and there is no later step that would fail.
   const std::string line =
       user_error([&] { test::run(world.config("run", rising({"train.steps=2"}))); });
-  contains(line, "step 2: not all parameters are finite after it");
-  contains(line, "then goes on from step 1, which is saved");
+  contains(line, "step 2: some parameters are not finite after the update");
+  contains(line, "then continues from the checkpoint of step 1");
   EXPECT_FALSE(fs::exists(run / "checkpoints/step-2"));
   EXPECT_FALSE(fs::exists(run / "adapter"));
 }
 
-TEST(NotFinite, FullFineTuningGoesOnFromTheLastCheckpoint) {
+TEST(NotFinite, FullFineTuningContinuesFromTheLastGoodCheckpoint) {
   const TinyWorld world;
   const std::vector<std::string> options =
       rising({"method=full", "train.learning_rate=1e25", "train.save_every=1"});
-  // Step 2 is what step 3 fails from: it is set aside, step 1 is there.
+  // Step 3 fails from the checkpoint of step 2, which is set aside; that of step 1 remains.
   contains(user_error([&] { test::run(world.config("run", options)); }),
-           "then goes on from step 1, which is saved");
+           "then continues from the checkpoint of step 1");
 }
 
-// What is named where the router at `site` has weights that are no numbers.
+// The result of first_not_finite() if the router at `site` has nan weights.
 std::string first_beside_a_broken_router(const TinyWorld& world, const std::string& method,
                                          const std::string& site) {
   Recorder recorder;
@@ -132,7 +134,7 @@ std::string first_beside_a_broken_router(const TinyWorld& world, const std::stri
   return first_not_finite(*session, StepBatches{MicroBatch{0, 1, 2}}, 9, 1, alone);
 }
 
-// Every router after the broken one reads what it spoilt.
+// Every router after the broken one has a non-finite input.
 TEST(FirstNotFinite, IsTheRouterOfALinear) {
   const TinyWorld world;
   for (const std::string site :
@@ -140,8 +142,9 @@ TEST(FirstNotFinite, IsTheRouterOfALinear) {
     EXPECT_EQ(first_beside_a_broken_router(world, "mola", site), "the router of " + site);
 }
 
-TEST(FirstNotFinite, IsTheRouterOfAFeedForwardInTheOrderOfBlocks) {
-  const TinyWorld world(0.1, 0.15, 11);  // the name of block 10 stands before that of block 2
+TEST(FirstNotFinite, IsTheRouterOfAFeedForwardInTheOrderOfLayers) {
+  const TinyWorld world(0.1, 0.15,
+                        11);  // as text, the name of layer 10 comes before that of layer 2
   for (const std::string site : {"bert.encoder.layer.2", "bert.encoder.layer.10"})
     EXPECT_EQ(first_beside_a_broken_router(world, "mixlora", site), "the router of " + site);
 }

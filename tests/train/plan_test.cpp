@@ -1,4 +1,5 @@
-// What `train:` says arrives in the steps of a run: rates, clipping, the head's rate, smoothing.
+// The settings of `train:` reach the steps of a run: learning rates, clipping, the head's learning
+// rate, label smoothing.
 #include "train/plan.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ std::vector<double> rates_of_a_run(const std::vector<std::string>& overrides) {
   return out;
 }
 
-// The adapter of a run at its last step.
+// The adapter of a run after its last step.
 NamedTensors trained_adapter(const TinyWorld& world, const std::string& name,
                              std::vector<std::string> overrides = {}) {
   overrides.emplace_back("train.evaluate_every=never");
@@ -26,7 +27,7 @@ NamedTensors trained_adapter(const TinyWorld& world, const std::string& name,
   return read_tensors(world.path(name) / "adapter/adapter_model.safetensors");
 }
 
-// The largest number of all B, which start as zeros.
+// The largest element of all B, which start as zeros.
 double largest_up(const NamedTensors& adapter) {
   double out = 0;
   for (const auto& [name, tensor] : adapter)
@@ -43,12 +44,12 @@ TEST(Plan, ARateRisesFromZeroAndFallsTowardsTheEnd) {
     EXPECT_DOUBLE_EQ(rates[step], 2e-3 * eighths[step] / 8) << step;
 }
 
-TEST(Plan, AConstantRateWithoutWarmUpIsThereFromTheFirstStep) {
+TEST(Plan, AConstantRateWithoutWarmUpAppliesFromTheFirstStep) {
   EXPECT_EQ(rates_of_a_run({"train.schedule=constant", "train.warmup=0", "train.steps=3"}),
             std::vector<double>(3, 2e-3));
 }
 
-TEST(Plan, EverySettingOfTheScheduleArrives) {
+TEST(Plan, EverySettingReachesTheSchedule) {
   RunConfig config;
   ConfigLayers layers;
   layers.add_text(
@@ -69,7 +70,7 @@ TEST(Plan, EverySettingOfTheScheduleArrives) {
 // AdamW moves by rate x mean / (root + 1e-8), which does not depend on the size of gradients unless
 // they are far below 1e-8: of at most 1e-12 it is at most rate x 1e-4. The rates of the 10 steps
 // add up to 5 x 2e-3.
-TEST(Plan, GradientsAreClippedToTheNormThatIsAsked) {
+TEST(Plan, GradientsAreClippedToTheGivenNorm) {
   const TinyWorld world;
   EXPECT_GT(largest_up(trained_adapter(world, "plain")), 1e-4);
   const double clipped = largest_up(trained_adapter(world, "clipped", {"train.clip=1e-12"}));
@@ -77,7 +78,7 @@ TEST(Plan, GradientsAreClippedToTheNormThatIsAsked) {
   EXPECT_LT(clipped, 1e-6);
 }
 
-TEST(Plan, AHeadWhoseRateIsZeroStaysAsItWasDrawn) {
+TEST(Plan, AHeadWhoseRateIsZeroKeepsItsInitialWeights) {
   const TinyWorld world;
   const std::string still = "train.head_learning_rate=0";
   Recorder recorder;

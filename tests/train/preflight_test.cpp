@@ -11,12 +11,12 @@ using test::contains;
 using test::Recorder;
 using test::TinyWorld;
 
-TEST(Preflight, SaysWhatIsTrainedOnWhat) {
+TEST(Preflight, SummarizesMethodDataAndSteps) {
   const TinyWorld world;
   Recorder recorder;
   const auto session = open_session(world.config("run"), {}, recorder);
   const Preflight p = preflight(*session);
-  // Query and value of two blocks: 4 x (4 x 32 + 32 x 4); the classifier: 3 x 32 + 3.
+  // Query and value of two layers: 4 x (4 x 32 + 32 x 4); the classifier: 3 x 32 + 3.
   EXPECT_EQ(p.trainable_parameters, 4 * 256 + 99);
   ASSERT_EQ(p.kinds.size(), 2u);
   EXPECT_EQ(p.kinds[0].kind, "adapter");
@@ -49,7 +49,7 @@ TEST(Preflight, WarnsOfTruncationAndLowersTheLength) {
   contains(recorder.text, "lowered to 32");
 }
 
-TEST(OpenSession, SaysWhatIsMissing) {
+TEST(OpenSession, ReportsWhatIsMissing) {
   const TinyWorld world;
   Recorder recorder;
   const auto error = [&](const std::vector<std::string>& overrides) {

@@ -69,7 +69,7 @@ TEST(RealDecoder, HasTheLossAndTheLogitsOfAnotherImplementation) {
   }
 }
 
-TEST(RealDecoder, WritesWhatAnotherImplementationWrites) {
+TEST(RealDecoder, GeneratesTheSameTokensAsAnotherImplementation) {
   const auto found = references();
   if (found.empty()) GTEST_SKIP() << "no reference.json below " << test::data_dir() / "models";
   for (const Reference& reference : found) {
@@ -95,7 +95,7 @@ TEST(RealDecoder, ReadsATextFileAsTheSameTokens) {
     try {
       Tokenizer::load(reference.folder);
     } catch (const UserError&) {
-      continue;  // without a tokenizer that is read
+      continue;  // the tokenizer is not supported
     }
     ++compared;
     const test::TemporaryFolder folder;

@@ -1,5 +1,5 @@
-// A run that is stopped at any step and resumed is the run that was never stopped: equal losses,
-// digit by digit, and equal weights, byte by byte, with dropout on.
+// A run that is stopped at any step and resumed equals the run that was never stopped: equal
+// losses, digit by digit, and equal weights, byte by byte, with dropout on.
 #include <gtest/gtest.h>
 
 #include "tiny_run.h"
@@ -11,15 +11,14 @@ namespace fs = std::filesystem;
 using test::Recorder;
 using test::TinyWorld;
 
-// Trains until `stop` steps are done, as if interrupted, and leaves what a kill at that moment
-// would: nothing is saved that was not due. Then resumes.
+// Trains until `stop` steps are done, removes what a kill at that moment would not have saved, and
+// resumes.
 void train_with_a_kill(const RunConfig& config, const fs::path& run, int64_t stop) {
   Recorder recorder;
   recorder.stop_at = stop;
   const RunResult first = train(config, {.interrupt = &recorder.stop}, recorder);
   ASSERT_TRUE(first.interrupted);
-  // A kill saves nothing: take away the checkpoint that the interrupt wrote, unless it was due
-  // anyway.
+  // A kill saves nothing, so the checkpoint of the interrupt is removed unless it was due anyway.
   const int64_t every = std::stoll(config.train.save_every);
   if (stop % every != 0) fs::remove_all(run / "checkpoints" / ("step-" + std::to_string(stop)));
   Recorder again;
@@ -68,7 +67,7 @@ TEST(Resume, IsExactForMolexOverLoraWithEvaluationAndAccumulation) {
   }
 }
 
-// Before the first cut, between two cuts, and when the last ranks are held.
+// Before the first pruning, between two prunings, and after the final ranks are reached.
 TEST(Resume, IsExactForARankBudget) {
   const TinyWorld world;
   const std::vector<std::string> options = {
@@ -105,7 +104,7 @@ TEST(Resume, SurvivesATornCheckpointAndATornEvent) {
   std::ofstream(run / "events.jsonl", std::ios::app) << "{\"event\": \"st";
   Recorder again;
   resume(run, {}, again);
-  test::contains(again.text, "going on from step 4");
+  test::contains(again.text, "resuming from step 4");
   expect_equal_runs(world.path("whole"), run);
   EXPECT_FALSE(fs::exists(run / "checkpoints" / "step-12.partial"));
 }
@@ -130,7 +129,7 @@ TEST(Resume, RejectsAnotherConfigOrOtherDataUnlessAllowed) {
   again.stop.store(false);
   EXPECT_EQ(resume(run, {.allow_changed = true}, again).steps,
             12);  // 41 examples: 6 steps an epoch
-  test::contains(again.text, "warning: changed since it was saved: the data changed");
+  test::contains(again.text, "warning: changed since the checkpoint: the data changed");
 }
 
 TEST(Resume, RejectsAnotherTokenizerAndAnotherModelOfTheSameSize) {
@@ -158,7 +157,7 @@ TEST(Resume, RejectsAnotherTokenizerAndAnotherModelOfTheSameSize) {
   test::contains(error(), "the model changed");
 }
 
-TEST(Resume, OfARunThatIsDoneGivesItsResultAgain) {
+TEST(Resume, OfAFinishedRunReturnsItsResult) {
   const TinyWorld world;
   const RunResult done = test::run(world.config("run"));
   Recorder recorder;

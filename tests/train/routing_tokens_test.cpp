@@ -1,4 +1,4 @@
-// Tokens that choose blocks for a text are not learnt from it.
+// Tokens that determine the routing of a sequence are not supervised.
 #include "train/routing_tokens.h"
 
 #include "tiny_language.h"
@@ -15,7 +15,7 @@ EncodedExample text_of(int64_t tokens, std::vector<TokenSpan> supervised, int64_
   return out;
 }
 
-TEST(VotingTokens, AreLeftOutOfTextsWithoutAPrompt) {
+TEST(RoutingTokens, AreNotSupervisedInSequencesWithoutAPrompt) {
   EncodedExamples encoded;
   encoded.examples = {text_of(9, {{1, 9}}),    text_of(9, {{1, 3}, {3, 6}, {7, 9}}),
                       text_of(4, {{1, 4}}),    text_of(9, {{2, 9}}, 2),
@@ -27,19 +27,19 @@ TEST(VotingTokens, AreLeftOutOfTextsWithoutAPrompt) {
   ASSERT_EQ(encoded.examples[1].supervised.size(), 2u);
   EXPECT_EQ(encoded.examples[1].supervised[0].begin, 4);
   EXPECT_EQ(encoded.examples[1].supervised[1].begin, 7);
-  EXPECT_EQ(encoded.examples[2].supervised_tokens(), 7);  // a prompt of its own
-  EXPECT_EQ(encoded.examples[3].supervised_tokens(), 7);  // that was to be learnt
-  EXPECT_EQ(encoded.examples[4].supervised_tokens(), 0);  // a classifier's
+  EXPECT_EQ(encoded.examples[2].supervised_tokens(), 7);  // it has a prompt
+  EXPECT_EQ(encoded.examples[3].supervised_tokens(), 7);  // its prompt was supervised
+  EXPECT_EQ(encoded.examples[4].supervised_tokens(), 0);  // for a classifier
   ASSERT_EQ(encoded.notes.size(), 1u);
-  contains(encoded.notes[0], "10 tokens choose blocks or experts");
-  contains(encoded.notes[0], "1 texts have no others");
+  contains(encoded.notes[0], "10 tokens determine the routing of their sequence");
+  contains(encoded.notes[0], "1 sequences have no other supervised tokens");
 
   leave_routing_tokens_out(encoded, 0);
   EXPECT_EQ(encoded.examples[0].supervised_tokens(), 5);
 }
 
-// The first token that each chunk of plain text is asked for, over the sets of a session.
-int64_t first_asked(const LanguageWorld& world, const std::string& method) {
+// The first supervised token of any chunk of plain text, over the sets of a session.
+int64_t first_supervised(const LanguageWorld& world, const std::string& method) {
   Recorder recorder;
   const auto session = open_session(world.config("run", "lm", {"method=" + method}), {}, recorder);
   int64_t first = std::numeric_limits<int64_t>::max();
@@ -51,19 +51,20 @@ int64_t first_asked(const LanguageWorld& world, const std::string& method) {
   return first;
 }
 
-TEST(VotingTokens, AreThoseOfTheMethod) {
+TEST(RoutingTokens, DependOnTheMethod) {
   const LanguageWorld world("gpt2");
-  EXPECT_EQ(first_asked(world, "{name: lora}"), 1);
-  EXPECT_EQ(first_asked(world, "{name: molex}"), 16);
-  EXPECT_EQ(first_asked(world, "{name: molex, prompt_tokens: 5}"), 5);
-  EXPECT_EQ(first_asked(world, "{name: molex, control: random}"), 16);
-  EXPECT_EQ(first_asked(world, "{name: molex, control: self}"), 1);
-  EXPECT_EQ(first_asked(world, "{name: mixture}"), 1);
-  EXPECT_EQ(first_asked(world, "{name: mixture, scope: {level: prompt, prompt_tokens: 3}}"), 3);
-  EXPECT_EQ(first_asked(world, "{name: mixture, site: layer}"), 16);
+  EXPECT_EQ(first_supervised(world, "{name: lora}"), 1);
+  EXPECT_EQ(first_supervised(world, "{name: molex}"), 16);
+  EXPECT_EQ(first_supervised(world, "{name: molex, prompt_tokens: 5}"), 5);
+  EXPECT_EQ(first_supervised(world, "{name: molex, control: random}"), 16);
+  EXPECT_EQ(first_supervised(world, "{name: molex, control: self}"), 1);
+  EXPECT_EQ(first_supervised(world, "{name: mixture}"), 1);
+  EXPECT_EQ(first_supervised(world, "{name: mixture, scope: {level: prompt, prompt_tokens: 3}}"),
+            3);
+  EXPECT_EQ(first_supervised(world, "{name: mixture, site: layer}"), 16);
 }
 
-TEST(VotingTokens, ASetOfWhichNothingIsLeftIsAMistake) {
+TEST(RoutingTokens, ASetWithoutOtherTokensIsAnError) {
   const LanguageWorld world("gpt2");
   std::ofstream(world.path("short.txt")) << "a tree";
   Recorder recorder;
@@ -76,7 +77,7 @@ TEST(VotingTokens, ASetOfWhichNothingIsLeftIsAMistake) {
     });
   };
   for (const std::string set : {"train", "dev"}) {
-    contains(open(set), "choose blocks or experts for their text");
+    contains(open(set), "determine the routing of their sequence");
     contains(open(set), "lower prompt_tokens of the method");
   }
 }

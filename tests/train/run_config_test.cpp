@@ -29,7 +29,7 @@ TEST(RunConfig, NamesTheOutputAfterTaskMethodAndSeed) {
   test::contains(test::user_error([] { output_folder(from("output: '{sed}'")); }), "{sed}");
 }
 
-TEST(RunConfig, RejectsIntervalsAndDevicesItDoesNotKnow) {
+TEST(RunConfig, RejectsUnknownIntervalsAndDevices) {
   test::contains(test::user_error([] { from("train: {evaluate_every: often}"); }), "epoch, never");
   test::contains(test::user_error([] { from("train: {save_every: 0}"); }), "number of steps");
   test::contains(test::user_error([] { from("device: gpu"); }), "cuda");

@@ -23,7 +23,7 @@ TEST(Schedule, ConstantStaysAndCosineIsHalfWayInTheMiddle) {
       0.5);
 }
 
-TEST(Schedule, WarmUpIsAShareBelowOneAndStepsFromThereOn) {
+TEST(Schedule, WarmUpIsAShareBelowOneAndOtherwiseSteps) {
   EXPECT_EQ(warmup_steps(0.06, 100), 6);
   EXPECT_EQ(warmup_steps(0.06, 101), 7);  // rounded up
   EXPECT_EQ(warmup_steps(0, 100), 0);
@@ -37,7 +37,7 @@ TEST(Schedule, WarmUpOfTheWholeRunDoesNotDivideByZero) {
   EXPECT_EQ(s.factor(3), 0);
 }
 
-TEST(Schedule, LeavesTheShareOfTheEndThatWasAsked) {
+TEST(Schedule, EndsAtTheGivenShareOfTheRate) {
   const auto factor = [](Schedule::Kind kind, int64_t step) {
     return Schedule{.kind = kind, .total_steps = 10, .end = 0.2, .decay_steps = 4}.factor(step);
   };

@@ -1,4 +1,4 @@
-// What a config becomes before anything runs.
+// Opening a session: dropout, token ids and device.
 #include "train/session.h"
 
 #include "tiny_language.h"
@@ -6,7 +6,7 @@
 namespace mixtune::test {
 namespace {
 
-TEST(Session, AModelHasTheDropoutOfItsConfigUnlessAnotherIsNamed) {
+TEST(Session, AModelHasTheDropoutOfItsConfigUnlessItIsSet) {
   const LanguageWorld decoders("gpt2", 0.1);
   const TinyWorld encoders(0.1);
   Recorder recorder;
@@ -28,7 +28,7 @@ TEST(Session, AModelHasTheDropoutOfItsConfigUnlessAnotherIsNamed) {
   contains(user_error([&] { encoders.config("run", {"model.dropout=1"}); }), "model.dropout is 1");
 }
 
-TEST(Session, IdsAreThoseOfTheModel) {
+TEST(Session, RejectsIdsWithoutAnEmbedding) {
   ModelConfig model;
   model.vocab_size = 3;
   EXPECT_NO_THROW(check_ids(std::vector<int32_t>{0, 2}, model, "here"));
@@ -38,7 +38,7 @@ TEST(Session, IdsAreThoseOfTheModel) {
            "here: the tokenizer gives id 3; the model has embeddings for 0 to 2");
 }
 
-TEST(ChooseDevice, SaysHowManyCudaDevicesThereAre) {
+TEST(ChooseDevice, ReportsTheNumberOfCudaDevices) {
   if (at::hasCUDA()) GTEST_SKIP() << "this machine has CUDA devices";
   EXPECT_TRUE(choose_device("auto").is_cpu());
   for (const std::string name : {"cuda", "cuda:3"})

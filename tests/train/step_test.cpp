@@ -79,7 +79,7 @@ TEST(Accumulation, AuxiliaryLossesAreMeansOverMicroBatches) {
   EXPECT_GT(step.losses.auxiliary[0].second, 0);
 }
 
-TEST(Accumulation, GradientsDoNotAddUpOverSteps) {
+TEST(Accumulation, GradientsDoNotAccumulateOverSteps) {
   const TinyWorld world(0);
   Recorder recorder;
   const auto session =

@@ -1,6 +1,6 @@
-// A small world for training decoders: GPT-2 or LLaMA of two blocks with random weights, a
-// tokenizer of characters, instructions that can be learnt (the answer is a word of the prompt) and
-// a text.
+// Everything for training small decoders: GPT-2 or LLaMA of two layers with random weights, a
+// tokenizer of characters, instructions that can be learned (the answer is a word of the prompt)
+// and a text.
 #pragma once
 
 #include "support/tiny_tokenizer.h"

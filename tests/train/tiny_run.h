@@ -1,5 +1,5 @@
-// A whole small world for training tests: a BERT of few blocks with random weights, a vocabulary,
-// and a classification task that can be learnt (the label is a word of the text).
+// Everything for training tests: a BERT of few layers with random weights, a vocabulary, and a
+// classification task that can be learned (the label is a word of the text).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace mixtune::test {
 
 class TinyWorld {
  public:
-  // `deviation`: of the model's weights.
+  // `deviation` is the standard deviation of the model's weights.
   explicit TinyWorld(double dropout = 0.1, double deviation = 0.15, int64_t layers = 2) {
     write_model(dropout, deviation, layers);
     write_data();
@@ -111,7 +111,7 @@ class TinyWorld {
   TemporaryFolder folder_;
 };
 
-// Keeps what it is told.
+// Records all reports.
 class Recorder : public TrainingCallback {
  public:
   void on_step(const StepReport& report) override {
@@ -136,7 +136,7 @@ inline RunResult run(const RunConfig& config) {
   return train(config, {}, recorder);
 }
 
-// step to loss, as the file spells it.
+// Maps steps to losses, as printed in the file.
 inline std::map<int64_t, std::string> losses(const fs::path& run) {
   std::map<int64_t, std::string> out;
   for (const Json& event : read_events(run / "events.jsonl"))

@@ -49,7 +49,7 @@ TEST(Train, LearnsAndWritesTheRunFolder) {
   contains(test::bytes_of(run / "config.yaml"), "# default");
 }
 
-TEST(Train, SameSeedSameLossesOtherSeedOthers) {
+TEST(Train, EqualSeedsGiveEqualLossesAndOtherSeedsDoNot) {
   const TinyWorld world;
   test::run(world.config("a"));
   test::run(world.config("b"));
@@ -64,7 +64,7 @@ TEST(Train, SameSeedSameLossesOtherSeedOthers) {
 
 TEST(Train, EveryEpochHasItsOwnOrder) {
   const TinyWorld world(0);
-  // At a rate of 0 a step's loss tells which examples it saw.
+  // At a learning rate of 0 the loss of a step depends only on its examples.
   test::run(world.config("run", {"train.learning_rate=0", "method.lora_dropout=0"}));
   const auto losses = test::losses(world.path("run"));
   std::set<std::string> first, second;
@@ -119,7 +119,7 @@ TEST(Train, StopsEarly) {
   EXPECT_EQ(result.best_step, 5);
 }
 
-TEST(Train, AnInterruptSavesAndSaysHowToGoOn) {
+TEST(Train, AnInterruptSavesAndReportsHowToResume) {
   const TinyWorld world;
   Recorder recorder;
   recorder.stop_at = 3;
@@ -141,7 +141,7 @@ TEST(Train, AFailureBeforeTheFirstStepLeavesNoFolder) {
         const TinyWorld broken(0.1, 1e30);
         test::run(broken.config("x/y/run", {"output='" + world.path("x/y/run").string() + "'"}));
       }),
-      "the first that is not finite is");
+      "non-finite numbers first occur in");
   EXPECT_FALSE(fs::exists(world.path("x")));
   Recorder recorder;
   recorder.stop.store(true);
@@ -149,7 +149,7 @@ TEST(Train, AFailureBeforeTheFirstStepLeavesNoFolder) {
   EXPECT_FALSE(fs::exists(world.path("x")));
 }
 
-TEST(Train, NeverOverwritesUnlessAsked) {
+TEST(Train, NeverOverwritesWithoutTheOption) {
   const TinyWorld world;
   const RunConfig config = world.config("run");
   test::run(config);
@@ -164,7 +164,7 @@ TEST(Train, NeverOverwritesUnlessAsked) {
   train(world.config("run", {"train.seed=5"}), {.overwrite = true}, again);
   EXPECT_EQ(result_of(world.path("run"))["seed"], 5);
   EXPECT_FALSE(fs::exists(world.path("run.replaced")));
-  // A folder that is no run is not ours to remove.
+  // A folder that is not a run is never removed.
   fs::create_directories(world.path("mine/photos"));
   contains(user_error([&] { train(world.config("mine"), {.overwrite = true}, again); }),
            "is not a run folder");
@@ -177,7 +177,7 @@ TEST(Train, AFullDiskEndsInOneLineAndLosesNothing) {
   recorder.stop_at = 4;
   const RunConfig config = world.config("run", {"train.save_every=1", "train.keep=1"});
   train(config, {.interrupt = &recorder.stop}, recorder);
-  // A limit on the size of files stands for the full disk: it holds for root too.
+  // A limit on file sizes simulates a full disk; it applies to root too.
   const fs::path run = world.path("run");
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit before{}, small{};
@@ -201,7 +201,7 @@ TEST(Train, AnUnwritableOutputEndsInOneLine) {
   contains(user_error([&] { test::run(world.config("file/run")); }), "file/run");
 }
 
-TEST(Train, WritesRoutingWhereTheMethodRoutes) {
+TEST(Train, WritesRoutingIfTheMethodRoutes) {
   const TinyWorld world;
   test::run(world.config("run", {"method=molex", "train.epochs=1"}));
   const NamedTensors routing = read_tensors(world.path("run") / "routing.safetensors");
@@ -212,7 +212,8 @@ TEST(Train, WritesRoutingWhereTheMethodRoutes) {
   ASSERT_NE(find_tensor(routing, "entropy"), nullptr);
 }
 
-// Of a run without evaluations what its last step recorded; over time, the events.
+// Without evaluations, routing.safetensors has the routing of the last step, and events.jsonl that
+// of all recorded steps.
 TEST(Train, RecordsTheRoutingOfExpertsWhileItTrains) {
   const TinyWorld world;
   test::run(world.config("run", {"method={name: dynmole, num_experts: 3, r: 2}", "train.epochs=1",
@@ -244,7 +245,7 @@ TEST(Train, EveryMethodTrains) {
     const NamedTensors adapter =
         read_tensors(world.path(method.name) / "adapter/adapter_model.safetensors");
     EXPECT_FALSE(adapter.empty());
-    // B starts as zeros; that of an expert stays so until a token is sent there.
+    // B starts as zeros; that of an expert stays zero until a token is routed to it.
     for (const auto& [name, tensor] : adapter)
       if (name.find(".lora_B") != name.npos && name.find(".experts.") == name.npos) {
         EXPECT_GT(tensor.abs().max().item<double>(), 0) << name;
