@@ -20,9 +20,9 @@ struct Segment {
 
 class Trainables {
  public:
-  // Registers a leaf: `tensor` (owned by a module that stays where it is) holds the initial values
-  // and is replaced by its view of the buffer in build(). The segments' elements are the leaf's
-  // rows in order.
+  // Registers a leaf: `tensor` (owned by a module that never moves in memory) has the initial
+  // values and is replaced by its view of the buffer in build(). The segments' elements are the
+  // leaf's rows in order.
   void add(Tensor* tensor, std::vector<Segment> segments);
 
   // Allocates values and gradients and turns the registered tensors into leaves. Call once, after

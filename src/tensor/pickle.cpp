@@ -60,7 +60,7 @@ NamedTensors read_pickled_tensors(const std::filesystem::path& file) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
-    // The first line of the message tells a broken zip from a failed allocation.
+    // The first line of the message distinguishes a broken zip from a failed allocation.
     const std::string_view text = error.what();
     no_archive(where, "cannot be read as a zip of torch.save (" +
                           std::string(text.substr(0, text.find('\n'))) + ")");

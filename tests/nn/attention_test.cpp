@@ -87,7 +87,7 @@ TEST_P(PackedAttentionKernel, EqualsTheCompositionOfTensorOperations) {
   const auto composed = run(at::kDouble, packed_attention);
   const auto padded = run(at::kDouble, padded_attention);
   for (size_t i = 0; i < kernel.size(); ++i) {
-    // A gradient of a key sums over the queries of its text, up to 129, and over 8 columns.
+    // The gradient of a key sums over the queries of its sequence, up to 129, and over 8 columns.
     EXPECT_LT((kernel[i].to(at::kDouble) - composed[i]).abs().max().item<double>(),
               test::float_rounding(composed[i], 129 * 8))
         << i;

@@ -29,7 +29,7 @@ TEST(LossStatistics, ACopyHasTheLayoutAndItsOwnSums) {
   EXPECT_FALSE(layout.measured(0));
 }
 
-// Stands for two processes with equal sums: values double, gradients are those of one process.
+// Simulates two processes with equal sums: values double, gradients are those of one process.
 class Doubling final : public Reducer {
  public:
   void all_reduce(Tensor& sums) override { sums.mul_(2); }

@@ -98,7 +98,8 @@ class Checker {
     }
   }
 
-  // Every step rounds each weight once more, and the gradient is `steepest` times as far off.
+  // Every step rounds each weight once more; the error of the gradient is `steepest` times as
+  // large.
   Bound bound_behind(int64_t steps, at::ScalarType type, double steepest) const {
     if (type == at::kDouble) return {1e-12, 1e-12};
     const double drift = static_cast<double>(steps) * std::numeric_limits<float>::epsilon();

@@ -10,7 +10,7 @@
 namespace mixtune {
 namespace {
 
-// Trainables of one leaf for each (group, decays).
+// Trainables with one leaf per (group, decays).
 struct Leaves {
   explicit Leaves(std::vector<std::pair<std::string, bool>> kinds,
                   at::ScalarType type = at::kDouble) {
@@ -61,7 +61,7 @@ TEST(AdamW, FloatsAndDoublesAndScaledGradientsAgree) {
     fa.step(1);
     fb.step(1, 0.25);
   }
-  // A weight near one is rounded once a step.
+  // A weight near one is rounded once per step.
   EXPECT_NEAR(a.tensors[0][0].item<double>(), b.tensors[0][0].item<double>(),
               20 * std::numeric_limits<float>::epsilon());
 }
@@ -117,8 +117,8 @@ TEST(OptimizerOptions, AreThoseOfTheConfig) {
   EXPECT_FALSE(optimizer_options(config.train, attachment).groups.contains("head"));
 }
 
-// LoRA+ asks for a multiple of whatever rate the run or the method sets.
-TEST(OptimizerOptions, ARatioMultipliesTheRateThatHolds) {
+// LoRA+ uses a multiple of the learning rate that the run or the method sets.
+TEST(OptimizerOptions, ARatioMultipliesTheRateOfTheGroupOrTheRun) {
   TrainSettings train;
   train.learning_rate = 0.25;
   Attachment attachment;

@@ -1,6 +1,6 @@
-// Trained decoders with numbers of an implementation that is not ours: every folder of
-// MIXTUNE_DATA/models with a reference.json that has a text, its ids, the mean loss, the logits
-// after the last token and what greedy search writes.
+// Trained decoders against the numbers of an independent implementation. Each folder of
+// MIXTUNE_DATA/models may have a reference.json with a text, its ids, the mean loss, the logits
+// after the last token and the tokens of greedy search.
 #include "models/generate.h"
 #include "support/rounding.h"
 #include "tiny_run.h"

@@ -34,7 +34,7 @@ AfterSteps first_step(const TinyWorld& world, const std::vector<std::string>& ov
   return out;
 }
 
-// Up to the order in which float32 adds a few hundred tokens.
+// Equal up to the order in which float32 adds a few hundred tokens.
 void expect_equal(const AfterSteps& a, const AfterSteps& b) {
   EXPECT_NEAR(a.losses.task, b.losses.task, 2e-6 * std::max(1.0, b.losses.task));
   EXPECT_LT((a.gradients - b.gradients).abs().max().item<double>(),

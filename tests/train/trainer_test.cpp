@@ -155,7 +155,7 @@ TEST(Train, NeverOverwritesWithoutTheOption) {
   test::run(config);
   const std::string before = test::bytes_of(world.path("run") / "result.json");
   contains(user_error([&] { test::run(config); }), "exists already");
-  // Failing before the first step gives the old run back.
+  // A failure before the first step restores the old run.
   Recorder recorder;
   recorder.stop.store(true);
   train(config, {.overwrite = true, .interrupt = &recorder.stop}, recorder);
