@@ -1,4 +1,5 @@
-// Linear groups used by the layers of all models.
+// Linear groups used by the layers of all models: a group of one linear, and the member ranges of
+// the group that computes query, key and value.
 #pragma once
 
 #include "nn/linear_group.h"

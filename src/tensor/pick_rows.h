@@ -1,4 +1,5 @@
-// Selects the rows that a language head reads: each is followed by a supervised token.
+// Selects any number of rows per sequence. A language head reads only the rows that are followed by
+// a supervised token.
 #pragma once
 
 #include "tensor/packed_batch.h"

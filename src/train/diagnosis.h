@@ -1,4 +1,5 @@
-// Finds where numbers stop being finite. It runs only after a step failed, so it may be slow.
+// Finds the first part of a model whose output is not finite. It runs only after a step failed, so
+// it may be slow.
 #pragma once
 
 #include "train/batches.h"

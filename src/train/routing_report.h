@@ -1,4 +1,5 @@
-// Statistics of routers as tensors for files and as text. Legend: P positions, B layers, E experts.
+// Converts the routing statistics of a run to tensors for files and to a line of text.
+// Legend: P positions, B layers, E experts.
 #pragma once
 
 #include "nn/context.h"

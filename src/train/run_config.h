@@ -1,4 +1,5 @@
-// The config of a run: model, task, method and training settings. Recipes set parts of it.
+// The config of a run: model, task, method and training settings. Recipes, the run folder and the
+// command line all use this structure.
 #pragma once
 
 #include <filesystem>
