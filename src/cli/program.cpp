@@ -50,7 +50,7 @@ std::vector<std::string> flags_of(const CLI::App& app) {
     const std::string flag = extra.substr(0, extra.find('='));
     throw UserError(where, "unknown flag " + flag, suggestion(flag, flags_of(app)));
   }
-  throw UserError(where, "does not take '" + extra + "'", "See " + where + " --help.");
+  throw UserError(where, "does not accept '" + extra + "'", "See " + where + " --help.");
 }
 
 int run_command(const CommandEntry& command, const std::vector<std::string>& arguments) {
@@ -94,7 +94,7 @@ int dispatch(const std::vector<std::string>& arguments) {
                      {arguments.begin() + 1, arguments.end()});
 }
 
-void say(std::string_view line) {
+void print_error(std::string_view line) {
   fmt::print(stderr, "{}\n", line);
 }
 
@@ -102,8 +102,8 @@ std::string first_line(std::string text) {
   return text.substr(0, text.find('\n'));
 }
 
-int our_bug(const std::string& message) {
-  say("mixtune: this is a bug of mixtune, not a mistake of yours: " + message);
+int internal_error(const std::string& message) {
+  print_error("mixtune: this is a bug in mixtune, not a mistake in your input: " + message);
   return kBug;
 }
 
@@ -118,22 +118,24 @@ int run_program(const std::vector<std::string>& arguments) {
   try {
     code = dispatch(arguments);
   } catch (const UserError& error) {
-    say(error.what());
+    print_error(error.what());
     code = kUserMistake;
   } catch (const std::bad_alloc&) {
-    say("mixtune: out of memory. Lower train.batch_size or train.batch_tokens and raise "
-        "train.accumulate, "
-        "or lower task.max_length.");
+    print_error(
+        "mixtune: out of memory. Lower train.batch_size or train.batch_tokens and raise "
+        "train.accumulate, or lower task.max_length.");
   } catch (const c10::OutOfMemoryError& error) {
-    say("mixtune: the device is out of memory (" + first_line(error.what_without_backtrace()) +
-        "). Lower train.batch_size or train.batch_tokens and raise train.accumulate.");
+    print_error("mixtune: the device is out of memory (" +
+                first_line(error.what_without_backtrace()) +
+                "). Lower train.batch_size or train.batch_tokens and raise train.accumulate.");
   } catch (const c10::Error& error) {
-    code = our_bug(first_line(error.what_without_backtrace()));
+    code = internal_error(first_line(error.what_without_backtrace()));
   } catch (const std::filesystem::filesystem_error& error) {
-    say(std::string("mixtune: ") + error.what() + ". Check that the folder exists and is yours.");
+    print_error(std::string("mixtune: ") + error.what() +
+                ". Check that the folder exists and that you may write to it.");
     code = kUserMistake;
   } catch (const std::exception& error) {
-    code = our_bug(first_line(error.what()));
+    code = internal_error(first_line(error.what()));
   }
   // A reader that is gone (mixtune ... | head) must not look like success.
   if (std::fflush(stdout) != 0 && code == kDone) code = kUserMistake;

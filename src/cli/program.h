@@ -1,4 +1,4 @@
-// The program from its arguments to its exit code: 0 done, 1 a bug of ours, 2 a user mistake, 130
+// The program from its arguments to its exit code: 0 done, 1 a bug or out of memory, 2 a user mistake, 130
 // interrupted.
 #pragma once
 

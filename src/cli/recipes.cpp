@@ -36,8 +36,8 @@ std::vector<std::string> known_recipes() {
   return out;
 }
 
-// A model folder that recipes name as the tree has it ("models/tiny-gpt2"): where there is none
-// from here, that of the installed or the source tree; else the path as it is.
+// Recipes name the shipped model by its path in the tree ("models/tiny-gpt2"). Where that path does
+// not exist from here, it is looked up beside the recipe folders; else it is returned as it is.
 std::string shipped_model(const std::string& path) {
   std::error_code error;
   if (path.empty() || fs::exists(path, error)) return path;
@@ -74,9 +74,8 @@ fs::path find_recipe(const std::string& name) {
       if (fs::path path = (root / layer / (name + ".yaml")).lexically_normal(); is_file(path))
         return path;
   if (name.ends_with(".yaml") || name.starts_with("/"))
-    throw UserError(name, "there is no such file",
-                    "Check the path; mixtune train --help explains names.");
-  throw UserError("recipe '" + name + "'", "there is no such file or recipe",
+    throw UserError(name, "does not exist", "Check the path; mixtune train --help explains names.");
+  throw UserError("recipe '" + name + "'", "is neither a file nor a recipe",
                   suggestion(name, known_recipes()));
 }
 

@@ -82,7 +82,7 @@ TEST(Program, UnknownFlagNamesTheNearest) {
 }
 
 TEST(Program, ArgumentsThatAreTooManyOrTooFewAreMistakes) {
-  expect_mistake(run_cli({"doctor", "now"}), "does not take 'now'");
+  expect_mistake(run_cli({"doctor", "now"}), "does not accept 'now'");
   expect_mistake(run_cli({"train"}), "recipes");
   expect_mistake(run_cli({"predict", "run", "--input"}), "--input");
   expect_mistake(run_cli({"tokenizer", "encode", "x", "--max-length", "many"}), "many");
