@@ -1,8 +1,8 @@
-// AdaLoRA (Zhang et al. 2023, arXiv 2303.10512): updates B diag(E) A of all linears share a budget
-// of ranks. It shrinks in training, and the triplets of the lowest importance go, so that linears
-// that matter more keep a higher rank. The orthogonality of A and of B is a loss. Scaling, ranks,
-// betas and that loss's weight as in PEFT (0.21); alpha and targets are ours. Differs from PEFT: a
-// step counts from 1, and dropout has one mask for the linears that read the same x.
+// AdaLoRA (Zhang et al. 2023, arXiv 2303.10512): the updates B diag(E) A of all linears share a
+// rank budget, which shrinks during training. Triplets of the lowest importance are removed, so
+// important linears keep a higher rank. A loss keeps A and B orthogonal. Scaling, ranks, betas and
+// the weight of that loss follow PEFT 0.21; lora_alpha and target_modules are ours. Two differences
+// from PEFT: steps count from 1, and linears that read the same x share one dropout mask.
 #include "base/fields.h"
 #include "methods/method.h"
 #include "moe/experts/adapters.h"
@@ -18,26 +18,30 @@ struct AdaLoraConfig final : Config {
   std::optional<std::vector<int64_t>> layers;
 
   void fields(FieldVisitor& v) override {
-    v.field("init_r", rank, "Rank of each update at first.", {.minimum = 1, .maximum = 65536});
-    v.field("target_r", budget.target, "Mean rank of the updates at the end.",
+    v.field("init_r", rank, "Initial rank of each update.", {.minimum = 1, .maximum = 65536});
+    v.field("target_r", budget.target, "Average rank of the updates at the end of training.",
             {.minimum = 1, .maximum = 65536});
-    v.field("tinit", budget.initial_steps, "Steps before the first rank is taken away.",
+    v.field("tinit", budget.initial_steps,
+            "Number of steps before the rank budget starts to shrink.", {.minimum = 0});
+    v.field("tfinal", budget.final_steps, "Number of final steps with a fixed rank budget.",
             {.minimum = 0});
-    v.field("tfinal", budget.final_steps, "Steps after the last one was.", {.minimum = 0});
-    v.field("deltaT", budget.every, "Steps from one cut to the next.", {.minimum = 1});
-    v.field("beta1", budget.beta1, "Weight of what was, in the running mean of the importance.",
+    v.field("deltaT", budget.every, "Number of steps between two reductions of the rank budget.",
+            {.minimum = 1});
+    v.field("beta1", budget.beta1, "Smoothing factor of the running mean of the importance.",
             {.above = 0, .below = 1});
-    v.field("beta2", budget.beta2, "The same in the running mean of its spread.",
+    v.field("beta2", budget.beta2,
+            "Smoothing factor of the running mean of the importance's uncertainty.",
             {.above = 0, .below = 1});
     v.field("orth_reg_weight", orthogonality,
-            "Weight of the loss that keeps A and B orthogonal; 0: off.", {.minimum = 0});
-    v.field("lora_alpha", alpha, "The update is scaled by alpha / rank.", {.above = 0});
+            "Weight of the orthogonality loss on A and B; 0: off.", {.minimum = 0});
+    v.field("lora_alpha", alpha, "Updates are scaled by lora_alpha / r.", {.above = 0});
     v.field("lora_dropout", dropout, "Dropout on the input of the updates.",
             {.minimum = 0, .below = 1});
     v.field("target_modules", targets,
             "Linears to adapt: roles, ends of module names, regular expressions, or all-linear.");
-    v.field("exclude_modules", exclude, "Linears to leave out, by module name or expression.");
-    v.field("layers_to_transform", layers, "Block numbers to adapt; null: all.");
+    v.field("exclude_modules", exclude,
+            "Linears to exclude, by module name or regular expression.");
+    v.field("layers_to_transform", layers, "Indices of the layers to adapt; null: all.");
   }
 
   std::optional<FieldProblem> check() const override {
@@ -63,7 +67,7 @@ std::vector<AdapterSpec> adalora_specs(const Config& config, int64_t) {
 
 void register_adalora(Registry<MethodEntry>& registry) {
   registry.add({"adalora", "arXiv 2303.10512",
-                "Low-rank updates that share a budget of ranks, which shrinks in training.",
+                "Low-rank updates that share a rank budget, which shrinks during training.",
                 [] { return std::make_unique<AdaLoraConfig>(); }, adalora_specs});
 }
 

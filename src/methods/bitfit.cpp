@@ -1,5 +1,5 @@
-// BitFit (Ben Zaken et al. 2022, arXiv 2106.10199): only the biases of the encoder are trained,
-// those of the norms included, and the head.
+// BitFit (Ben Zaken et al. 2022, arXiv 2106.10199): trains the head and the biases of the encoder,
+// including those of the norms; all other weights stay frozen.
 #include "methods/method.h"
 #include "moe/experts/adapters.h"
 

@@ -1,8 +1,8 @@
 // DoRA (Liu et al. 2024, arXiv 2402.09353): LoRA's update changes the direction of each row of a
-// weight, a trained magnitude its length: m (W + s B A) / |W + s B A| x, the norm over each output
-// row. m starts at the row norms of W. The norm is a constant of the backward pass (section 4.3 of
-// the paper, as in PEFT). Differs from PEFT with dropout alone: there the part of W that m rescales
-// sees the dropped x too, here only the update does.
+// weight and a trained magnitude changes its length: m (W + s B A) / |W + s B A| x, with the norm
+// over each output row. m starts at the row norms of W. The backward pass treats the norm as a
+// constant (section 4.3 of the paper, as in PEFT). The only difference from PEFT is dropout: PEFT
+// also applies it to the part of W x that m rescales, here it applies to the update alone.
 #include "methods/low_rank_config.h"
 #include "methods/method.h"
 
@@ -19,7 +19,8 @@ std::vector<AdapterSpec> dora_specs(const Config& config, int64_t) {
 }  // namespace
 
 void register_dora(Registry<MethodEntry>& registry) {
-  registry.add({"dora", "arXiv 2402.09353", "Low-rank updates with trained magnitudes of rows.",
+  registry.add({"dora", "arXiv 2402.09353",
+                "Low-rank updates with a trained magnitude for each row of the weight.",
                 [] { return std::make_unique<LowRankConfig>(); }, dora_specs});
 }
 

@@ -1,10 +1,10 @@
-// DynMoLE (Li et al. 2025, arXiv 2504.00661): LoRA experts on linears, a router for each. A token
-// uses the most probable experts within a budget of probability, always some of them; where the
-// normalised Tsallis entropy of its probabilities is above a threshold it uses all. Losses: the
-// mean entropy, and soft load balance. Defaults are those of the first author's code
-// (mikecovlee/DynMoLE@2f428d3, template for LLaMA). Differs from it: dropout has one mask for the
-// linears that read the same x (`dropout_mask: expert` goes back), is off in evaluations, and
-// padding, which does not exist here, counts nowhere.
+// DynMoLE (Li et al. 2025, arXiv 2504.00661): LoRA experts on linears, with one router per linear.
+// A token uses the most probable experts within a probability budget, at least keep_top_k; if the
+// normalized Tsallis entropy of its routing probabilities exceeds a threshold, it uses all experts.
+// Losses: mean entropy and soft load balancing. Defaults follow the first author's code
+// (mikecovlee/DynMoLE@2f428d3, LLaMA template). Differences: linears that read the same x share one
+// dropout mask (`dropout_mask: expert` restores one per expert), dropout is off in evaluation, and
+// padding is never counted because packed batches have none.
 #include "methods/mixture.h"
 
 namespace mixtune {
@@ -27,40 +27,50 @@ struct DynmoleConfig final : ExpertsConfig {
 
   void fields(FieldVisitor& v) override {
     ExpertsConfig::fields(v);
-    v.field("top_p", top_p, "Budget of probability of a token's experts; 1: all.",
+    v.field("top_p", top_p, "Probability budget of the experts selected per token; 1: all experts.",
             {.maximum = 1, .above = 0});
-    v.field("keep_top_k", keep_top_k, "So many of the most probable experts are always used.",
+    v.field("keep_top_k", keep_top_k, "Minimum number of experts per token.",
             {.minimum = 1, .maximum = 4096});
     v.field("selection", rule,
-            "prefix: the expert that crosses top_p is out (released); nucleus: it is in.",
+            "strict_top_p: excludes the expert that crosses top_p (as in the authors' code); "
+            "top_p: includes it.",
             {.choices = {"strict_top_p", "top_p"}});
     v.field("entropy_threshold", threshold,
-            "A token whose entropy is above it uses all experts; 1 with normalised entropies: off.",
+            "A token uses all experts if its routing entropy exceeds this value; 1 with normalized "
+            "entropies: off.",
             {.maximum = 100, .above = 0});
-    v.field("entropy_type", entropy, "Of the switch and of the loss.",
+    v.field("entropy_type", entropy,
+            "Entropy function of the entropy switch and of the entropy loss.",
             {.choices = {"tsallis", "renyi", "shannon"}});
-    v.field("entropy_index", index,
-            "Of tsallis (q) and renyi: 1, or 0.01 or more away from it unless eps is 0.",
-            {.maximum = 2, .above = 0});
-    v.field("entropy_eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
-    v.field("normalize_entropy", normalized, "Entropies are divided by their largest value.");
-    v.field("renormalize", renormalize, "The weights of a token's experts sum to one.");
-    v.field("entropy_loss", entropy_loss, "Weight of the mean entropy; 0: off.", {.minimum = 0});
-    v.field("balance", balance, "Weight of the load balance; 0: off.", {.minimum = 0});
+    v.field(
+        "entropy_index", index,
+        "Index of tsallis (q) or renyi: 1, or at least 0.01 away from 1 unless entropy_eps is 0.",
+        {.maximum = 2, .above = 0});
+    v.field("entropy_eps", eps, "Constant added to every probability.",
+            {.minimum = 0, .maximum = 0.1});
+    v.field("normalize_entropy", normalized, "Divide entropies by their maximum.");
+    v.field("renormalize", renormalize,
+            "Rescale the weights of a token's selected experts to sum to 1.");
+    v.field("entropy_loss", entropy_loss,
+            "Weight of the entropy loss (mean routing entropy); 0: off.", {.minimum = 0});
+    v.field("balance", balance, "Weight of the load-balancing loss; 0: off.", {.minimum = 0});
     v.field("load", load,
-            "What an expert's load is: weight, its mean weight (released); selected, the share of "
-            "tokens that use it; share, the same divided by a token's mean number of experts.",
+            "Load of an expert: weight (its mean weight, as in the authors' code), selected "
+            "(fraction of tokens that use it) or share (that fraction divided by the mean number "
+            "of experts per token).",
             {.choices = {"weight", "selected", "share"}});
     v.field("reduction", over,
-            "Losses of all routers pooled (released), or the mean of those of each layer or site.",
+            "Reduction over routers: pooled (one loss over all routers, as in the authors' code), "
+            "layer_mean (mean over layers) or mean (mean over routers).",
             {.choices = {"pooled", "layer_mean", "mean"}});
-    v.field("tokens", tokens, "Which tokens the losses count: all, or those after the prompt.",
+    v.field("tokens", tokens,
+            "Tokens that enter the losses: all, or supervised (those after the prompt).",
             {.choices = {"all", "supervised"}});
   }
 
   std::optional<FieldProblem> check() const override {
     if (normalized && threshold > 1)
-      return FieldProblem{"entropy_threshold", "above 0 and at most 1 (entropies are normalised)",
+      return FieldProblem{"entropy_threshold", "above 0 and at most 1 (entropies are normalized)",
                           "Lower it; 1 switches it off."};
     return std::nullopt;
   }
@@ -99,7 +109,8 @@ std::unique_ptr<MixtureConfig> dynmole_mixture(const Config& config) {
 
 void register_dynmole(Registry<MethodEntry>& registry) {
   registry.add({"dynmole", "arXiv 2504.00661",
-                "LoRA experts: few for a token whose router is sure, all for one where it is not.",
+                "LoRA experts selected per token: top-p when routing entropy is low, all experts "
+                "when it is high.",
                 [] { return std::make_unique<DynmoleConfig>(); },
                 [](const Config& config, const StackShape& shape) {
                   return dynmole_mixture(config)->specs(shape, "dynmole");

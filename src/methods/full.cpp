@@ -1,4 +1,4 @@
-// Full fine-tuning: every weight of the model is trained where it stands.
+// Full fine-tuning: every weight of the model is trained in place.
 #include "methods/method.h"
 #include "moe/experts/adapters.h"
 

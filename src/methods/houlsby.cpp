@@ -1,7 +1,7 @@
 // Bottleneck adapters (Houlsby et al. 2019, arXiv 1902.00751): a small network after the attention
-// and after the feed-forward of every block; the norms are trained too. The paper starts near the
-// identity, with small random numbers in both projections; here `up` starts at zero, so the start
-// is the identity itself.
+// and after the feed-forward of every layer; the norms are trained too. The paper initializes both
+// projections with small random values, close to the identity; here `up` starts at zero, so the
+// initial adapter is exactly the identity.
 #include "methods/method.h"
 #include "moe/experts/adapters.h"
 
@@ -16,12 +16,12 @@ struct HoulsbyConfig final : Config {
 
   void fields(FieldVisitor& v) override {
     v.field("bottleneck_size", width, "Width of the bottleneck.", {.minimum = 1, .maximum = 65536});
-    v.field("activation", activation, "Between the two projections.",
+    v.field("activation", activation, "Activation function between the two projections.",
             {.choices = activation_names()});
-    v.field("after_attention", after_attention, "An adapter after the attention.");
-    v.field("after_feed_forward", after_feed_forward, "An adapter after the feed-forward.");
+    v.field("after_attention", after_attention, "Add an adapter after the attention.");
+    v.field("after_feed_forward", after_feed_forward, "Add an adapter after the feed-forward.");
     v.field("train_norms", train_norms, "Train the norms that follow the adapters.");
-    v.field("layers_to_transform", layers, "Block numbers to adapt; null: all.");
+    v.field("layers_to_transform", layers, "Indices of the layers to adapt; null: all.");
   }
 
   std::optional<FieldProblem> check() const override {

@@ -1,5 +1,5 @@
 // IA3 (Liu et al. 2022, arXiv 2205.05638): learned scales of keys, values and the inner activations
-// of the feed-forward, all one at the start.
+// of the feed-forward, all initialized to one.
 #include "methods/method.h"
 #include "moe/experts/adapters.h"
 
@@ -12,8 +12,8 @@ struct Ia3Config final : Config {
 
   void fields(FieldVisitor& v) override {
     v.field("target_modules", targets,
-            "Linears to scale: their output, or the input where the role is ffn_down.");
-    v.field("layers_to_transform", layers, "Block numbers to adapt; null: all.");
+            "Linears whose output (for the role ffn_down, input) is scaled.");
+    v.field("layers_to_transform", layers, "Indices of the layers to adapt; null: all.");
   }
 };
 
@@ -25,7 +25,8 @@ std::vector<AdapterSpec> ia3_specs(const Config& config, int64_t) {
 }  // namespace
 
 void register_ia3(Registry<MethodEntry>& registry) {
-  registry.add({"ia3", "arXiv 2205.05638", "Learned scales of keys, values and inner activations.",
+  registry.add({"ia3", "arXiv 2205.05638",
+                "Learned scales of keys, values and inner feed-forward activations.",
                 [] { return std::make_unique<Ia3Config>(); }, ia3_specs});
 }
 

@@ -17,11 +17,12 @@ class SiteChoices final : public ChoiceTable {
     return std::make_unique<NoOptions>();
   }
   std::string summary(const std::string& name) const override {
-    if (name == "linear") return "Experts for each of the linears, with a router of its own.";
+    if (name == "linear") return "Experts on each linear, with one router per linear.";
     if (name == "feed_forward")
-      return "An expert is a whole feed-forward with updates of all its linears, a router for "
-             "each.";
-    return "Experts are the model's own blocks, one of which is blended with each (MoLEx).";
+      return "Each expert is a whole feed-forward with updates on all its linears; one router per "
+             "feed-forward.";
+    return "The experts are the model's own layers; each layer's output is blended with that of a "
+           "selected layer (MoLEx).";
   }
 };
 
@@ -40,49 +41,51 @@ ChoiceSource source_of(const std::string& name) {
 }  // namespace
 
 void BlendConfig::fields(FieldVisitor& v) {
-  v.field("kind", kind, "fixed: own and other as given; learned: their softmax, trained.",
+  v.field("kind", kind,
+          "fixed: own and other are constants; learned: softmax of two trained logits.",
           {.choices = {"fixed", "learned"}});
   v.field("own", own,
-          "Weight of the block's own output (learned: its logit); null: 0.95, or 0.5 where it is "
+          "Weight of the layer's own output (learned: initial logit); null: 0.95, or 0.5 if "
           "learned.");
   v.field("other", other,
-          "Weight of the chosen block's output (learned: its logit); null: 0.05, or 0.5 where own "
-          "is.");
-  v.field("sharing", sharing, "Of learned weights; null: as the gate.",
+          "Weight of the selected layer's output (learned: initial logit); null: 0.05, or 0.5 if "
+          "learned.");
+  v.field("sharing", sharing, "Sharing of learned weights across layers; null: same as the gate.",
           {.choices = {"shared", "per_layer"}});
-  v.field("raw", raw, "Compatibility: learned weights without their softmax.");
+  v.field("raw", raw, "Compatibility: use the learned weights without softmax.");
 }
 
 void LayerSiteConfig::fields(FieldVisitor& v) {
-  v.nested("blend", blend, "How the two outputs are blended.");
-  v.field("sharing", sharing, "One gate for all blocks, or one for each.",
+  v.nested("blend", blend, "Weights of the blend of the two outputs.");
+  v.field("sharing", sharing, "shared: one gate for all layers; per_layer: one gate per layer.",
           {.choices = {"shared", "per_layer"}});
-  v.field("gradient", gradient, "How the task reaches the gate.",
+  v.field("gradient", gradient, "Gradient path from the task loss to the gate.",
           {.choices = {"none", "probability", "straight_through"}});
   v.field("source", source,
-          "Where choices come from: the gate, or, as controls, a gate frozen as drawn, a new draw "
-          "each step, the block itself, the next one.",
+          "Source of the routing decisions: learned (the gate), or a gate ablation: frozen (at "
+          "initialization), uniform (resampled every step), self, neighbor.",
           {.choices = {"learned", "frozen", "uniform", "self", "neighbor"}});
-  v.field("detach_input", detach_input, "Keep the gate's gradient out of the hidden states.");
+  v.field("detach_input", detach_input,
+          "Detach the gate's input, so that its gradient does not reach the hidden states.");
   v.field("balance", balance, "Weight of the load-balancing loss; 0: off.", {.minimum = 0});
   v.field(
       "matches_reference", matches_reference,
-      "Compatibility: a block that chose itself runs twice, texts are written beside an averaged "
-      "cache, and on an encoder the balance loss counts in evaluations.");
+      "Compatibility with the authors' code: a layer that selects itself runs twice, generation "
+      "uses an averaged cache, and on an encoder the evaluation loss includes the balance loss.");
 }
 
 std::optional<FieldProblem> LayerSiteConfig::check() const {
   const bool is_shared = blend.sharing.value_or(sharing) == "shared";
   if (blend.raw && (blend.kind != "learned" || !is_shared))
-    return FieldProblem{"blend.raw", "false (of learned weights that are shared alone)",
+    return FieldProblem{"blend.raw", "false (raw requires learned and shared weights)",
                         "Leave it out."};
   if (gradient != "none" && source != "learned")
     return FieldProblem{"gradient", "none (source is " + source + ")", "Leave it out."};
   return std::nullopt;
 }
 
-// Fixed, an even blend keeps a model from learning (bench/results/quality.md); learned, it is where
-// the released code starts.
+// The default weights depend on the kind: with fixed weights an even blend prevents the model from
+// learning (bench/results/quality.md); learned weights start even, as in the authors' code.
 AdapterSpec LayerSiteConfig::spec(RouterSpec router,
                                   const std::optional<std::vector<int64_t>>& layers,
                                   const StackShape& shape, const std::string& method) const {

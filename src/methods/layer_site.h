@@ -21,13 +21,13 @@ struct LayerSiteConfig final : Config {
 
   void fields(FieldVisitor& v) override;
   std::optional<FieldProblem> check() const override;
-  // The sentence of the blocks. Of `router` pool, score and settings are given; the rest is said
-  // here.
+  // The spec of the layer experts. `router` comes with scope, gate and settings; this sets the
+  // rest.
   AdapterSpec spec(RouterSpec router, const std::optional<std::vector<int64_t>>& layers,
                    const StackShape& shape, const std::string& method) const;
 };
 
-// What an expert of a mixture is: linear, feed_forward, layer.
+// The choices of what an expert of a mixture is: linear, feed_forward, layer.
 const ChoiceTable& site_choices();
 
 }  // namespace mixtune

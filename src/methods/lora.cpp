@@ -1,7 +1,7 @@
-// LoRA (Hu et al. 2021, arXiv 2106.09685): W x + (alpha / rank) B A x with B = 0 at the start. As
-// in PEFT, rsLoRA scales by alpha / sqrt(rank) (arXiv 2312.03732), LoRA+ trains B with a larger
-// learning rate than A (arXiv 2402.12354), and B may have a bias. Differs from PEFT in one thing:
-// dropout has one mask for the linears that read the same x.
+// LoRA (Hu et al. 2021, arXiv 2106.09685): W x + (lora_alpha / r) B A x with B initialized to 0. As
+// in PEFT, rsLoRA scales by lora_alpha / sqrt(r) (arXiv 2312.03732), LoRA+ trains B with a larger
+// learning rate than A (arXiv 2402.12354), and B may have a bias. One difference from PEFT: linears
+// that read the same x share one dropout mask.
 #include "methods/low_rank_config.h"
 #include "methods/method.h"
 
@@ -13,7 +13,7 @@ struct LoraConfig final : LowRankConfig {
 
   void fields(FieldVisitor& v) override {
     LowRankConfig::fields(v);
-    v.field("lora_bias", lora_bias, "A bias on B, scaled like the update.");
+    v.field("lora_bias", lora_bias, "Add a bias to B, scaled like the update.");
   }
 };
 
@@ -27,7 +27,7 @@ std::vector<AdapterSpec> lora_specs(const Config& config, int64_t) {
 }  // namespace
 
 void register_lora(Registry<MethodEntry>& registry) {
-  registry.add({"lora", "arXiv 2106.09685", "Low-rank updates of chosen linears.",
+  registry.add({"lora", "arXiv 2106.09685", "Low-rank updates of selected linears.",
                 [] { return std::make_unique<LoraConfig>(); }, lora_specs});
 }
 

@@ -1,8 +1,8 @@
 // LoRAMoE (Dou et al. 2023, arXiv 2312.09979): LoRA experts on the linears of feed-forwards, all of
-// them mixed by the router's probabilities; localised balancing lets one half of the experts serve
-// each of two kinds of examples. Defaults are those of the published script
-// (Ablustrund/LoRAMoE@1177288), where that constraint is off. Differs from it: dropout has one mask
-// for the linears that read the same x (`dropout_mask: expert` goes back).
+// them mixed by the router's probabilities; localized balancing assigns one half of the experts to
+// each of two example groups. Defaults follow the authors' script (Ablustrund/LoRAMoE@1177288),
+// where that loss is off. One difference: linears that read the same x share one dropout mask
+// (`dropout_mask: expert` restores one per expert).
 #include "methods/mixture.h"
 
 namespace mixtune {
@@ -21,9 +21,10 @@ struct LoramoeConfig final : ExpertsConfig {
   void fields(FieldVisitor& v) override {
     ExpertsConfig::fields(v);
     v.field("balance", balance,
-            "Weight of localised balancing, for examples that carry a kind; 0: off.",
+            "Weight of the localized balancing loss, for examples with an example group; 0: off.",
             {.minimum = 0});
-    v.field("delta", delta, "How far the experts of the two kinds are pulled apart.",
+    v.field("delta", delta,
+            "Strength of the separation between the experts of the two example groups.",
             {.minimum = 0, .below = 1});
   }
 };
@@ -43,7 +44,7 @@ std::unique_ptr<MixtureConfig> loramoe_mixture(const Config& config) {
 
 void register_loramoe(Registry<MethodEntry>& registry) {
   registry.add({"loramoe", "arXiv 2312.09979",
-                "LoRA experts, all of them mixed; halves of them serve kinds of examples.",
+                "LoRA experts, all of them mixed; each half can serve one of two example groups.",
                 [] { return std::make_unique<LoramoeConfig>(); },
                 [](const Config& config, const StackShape& shape) {
                   return loramoe_mixture(config)->specs(shape, "loramoe");

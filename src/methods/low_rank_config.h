@@ -18,28 +18,30 @@ struct LowRankConfig : Config {
 
   void fields(FieldVisitor& v) override {
     v.field("r", rank, "Rank of the updates.", {.minimum = 1, .maximum = 65536});
-    v.field("lora_alpha", alpha, "The update is scaled by alpha / rank.", {.above = 0});
+    v.field("lora_alpha", alpha, "Updates are scaled by lora_alpha / r.", {.above = 0});
     v.field("lora_dropout", dropout, "Dropout on the input of the updates.",
             {.minimum = 0, .below = 1});
-    v.field("use_rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
-    v.field(
-        "loraplus_lr_ratio", plus,
-        "LoRA+: the learning rate of B as a multiple of that of A; 1: the same; 16 in the paper.",
-        {.above = 0});
+    v.field("use_rslora", rslora, "Scale by lora_alpha / sqrt(r) instead (rsLoRA).");
+    v.field("loraplus_lr_ratio", plus,
+            "LoRA+: learning rate of B as a multiple of that of A; 1: equal; 16 in the paper.",
+            {.above = 0});
     v.field(
         "target_modules", targets,
         "Linears to adapt: roles (query, key, value, attention_output, ffn_up, ffn_down), ends of "
         "module names, regular expressions, or all-linear.");
-    v.field("exclude_modules", exclude, "Linears to leave out, by module name or expression.");
-    v.field("layers_to_transform", layers, "Block numbers to adapt; null: all.");
-    v.field("rank_pattern", rank_pattern, "Ranks that differ, by a pattern of module names.",
+    v.field("exclude_modules", exclude,
+            "Linears to exclude, by module name or regular expression.");
+    v.field("layers_to_transform", layers, "Indices of the layers to adapt; null: all.");
+    v.field("rank_pattern", rank_pattern, "Ranks that differ from r, by pattern of module names.",
             {.minimum = 1, .maximum = 65536});
-    v.field("alpha_pattern", alpha_pattern, "Alphas that differ, by a pattern of module names.",
-            {.above = 0});
-    v.field("init_lora_weights", init,
-            "Of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: N(0, 1/rank). B is 0.",
-            {.choices = {"uniform", "gaussian"}});
-    v.field("bias", bias, "lora_only: train the biases of the adapted linears too.",
+    v.field("alpha_pattern", alpha_pattern,
+            "Values that differ from lora_alpha, by pattern of module names.", {.above = 0});
+    v.field(
+        "init_lora_weights", init,
+        "Initialization of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: standard deviation "
+        "1/r. B starts at 0.",
+        {.choices = {"uniform", "gaussian"}});
+    v.field("bias", bias, "lora_only: also train the biases of the adapted linears.",
             {.choices = {"none", "lora_only"}});
   }
 

@@ -20,14 +20,14 @@ class MethodChoices final : public ChoiceTable {
   bool inner_;
 };
 
-// The leaves of the head (and, where asked, of the pooler) that no sentence trains yet.
+// Adds the leaves of the head (and of the pooler if requested) that no spec trains yet.
 void train_parts(Sites& sites, const AttachOptions& options, Attachment& attachment) {
   std::map<Tensor*, std::vector<Segment>> leaves;
   std::vector<Tensor*> order;
   for (const WeightSlot& slot : sites.weights) {
-    const bool wanted = (slot.part == WeightPart::head && options.train_head) ||
+    const bool trains = (slot.part == WeightPart::head && options.train_head) ||
                         (slot.part == WeightPart::pooler && options.train_pooler);
-    if (!wanted || attachment.trainables.contains(slot.storage)) continue;
+    if (!trains || attachment.trainables.contains(slot.storage)) continue;
     if (leaves.find(slot.storage) == leaves.end()) order.push_back(slot.storage);
     const Tensor view = slot.view();
     leaves[slot.storage].push_back(

@@ -1,12 +1,11 @@
-// MixLoRA (Li et al. 2024, arXiv 2404.15159): the feed-forward of a block becomes a mixture of
-// experts that share its weights and differ by low-rank updates of all its linears; a router for
-// the block sends each token to its top two; the linears of the attention have plain updates.
-// Defaults are those of the authors' MoE-PEFT at 40f8cb7 and of its template. Where we differ: the
-// base down-projection runs once for all experts (it is linear); jitter reaches the router alone;
-// losses count every token of a batch, and there is no padding to count. With `switch`, the
-// released code returns the input unchanged at inference; here the expert's output counts as in
-// training, and no token is left out for want of capacity, so that a prediction does not depend on
-// the length of its text.
+// MixLoRA (Li et al. 2024, arXiv 2404.15159): the feed-forward of a layer becomes a mixture of
+// experts that share its weights and differ by low-rank updates of all its linears; the layer's
+// router sends each token to its top two experts; the linears of the attention have plain LoRA
+// updates. Defaults follow the authors' MoE-PEFT at 40f8cb7 and its template. Differences: the base
+// down-projection runs once for all experts (it is linear); jitter applies to the router only;
+// losses count every token of a batch, which has no padding. With `switch`, the authors' code
+// returns the input unchanged at inference; here the expert's output is used as in training, and
+// inference has no capacity limit, so a prediction does not depend on the sequence length.
 #include "methods/mixture.h"
 
 namespace mixtune {
@@ -25,42 +24,50 @@ struct MixLoraConfig final : Config {
 
   void fields(FieldVisitor& v) override {
     v.field("routing", routing,
-            "top_k: the k best, weights summing to one; dynamic: the fewest experts that hold the "
-            "probability p, raw weights; switch: the best one, with its probability as the weight.",
+            "top_k: the k most probable experts, weights rescaled to sum to 1; dynamic: the fewest "
+            "experts with total probability top_p, weights not rescaled; switch: the most probable "
+            "expert, weighted by its probability.",
             {.choices = {"top_k", "dynamic", "switch"}});
-    v.field("num_experts", experts, "Experts of each block.", {.minimum = 1, .maximum = 4096});
-    v.field("top_k", k, "top_k: experts for each token.", {.minimum = 1, .maximum = 4096});
-    v.field("top_p", p, "dynamic: share of probability that the experts hold; 1: all experts.",
-            {.maximum = 1, .above = 0});
+    v.field("num_experts", experts, "Number of experts per layer.",
+            {.minimum = 1, .maximum = 4096});
+    v.field("top_k", k, "Number of experts per token (routing: top_k).",
+            {.minimum = 1, .maximum = 4096});
+    v.field(
+        "top_p", p,
+        "Total probability of the experts selected per token (routing: dynamic); 1: all experts.",
+        {.maximum = 1, .above = 0});
     v.field("capacity", capacity,
-            "switch: tokens of a sequence that one expert takes in training; the others pass "
-            "through. At inference there is no limit.",
+            "Maximum number of tokens per sequence and expert in training (routing: switch); the "
+            "other tokens bypass the expert. Inference has no limit.",
             {.minimum = 1});
     v.field("r", rank, "Rank of the experts' updates.", {.minimum = 1, .maximum = 65536});
-    v.field("lora_alpha", alpha, "The updates are scaled by alpha / rank.", {.above = 0});
-    v.field("use_rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
+    v.field("lora_alpha", alpha, "Updates are scaled by lora_alpha / r.", {.above = 0});
+    v.field("use_rslora", rslora, "Scale by lora_alpha / sqrt(r) instead (rsLoRA).");
     v.field("lora_dropout", dropout, "Dropout on the input of the updates.",
             {.minimum = 0, .below = 1});
     v.field("router_std", router_deviation,
-            "Standard deviation of the routers' first weights; null: 0.02, with switch 1.",
+            "Standard deviation of the routers' initial weights; null: 0.02, or 1 with routing: "
+            "switch.",
             {.minimum = 0});
     v.field(
         "jitter_noise", jitter,
-        "In training routers read x times U(1 - jitter, 1 + jitter); null: 0, with switch 0.01.",
+        "In training, router inputs are multiplied by U(1 - jitter_noise, 1 + jitter_noise); null: "
+        "0, or 0.01 with routing: switch.",
         {.minimum = 0, .below = 1});
-    v.field("balance", balance, "Weight of the load-balancing loss over all blocks.",
+    v.field("balance", balance, "Weight of the load-balancing loss over all layers.",
             {.minimum = 0});
     v.field("entropy_loss", entropy_loss,
-            "Weight of the mean normalised Tsallis entropy of index 1.4 (MoE-PEFT from 2.1.0 on: "
-            "0.01 with top_k).",
+            "Weight of the mean normalized Tsallis entropy with index 1.4; 0: off (MoE-PEFT 2.1.0 "
+            "and later: 0.01 with top_k).",
             {.minimum = 0});
-    v.field("z_loss", z_loss, "switch: weight of the router's z-loss.", {.minimum = 0});
-    v.field("attention_r", attention_rank, "Rank of the updates in the attention.",
+    v.field("z_loss", z_loss, "Weight of the router z-loss (routing: switch).", {.minimum = 0});
+    v.field("attention_r", attention_rank, "Rank of the LoRA updates in the attention.",
             {.minimum = 1, .maximum = 65536});
-    v.field("attention_alpha", attention_alpha, "Their alpha.", {.above = 0});
+    v.field("attention_alpha", attention_alpha, "lora_alpha of the LoRA updates in the attention.",
+            {.above = 0});
     v.field("attention_target_modules", attention_targets,
-            "Linears with plain updates, outside of the feed-forward; an empty list: none.");
-    v.field("layers_to_transform", layers, "Block numbers to adapt; null: all.");
+            "Linears outside the feed-forward with plain LoRA updates; an empty list: none.");
+    v.field("layers_to_transform", layers, "Indices of the layers to adapt; null: all.");
   }
 
   std::optional<FieldProblem> check() const override {
@@ -110,7 +117,7 @@ std::unique_ptr<MixtureConfig> mixlora_mixture(const Config& config) {
 
 void register_mixlora(Registry<MethodEntry>& registry) {
   registry.add({"mixlora", "arXiv 2404.15159",
-                "Whole feed-forwards as experts with low-rank updates around shared weights.",
+                "Feed-forward experts that share the base weights and differ by low-rank updates.",
                 [] { return std::make_unique<MixLoraConfig>(); },
                 [](const Config& config, const StackShape& shape) {
                   return mixlora_mixture(config)->specs(shape, "mixlora");

@@ -1,8 +1,8 @@
-// Any mixture, said in the grammar: y = W x + sum_i g_i (alpha / rank) B_i A_i x with one router
-// for each linear, or sum_i g_i F_i(x) with one for each feed-forward F; g from the router's scores
-// by a pool, a squashing, a selection, an entropy switch that sends undecided tokens to all
-// experts, and auxiliary losses of the routers. DynMoLE, MoLA, LoRAMoE and MixLoRA are sentences of
-// this kind, MoLEx is one whose experts are the model's blocks; a new one is a recipe.
+// The general mixture: y = W x + sum_i g_i (lora_alpha / r) B_i A_i x with one router per linear,
+// or y = sum_i g_i F_i(x) with one router per feed-forward F. g results from gate, routing scope,
+// scoring, selection and entropy switch; routers can have auxiliary losses. DynMoLE, MoLA, LoRAMoE
+// and MixLoRA are configurations of it, and so is MoLEx, whose experts are the model's layers. A
+// new mixture needs only a recipe.
 #include "methods/mixture.h"
 
 #include <algorithm>
@@ -25,7 +25,7 @@ std::string option_of(const std::string& pointer) {
   return item == std::string::npos ? out : out.substr(0, item - 1);
 }
 
-// The first option in which two configs of one kind differ.
+// The first option in which two configs of the same type differ.
 std::optional<std::string> first_difference(const Config& a, const Config& b) {
   const Json one = to_json(a).flatten(), other = to_json(b).flatten();
   for (const auto& [pointer, value] : one.items())
@@ -37,77 +37,85 @@ std::optional<std::string> first_difference(const Config& a, const Config& b) {
 
 void RouterConfig::fields(FieldVisitor& v) {
   v.field("init", init,
-          "uniform: U(-b, b), b = sqrt(6 / ((1 + range) in)); normal: N(0, deviation).",
+          "uniform: U(-b, b) with b = sqrt(6 / ((1 + range) in)); normal: standard deviation std.",
           {.choices = {"uniform", "normal"}});
-  v.field("range", range, "Of uniform; 5 gives 1 / sqrt(in).", {.minimum = 0, .maximum = 1e6});
-  v.field("std", deviation, "Of normal.", {.minimum = 0, .maximum = 100});
-  v.field("jitter_noise", jitter, "In training routers read x times U(1 - jitter, 1 + jitter).",
+  v.field("range", range, "Parameter of init: uniform; 5 gives b = 1 / sqrt(in).",
+          {.minimum = 0, .maximum = 1e6});
+  v.field("std", deviation, "Standard deviation of init: normal.", {.minimum = 0, .maximum = 100});
+  v.field("jitter_noise", jitter,
+          "In training, router inputs are multiplied by U(1 - jitter_noise, 1 + jitter_noise).",
           {.minimum = 0, .below = 1});
-  v.field("noise", noise, "In training N(0, noise) is added to the routers' scores.",
+  v.field("noise", noise,
+          "Standard deviation of the Gaussian noise added to router scores in training.",
           {.minimum = 0, .maximum = 100});
-  v.field("learning_rate", learning_rate, "Of the routers; null: that of the run.", {.minimum = 0});
-  v.field("weight_decay", weight_decay, "Of the routers; null: that of the run.", {.minimum = 0});
+  v.field("learning_rate", learning_rate, "Learning rate of the routers; null: that of the run.",
+          {.minimum = 0});
+  v.field("weight_decay", weight_decay, "Weight decay of the routers; null: that of the run.",
+          {.minimum = 0});
 }
 
 void ScopeConfig::fields(FieldVisitor& v) {
   v.field(
       "level", level,
-      "Who decides together: each token, a sequence, its prompt for all of it, the batch; null: "
-      "token, or of layers prompt on a decoder and sequence on an encoder.",
+      "Scope of one routing decision: token, sequence, prompt or batch; null: token, or with site: "
+      "layer prompt on a decoder and sequence on an encoder.",
       {.choices = level_names()});
-  v.field(
-      "pool", of,
-      "What is pooled over the unit: means of scores or of probabilities, or, of layers, votes; "
-      "null: scores, or of layers votes.",
-      {.choices = {"votes", "probabilities", "scores"}});
+  v.field("pool", of,
+          "What is pooled over the scope: the mean of scores or of probabilities, or, with site: "
+          "layer, a majority of votes; null: scores, or with site: layer votes.",
+          {.choices = {"votes", "probabilities", "scores"}});
   v.field("prompt_tokens", prompt_tokens,
-          "level: prompt, of a text without a prompt: so many tokens at its start.",
+          "Number of initial tokens used as the prompt if a sequence has none (level: prompt).",
           {.minimum = 1, .maximum = 1 << 20});
 }
 
 void EntropySwitchConfig::fields(FieldVisitor& v) {
   v.field("threshold", threshold,
-          "A token whose entropy is above it uses all experts; 1 with normalised entropies: off.",
+          "A token uses all experts if its routing entropy exceeds this value; 1 with normalized "
+          "entropies: off.",
           {.maximum = 100, .above = 0});
-  v.field("type", entropy, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
-  v.field("index", index, "Of tsallis and renyi: 1, or 0.01 or more away from it unless eps is 0.",
+  v.field("type", entropy, "Entropy function.", {.choices = {"tsallis", "renyi", "shannon"}});
+  v.field("index", index,
+          "Index of tsallis or renyi: 1, or at least 0.01 away from 1 unless eps is 0.",
           {.maximum = 2, .above = 0});
-  v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
-  v.field("normalize", normalized, "Divide by the largest value.");
+  v.field("eps", eps, "Constant added to every probability.", {.minimum = 0, .maximum = 0.1});
+  v.field("normalize", normalized, "Divide entropies by their maximum.");
 }
 
 void AttentionConfig::fields(FieldVisitor& v) {
-  v.field("target_modules", targets, "Linears with plain updates; an empty list: none.");
-  v.field("r", rank, "Of an update.", {.minimum = 1, .maximum = 65536});
-  v.field("lora_alpha", alpha, "An update is scaled by alpha / rank.", {.above = 0});
+  v.field("target_modules", targets, "Linears with plain LoRA updates; an empty list: none.");
+  v.field("r", rank, "Rank of these updates.", {.minimum = 1, .maximum = 65536});
+  v.field("lora_alpha", alpha, "These updates are scaled by lora_alpha / r.", {.above = 0});
 }
 
 void ExpertsConfig::fields(FieldVisitor& v) {
   v.field("target_modules", targets,
           "Linears with experts: roles (query, ffn_up, ...), attention, feed-forward, all-linear, "
-          "ends of module names or regular expressions.");
-  v.field("layers_to_transform", layers, "Block numbers with experts; null: all.");
+          "ends of module names, or regular expressions.");
+  v.field("layers_to_transform", layers, "Indices of the layers with experts; null: all.");
   v.field("num_experts", experts,
-          "For each linear: a number, a list of one for each layer, or triangle, "
+          "Number of experts: a number, a list with one per layer, or triangle, "
           "inverted_triangle, hourglass, rectangle.",
           {.check = experts_expected});
-  v.field("r", rank, "Of an expert: a number, or a list of one for each layer.",
+  v.field("r", rank, "Rank of an expert: a number, or a list with one per layer.",
           {.check = numbers_expected});
   v.field("expert_ranks", expert_ranks,
-          "A rank for each expert, in place of rank; layers with fewer experts take the first.",
+          "Rank of each expert, in place of r; layers with fewer experts use the first ones.",
           {.minimum = 1, .maximum = 4096});
-  v.field("lora_alpha", alpha, "An expert is scaled by alpha / rank.", {.above = 0});
-  v.field("use_rslora", rslora, "Scale by alpha / sqrt(rank) instead.");
-  v.field("lora_dropout", dropout, "Dropout on the input of the experts; routers see it without.",
+  v.field("lora_alpha", alpha, "Expert outputs are scaled by lora_alpha / r.", {.above = 0});
+  v.field("use_rslora", rslora, "Scale by lora_alpha / sqrt(r) instead (rsLoRA).");
+  v.field("lora_dropout", dropout,
+          "Dropout on the input of the experts; the routers' input has none.",
           {.minimum = 0, .below = 1});
   v.field("dropout_mask", dropout_mask,
-          "group: one mask for the linears that read the same input; expert: one for each expert "
-          "(as released, dearer).",
+          "group: one mask for all linears that read the same input; expert: one mask per expert "
+          "(matches the authors' code; slower).",
           {.choices = {"group", "expert"}});
   v.field("init_lora_weights", init,
-          "Of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: N(0, 1/rank). B is 0.",
+          "Initialization of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: standard deviation "
+          "1/r. B starts at 0.",
           {.choices = {"uniform", "gaussian"}});
-  v.nested("router", router, "The routers' weights.");
+  v.nested("router", router, "Initialization, noise and optimizer settings of the routers.");
 }
 
 MixtureConfig::MixtureConfig() : MixtureConfig(ExpertsConfig()) {}
@@ -120,33 +128,35 @@ MixtureConfig::MixtureConfig(const ExpertsConfig& shared)
       selection(part(selection_choices(), "top_k")) {}
 
 void MixtureConfig::fields(FieldVisitor& v) {
-  v.choice("site", site, site_choices(), "What an expert is.");
+  v.choice("site", site, site_choices(), "Type of the experts.");
   v.choice("over", over, inner_method_choices(),
-           "site: layer: the method that adapts the blocks; null: none.", {.optional = true});
+           "Method that adapts the layers (site: layer only); null: none.", {.optional = true});
   ExpertsConfig::fields(v);
-  v.nested("scope", scope, "What a router pools before it decides.");
-  v.choice("gate", gate, gate_choices(), "How a router scores the experts.");
-  v.choice("scoring", scoring, scoring_choices(), "What a router's scores become.");
-  v.choice("selection", selection, selection_choices(), "Which experts a token uses.");
-  v.nested("entropy_switch", entropy_switch, "The entropy switch.");
-  v.field("renormalize", renormalize, "The weights of a token's experts sum to one.");
+  v.nested("scope", scope, "Scope of one routing decision and what is pooled over it.");
+  v.choice("gate", gate, gate_choices(), "Computation of the expert scores.");
+  v.choice("scoring", scoring, scoring_choices(), "Conversion of scores to routing weights.");
+  v.choice("selection", selection, selection_choices(), "Selection of the experts per token.");
+  v.nested("entropy_switch", entropy_switch, "Tokens with high routing entropy use all experts.");
+  v.field("renormalize", renormalize,
+          "Rescale the weights of a token's selected experts to sum to 1.");
   v.field("capacity", capacity,
-          "Tokens of a sequence that one expert takes in training; the others go without it, or, "
-          "of feed_forward, pass through. At inference, and with null, there is no limit.",
+          "Maximum number of tokens per sequence and expert in training; the other tokens bypass "
+          "the expert; null: no limit. Inference has no limit.",
           {.minimum = 1});
   v.choices("losses", losses, router_loss_choices(), "Auxiliary losses of the routers.");
-  v.nested("attention", attention, "Plain updates on linears that have no experts.");
+  v.nested("attention", attention, "Plain LoRA updates on linears without experts.");
 }
 
-// Budgets and entropies take the weights of a token to sum to one.
+// Budgets and entropies require the weights of a token to sum to one.
 std::optional<FieldProblem> MixtureConfig::check_shares() const {
   if (make_scoring(scoring)->gives_shares()) return std::nullopt;
   const std::string because = " (scoring is " + scoring.name + ")";
   if (make_selection(selection)->needs_shares())
-    return FieldProblem{"selection", "top_k or all" + because, "Choose one, or scoring: softmax."};
+    return FieldProblem{"selection", "top_k or all" + because,
+                        "Choose one of them, or set scoring: softmax."};
   if (routing().entropy_switch->is_on())
     return FieldProblem{"entropy_switch", "off" + because,
-                        "Leave it out, or take scoring: softmax."};
+                        "Leave it out, or set scoring: softmax."};
   for (const Choice& loss : losses)
     if (router_loss_of(loss)->needs_shares())
       return FieldProblem{"losses", "no " + loss.name + because, "Leave it out."};
@@ -171,7 +181,8 @@ std::optional<FieldProblem> MixtureConfig::check_scope() const {
   return std::nullopt;
 }
 
-// First values of routers are those of products; another score draws its own.
+// The router's initialization options apply to gates that are a product; other gates initialize
+// themselves.
 std::optional<FieldProblem> MixtureConfig::check_router() const {
   if (is_product(gate)) return std::nullopt;
   RouterConfig read = router;
@@ -189,16 +200,17 @@ std::optional<FieldProblem> MixtureConfig::check_feed_forward() const {
   if (expert_ranks)
     return FieldProblem{"expert_ranks", "null (site is feed_forward)", "Set r instead."};
   if (targets != std::vector<std::string>{"feed-forward"})
-    return FieldProblem{"target_modules", "[feed-forward] (site is feed_forward: all its linears)",
-                        "Leave it out; plain updates have attention.target_modules."};
+    return FieldProblem{
+        "target_modules", "[feed-forward] (site is feed_forward: all its linears)",
+        "Leave it out; attention.target_modules selects linears with plain LoRA updates."};
   if (dropout_mask != "group")
     return FieldProblem{"dropout_mask", "group (site is feed_forward)", "Leave it out."};
   return std::nullopt;
 }
 
-// Blocks are neither drawn nor weighed by token: what says how is not read.
+// Layer experts have no low-rank weights and no token routing, so the options of both are rejected.
 std::optional<FieldProblem> MixtureConfig::check_layer() const {
-  MixtureConfig read;  // what is read of this one, the rest at its defaults
+  MixtureConfig read;  // the options that apply to layer experts; all others at their defaults
   read.site = site;
   read.over = over;
   read.layers = layers;
@@ -207,8 +219,9 @@ std::optional<FieldProblem> MixtureConfig::check_layer() const {
   read.router.learning_rate = router.learning_rate;
   read.router.weight_decay = router.weight_decay;
   if (const auto field = first_difference(*this, read))
-    return FieldProblem{*field, "left out (site is layer)",
-                        "Remove it; what adapts the blocks has its options under over."};
+    return FieldProblem{
+        *field, "left out (site is layer)",
+        "Remove it; options of the method that adapts the layers belong under over."};
   return std::nullopt;
 }
 
@@ -216,8 +229,9 @@ std::optional<FieldProblem> MixtureConfig::check() const {
   if (const auto problem = check_scope()) return problem;
   if (site.name == "layer") return check_layer();
   if (!over.name.empty())
-    return FieldProblem{"over", "null (site is " + site.name + ")",
-                        "Leave it out; plain updates beside experts are attention.target_modules."};
+    return FieldProblem{
+        "over", "null (site is " + site.name + ")",
+        "Leave it out; attention.target_modules selects linears with plain LoRA updates."};
   if (const auto problem = check_router()) return problem;
   if (const auto problem = check_shares()) return problem;
   return site.name == "feed_forward" ? check_feed_forward() : std::nullopt;
@@ -327,7 +341,7 @@ void set(Choice& part, const std::string& option, double value) {
 void register_mixture(Registry<MethodEntry>& registry) {
   registry.add(
       {"mixture", "",
-       "Experts of linears, of feed-forwards, or the model's own blocks, every part named.",
+       "Configurable mixture: experts on linears or feed-forwards, or the model's own layers.",
        [] { return std::make_unique<MixtureConfig>(); },
        [](const Config& config, const StackShape& shape) {
          return dynamic_cast<const MixtureConfig&>(config).specs(shape, "mixture");

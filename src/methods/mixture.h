@@ -1,6 +1,6 @@
-// The grammar as a config: a mixture of low-rank experts, of linears or of whole feed-forwards, or
-// of the model's own blocks, with every part named. The named methods of this kind are this config
-// with other defaults and fewer options.
+// The config of the general mixture: low-rank experts on linears, feed-forward experts, or the
+// model's own layers as experts, with every part configurable. The named mixture methods (DynMoLE,
+// MoLA, ...) are this config with other defaults and fewer options.
 #pragma once
 
 #include "methods/layer_site.h"
@@ -29,7 +29,7 @@ struct EntropySwitchConfig final : Config {
   void fields(FieldVisitor& v) override;
 };
 
-// Plain updates beside the experts, on linears that have none.
+// Plain LoRA updates on linears without experts.
 struct AttentionConfig final : Config {
   std::vector<std::string> targets;
   int64_t rank = 8;
@@ -37,7 +37,7 @@ struct AttentionConfig final : Config {
   void fields(FieldVisitor& v) override;
 };
 
-// What all mixtures of low-rank experts share: where, how many, how large, how they start.
+// The options that all mixtures of low-rank experts share: targets, number, ranks, initialization.
 struct ExpertsConfig : Config {
   std::vector<std::string> targets = {"feed-forward"};
   std::optional<std::vector<int64_t>> layers;
@@ -52,7 +52,7 @@ struct ExpertsConfig : Config {
 
 struct MixtureConfig final : ExpertsConfig {
   Choice site;  // linear
-  Choice over;  // none
+  Choice over;  // empty name: none
   std::optional<int64_t> capacity;
   AttentionConfig attention;
   ScopeConfig scope;
@@ -81,16 +81,17 @@ struct MixtureConfig final : ExpertsConfig {
   Routing routing() const;
 };
 
-// An auxiliary loss of the routers.
+// An auxiliary router loss with this weight.
 Choice weighted_loss(const std::string& name, double weight);
 
-// A part of src/moe/select or src/moe/loss with its config, to be set by a named method.
+// A part of src/moe/selection, src/moe/loss or another folder of parts with its default config,
+// which a named method then sets.
 template <class Table>
 Choice part(const Table& table, const std::string& name) {
   return {name, table.make(name)};
 }
 
-// Sets an option of a part by name, as a recipe does: set(select, "k", "2").
+// Sets an option of a part by name, as a recipe does: set(selection, "k", "2").
 void set(Choice& part, const std::string& option, const std::string& value);
 void set(Choice& part, const std::string& option, double value);
 

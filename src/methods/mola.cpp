@@ -1,9 +1,9 @@
-// MoLA (Gao et al. 2024, arXiv 2402.08562): LoRA experts on linears, a router for each, top-k with
-// weights that sum to one; the number of experts differs by layer. Defaults are those of the
-// published code (GCYZSL/MoLA@01785c8): 2, 4, 6, 8 experts of rank 8 from the lowest to the highest
-// quarter of the layers, on all linears, without balance loss. Differs from it: dropout has one
-// mask for the linears that read the same x (`dropout_mask: expert` goes back), and its balance
-// loss counts no padding.
+// MoLA (Gao et al. 2024, arXiv 2402.08562): LoRA experts on linears with one router per linear and
+// top-k routing with weights that sum to one; the number of experts differs by layer. Defaults
+// follow the authors' code (GCYZSL/MoLA@01785c8): 2, 4, 6, 8 experts of rank 8 from the lowest to
+// the highest quarter of the layers, on all linears, without balance loss. Differences: linears
+// that read the same x share one dropout mask (`dropout_mask: expert` restores one per expert), and
+// the balance loss counts no padding.
 #include "methods/mixture.h"
 #include "moe/by_layer.h"
 
@@ -24,16 +24,20 @@ struct MolaConfig final : ExpertsConfig {
 
   void fields(FieldVisitor& v) override {
     ExpertsConfig::fields(v);
-    v.field("top_k", top_k, "Experts for each token: a number, or a list of one for each layer.",
+    v.field("top_k", top_k, "Number of experts per token: a number, or a list with one per layer.",
             {.check = numbers_expected});
-    v.field("renormalize", renormalize, "The weights of a token's experts sum to one.");
-    v.field("balance", balance, "Weight of the balance loss (published: 0.001 where on); 0: off.",
+    v.field("renormalize", renormalize,
+            "Rescale the weights of a token's selected experts to sum to 1.");
+    v.field("balance", balance,
+            "Weight of the load-balancing loss (authors' code: 0.001 if on); 0: off.",
             {.minimum = 0});
     v.field("form", form,
-            "original: sum over layers of E sum f_i P_i, f summing to one (1 in balance); pooled: "
-            "all layers together, f the share of tokens that chose i (top_k in balance; MoE-PEFT).",
+            "original: sum over layers of E sum f_i P_i, with f_i summing to 1 (value 1 if "
+            "balanced); pooled: over all layers together, with f_i the fraction of tokens that "
+            "selected expert i (value top_k if balanced), as in MoE-PEFT.",
             {.choices = {"original", "pooled"}});
-    v.field("tokens", tokens, "Which tokens the loss counts: all, or those after the prompt.",
+    v.field("tokens", tokens,
+            "Tokens that enter the loss: all, or supervised (those after the prompt).",
             {.choices = {"all", "supervised"}});
   }
 };
@@ -56,7 +60,7 @@ std::unique_ptr<MixtureConfig> mola_mixture(const Config& config) {
 
 void register_mola(Registry<MethodEntry>& registry) {
   registry.add({"mola", "arXiv 2402.08562",
-                "LoRA experts whose number differs by layer; each token uses the top k.",
+                "LoRA experts with top-k routing; the number of experts can differ by layer.",
                 [] { return std::make_unique<MolaConfig>(); },
                 [](const Config& config, const StackShape& shape) {
                   return mola_mixture(config)->specs(shape, "mola");

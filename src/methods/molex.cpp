@@ -1,9 +1,10 @@
-// MoLEx (Teo and Nguyen 2025, arXiv 2503.11144): at each mixed position the output of the block is
-// blended with that of another block of the same model, which a gate chooses; composes with the
-// method under `over`. In the released code padding votes, a batch shares one choice, and the task
-// never reaches the gate: here real tokens vote, by sequence (in decoders, the prompt for its
-// sequence) unless asked, and `gate.gradient` can let the task reach the gate. `compat: reference`
-// goes back (packed batches have no padding to vote). docs/design.md says what else is left open.
+// MoLEx (Teo and Nguyen 2025, arXiv 2503.11144): the output of each mixed layer is blended with
+// that of a layer of the same model, which a gate selects; composes with the method under
+// `over`. In the authors' code padding votes too, a batch shares one decision, and the task loss
+// has no gradient path to the gate. Here only real tokens vote, by default with one decision per
+// sequence (decoders: by its prompt), and `gate.gradient` can add a gradient path. `compat:
+// reference` restores the authors' behavior, except that packed batches have no padding.
+// docs/design.md lists open points.
 #include "methods/mixture.h"
 
 namespace mixtune {
@@ -18,23 +19,27 @@ struct GateConfig final : Config {
   double weight_decay = 0;
 
   void fields(FieldVisitor& v) override {
-    v.field("kind", kind, "linear: W z + b; cosine: scaled cosine of a projection.",
+    v.field("kind", kind, "linear: W z + b; cosine: scaled cosine similarity of a projection of z.",
             {.choices = {"linear", "cosine"}});
-    v.field("sharing", sharing, "One gate for all blocks, or one for each.",
+    v.field("sharing", sharing, "shared: one gate for all layers; per_layer: one gate per layer.",
             {.choices = {"shared", "per_layer"}});
     v.field("gradient", gradient,
-            "How the task reaches the gate: none (released), probability, straight_through.",
+            "Gradient path from the task loss to the gate: none (as in the authors' code), "
+            "probability or straight_through.",
             {.choices = {"none", "probability", "straight_through"}});
     v.field("projection", projection, "Width of the cosine gate's projection.",
             {.minimum = 1, .maximum = 65536});
-    v.field(
-        "cosine_axis", cosine_axis,
-        "What the cosine gate normalises over; null: feature, or sequence under compat: reference.",
-        {.choices = {"feature", "sequence"}});
-    v.field("detach_input", detach_input, "Keep the gate's gradient out of the hidden states.");
-    v.field("learning_rate", learning_rate, "Of gate and mixing weights; null: that of the run.",
+    v.field("cosine_axis", cosine_axis,
+            "Axis over which the cosine gate normalizes; null: feature, or sequence with compat: "
+            "reference.",
+            {.choices = {"feature", "sequence"}});
+    v.field("detach_input", detach_input,
+            "Detach the gate's input, so that its gradient does not reach the hidden states.");
+    v.field("learning_rate", learning_rate,
+            "Learning rate of the gate and of learned blend weights; null: that of the run.",
             {.minimum = 0});
-    v.field("weight_decay", weight_decay, "Of gate and mixing weights, biases included.",
+    v.field("weight_decay", weight_decay,
+            "Weight decay of the gate (biases included) and of learned blend weights.",
             {.minimum = 0});
   }
 };
@@ -45,20 +50,21 @@ struct AlphaConfig final : Config {
   std::optional<std::string> sharing;
 
   void fields(FieldVisitor& v) override {
-    v.field("kind", kind, "fixed: main and other as given; learned: their softmax, trained.",
+    v.field("kind", kind,
+            "fixed: main and other are constants; learned: softmax of two trained logits.",
             {.choices = {"fixed", "learned"}});
     v.field("main", main,
-            "Weight of the block's own output (learned: its logit); null: 0.95, or 0.5 where it is "
-            "learned and on an encoder under compat: reference.");
+            "Weight of the layer's own output (learned: initial logit); null: 0.95, or 0.5 if "
+            "learned; with compat: reference 0.5 on an encoder and 0.95 on a decoder.");
     v.field("other", other,
-            "Weight of the chosen block's output (learned: its logit); null: 0.05, or 0.5 where "
-            "main is.");
-    v.field("sharing", sharing, "Of learned weights; null: as the gate.",
+            "Weight of the selected layer's output (learned: initial logit); null: 0.05, or 0.5 if "
+            "learned; with compat: reference 0.5 on an encoder and 0.05 on a decoder.");
+    v.field("sharing", sharing, "Sharing of learned weights across layers; null: same as the gate.",
             {.choices = {"shared", "per_layer"}});
   }
 };
 
-// "all", a number of positions from the first, or a list.
+// "all", a number of layers from the first, or a list.
 std::optional<std::string> layers_expected(const std::string& text) {
   const auto digits = [](const std::string& s) {
     return !s.empty() && s.size() < 7 && s.find_first_not_of("0123456789") == std::string::npos;
@@ -67,11 +73,12 @@ std::optional<std::string> layers_expected(const std::string& text) {
   if (text.size() >= 2 && text.front() == '[' && text.back() == ']' &&
       text.find_first_not_of("0123456789, []") == std::string::npos)
     return std::nullopt;
-  return "all, a count, or a list of block numbers such as [0, 1, 2]";
+  return "all, a count, or a list of layer indices such as [0, 1, 2]";
 }
 
-// The blocks that mix, of so many where that is known; nothing: all. `inclusive`: the released
-// RoBERTa code mixes blocks 0 to k for a limit of k; its GPT-2 code mixes k of them.
+// The indices of the mixed layers; nullopt: all. `layers` is the number of layers if it is known.
+// `inclusive`: for a limit of k the authors' RoBERTa code mixes layers 0 to k; their GPT-2 code
+// mixes k layers.
 std::optional<std::vector<int64_t>> mixed_layers(const std::string& text,
                                                  std::optional<int64_t> layers, bool inclusive) {
   if (text == "all") return std::nullopt;
@@ -87,8 +94,8 @@ std::optional<std::vector<int64_t>> mixed_layers(const std::string& text,
   int64_t count = std::stoll(text) + (inclusive ? 1 : 0);
   if (layers && count > *layers && !inclusive)
     throw UserError("molex.layers_to_transform",
-                    "is " + text + "; the model has " + std::to_string(*layers) + " blocks",
-                    "Lower it, or write all.");
+                    "is " + text + "; the model has " + std::to_string(*layers) + " layers",
+                    "Lower it, or set it to all.");
   if (layers) count = std::min(count, *layers);
   for (int64_t t = 0; t < count; ++t) out.push_back(t);
   return out;
@@ -104,35 +111,36 @@ struct MolexConfig final : Config {
   int64_t prompt_tokens = 16;
 
   void fields(FieldVisitor& v) override {
-    v.choice("over", over, inner_method_choices(), "The method that adapts the blocks.",
+    v.choice("over", over, inner_method_choices(), "Method that adapts the layers; null: none.",
              {.optional = true});
-    v.nested("gate", gate, "What scores the blocks.");
-    v.nested("alpha", alpha, "How the two outputs are blended.");
+    v.nested("gate", gate, "Gate that selects the layer to blend in.");
+    v.nested("alpha", alpha, "Weights of the blend of the two outputs.");
     v.field("balance", balance, "Weight of the load-balancing loss; 0: off.", {.minimum = 0});
     v.field("layers_to_transform", layers,
-            "Positions that mix: all, a count from the first, or a list.",
+            "Layers to mix: all, a number of layers from the first, or a list of indices.",
             {.check = layers_expected});
     v.field("scope", vote,
-            "Who chooses for whom: sequence, prompt (for its whole sequence) or batch; null: batch "
-            "under compat: reference, else prompt on a decoder and sequence on an encoder.",
+            "Scope of one routing decision: sequence, prompt or batch; null: batch with compat: "
+            "reference, otherwise prompt on a decoder and sequence on an encoder.",
             {.choices = {"sequence", "prompt", "batch"}});
     v.field("prompt_tokens", prompt_tokens,
-            "scope: prompt, of a text without a prompt: so many tokens at its start vote.",
+            "Number of initial tokens used as the prompt if a sequence has none (scope: prompt).",
             {.minimum = 1, .maximum = 1 << 20});
-    v.field("reduce", reduce, "vote: most tokens; mean: highest mean probability.",
+    v.field("reduce", reduce,
+            "Reduction over pooled tokens: vote (majority) or mean (highest mean probability).",
             {.choices = {"vote", "mean"}});
     v.field(
         "control", control,
-        "Does the gate matter? none; random: frozen as drawn; uniform: drawn anew each step; self; "
-        "neighbor.",
+        "Gate ablation: none, random (frozen at initialization), uniform (resampled every step), "
+        "self, neighbor.",
         {.choices = {"none", "random", "uniform", "self", "neighbor"}});
-    v.field("compat", compat, "reference: exactly what the published code does.",
+    v.field("compat", compat, "reference: reproduce the authors' code exactly.",
             {.choices = {"none", "reference"}});
   }
 };
 
-// What the method says in the grammar, of `mixed` blocks (null: all). `shape` is read under compat:
-// released alone.
+// The mixture config that is equivalent to MoLEx with these `mixed` layers (nullopt: all). `shape`
+// matters only with compat: reference.
 std::unique_ptr<MixtureConfig> mixture_config_of(const MolexConfig& c,
                                                  const std::optional<std::vector<int64_t>>& mixed,
                                                  const StackShape& shape) {
@@ -163,12 +171,12 @@ std::unique_ptr<MixtureConfig> mixture_config_of(const MolexConfig& c,
   site->blend.kind = c.alpha.kind;
   site->blend.own = c.alpha.main;
   site->blend.other = c.alpha.other;
-  if (reference) {  // even in the RoBERTa code, fixed or learned; in the GPT-2 code not
+  if (reference) {  // the RoBERTa code blends evenly, fixed or learned; the GPT-2 code does not
     site->blend.own = c.alpha.main.value_or(as_gpt2 ? 0.95 : 0.5);
     site->blend.other = c.alpha.other.value_or(as_gpt2 ? 0.05 : 0.5);
   }
   site->blend.sharing = c.alpha.sharing;
-  // The released GPT-2 code computes the softmax of shared weights and then uses the weights.
+  // The authors' GPT-2 code computes the softmax of shared weights and then uses the raw weights.
   site->blend.raw =
       as_gpt2 && c.alpha.kind == "learned" && c.alpha.sharing.value_or(c.gate.sharing) == "shared";
   out->site = {"layer", site};
@@ -182,7 +190,7 @@ std::vector<AdapterSpec> molex_specs(const Config& config, const StackShape& sha
       ->specs(shape, "molex");
 }
 
-// Without the released code's ways, which differ by model.
+// Null with compat: reference, whose behavior differs by model.
 std::unique_ptr<Config> molex_mixture(const Config& config) {
   const auto& c = dynamic_cast<const MolexConfig&>(config);
   if (c.compat == "reference") return nullptr;
@@ -194,7 +202,7 @@ std::unique_ptr<Config> molex_mixture(const Config& config) {
 
 void register_molex(Registry<MethodEntry>& registry) {
   registry.add({"molex", "arXiv 2503.11144",
-                "Each block's output is blended with that of a block that a gate chooses.",
+                "Each layer's output is blended with that of a layer selected by a gate.",
                 [] { return std::make_unique<MolexConfig>(); }, molex_specs, molex_mixture});
 }
 
