@@ -1,5 +1,6 @@
-// One sentence of the grammar: where (sites), who decides (router), what is added (bank), how it is
-// combined and which losses it brings. A method is a list of sentences.
+// AdapterSpec: the sites, the router, the adapter that is added there, how outputs are blended, and
+// the auxiliary losses. A method compiles to a list of specs, so new methods need no new code in
+// the model.
 #pragma once
 
 #include "moe/attachment.h"
@@ -7,22 +8,24 @@
 
 namespace mixtune {
 
-// Which sites. `targets` of linears: roles ("query"), module paths or their ends ("output.dense"),
-// or regular expressions on the whole path; `layers`: block numbers, all by default.
+// The sites to adapt. `targets` selects linears by role ("query"), by module path or its end
+// ("output.dense"), or by a regular expression on the whole path; `layers`: layer indices, all by
+// default.
 struct SiteChoice {
   std::vector<std::string> targets;
   std::optional<std::vector<int64_t>> layers;
   std::vector<std::string> exclude = {};  // module paths or expressions that win over targets
 };
 
-// How the task reaches a router whose choice is an integer (docs/design.md, "MoLEx").
+// The gradient path from the task loss to a router whose choice is an integer (docs/design.md,
+// "MoLEx").
 enum class GateGradient { none, probability, straight_through };
 
-// Where the choice comes from. All but `learned` are controls: a gate frozen as it was drawn, a new
-// draw for every unit and step, the block itself, the next block.
+// The source of the choice. All but `learned` are gate ablations: a gate frozen at initialization,
+// a random choice resampled for every decision and step, the layer itself, the next layer.
 enum class ChoiceSource { learned, frozen, uniform, self, neighbor };
 
-// Of layer experts: one decision for a unit of the pool.
+// The router of layer experts: one decision per sequence, prompt or batch (its scope).
 struct RouterSpec {
   RoutingScope scope{.level = RoutingScope::Level::sequence, .of = RoutingScope::Of::votes};
   Choice gate = linear_gate();
@@ -32,8 +35,8 @@ struct RouterSpec {
   GroupSettings settings;
 };
 
-// a * own + o * borrowed. Learned: (a, o) is the softmax of two trained numbers that start as
-// given; `raw`, compatibility: the two numbers themselves.
+// a * own + o * borrowed. Learned: (a, o) is the softmax of two trained numbers with these initial
+// values; `raw`, for compatibility: the two numbers themselves.
 struct Blend {
   double own = 0.5, other = 0.5;
   bool learned = false;
@@ -48,15 +51,15 @@ struct AdapterSpec {
   std::shared_ptr<const Adapter> adapter;
   std::optional<RouterSpec> router = std::nullopt;
   std::optional<Routing> routing = std::nullopt;  // of tokens to experts
-  std::vector<Choice> losses = {};                // of that routing: parts of src/moe/loss
+  std::vector<Choice> losses = {};                // router losses: parts of src/moe/loss
   std::optional<Blend> blend = std::nullopt;
   double balance = 0;  // weight of the load-balancing loss; 0: off
-  // Compatibility: a block that chose itself runs twice, and texts are written beside an averaged
-  // cache (nn/decode_state.h).
+  // Compatibility: a layer that selects itself runs twice, and generation uses an averaged cache
+  // (nn/decode_state.h).
   bool matches_reference = false;
 };
 
-// What a sentence adds. A bank is a file of src/moe/bank.
+// The adapter or experts that a spec adds; each one is a file of src/moe/experts.
 struct Adapter {
   virtual ~Adapter() = default;
   virtual void attach(const AdapterSpec& spec, Sites& sites, Attachment& attachment) const = 0;

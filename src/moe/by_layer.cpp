@@ -9,11 +9,11 @@
 namespace mixtune {
 namespace {
 
-constexpr int64_t kLayerCount = 4, kMost = 4096;
+constexpr int64_t kQuarters = 4, kMost = 4096;
 
 struct Allocation {
   const char* name;
-  std::array<int64_t, kLayerCount> experts;
+  std::array<int64_t, kQuarters> experts;
 };
 
 constexpr Allocation kAllocations[] = {{"triangle", {8, 6, 4, 2}},
@@ -27,7 +27,7 @@ const Allocation* find_allocation(const std::string& text) {
   return nullptr;
 }
 
-// "4" or "[2, 4]"; nothing where it is neither or a number is out of range.
+// "4" or "[2, 4]"; nullopt if it is neither or a number is out of range.
 std::optional<std::vector<int64_t>> numbers_of(const std::string& text) {
   std::string body = text;
   const bool is_list = text.size() >= 2 && text.front() == '[' && text.back() == ']';
@@ -60,20 +60,20 @@ const std::vector<std::string>& allocation_names() {
 
 std::optional<std::string> experts_expected(const std::string& text) {
   if (find_allocation(text) || numbers_of(text)) return std::nullopt;
-  return "a number from 1 to " + std::to_string(kMost) + ", a list of one for each layer, or " +
+  return "a number from 1 to " + std::to_string(kMost) + ", a list with one per layer, or " +
          join_names(allocation_names());
 }
 
 std::optional<std::string> numbers_expected(const std::string& text) {
   if (numbers_of(text)) return std::nullopt;
-  return "a number from 1 to " + std::to_string(kMost) + ", or a list of one for each layer";
+  return "a number from 1 to " + std::to_string(kMost) + ", or a list with one per layer";
 }
 
 std::vector<int64_t> by_layer(const std::string& text, int64_t layers, const std::string& where) {
   std::vector<int64_t> out;
   if (const Allocation* allocation = find_allocation(text)) {
     for (int64_t l = 0; l < layers; ++l)
-      out.push_back(allocation->experts[static_cast<size_t>(l * kLayerCount / layers)]);
+      out.push_back(allocation->experts[static_cast<size_t>(l * kQuarters / layers)]);
     return out;
   }
   out = numbers_of(text).value();
@@ -82,7 +82,7 @@ std::vector<int64_t> by_layer(const std::string& text, int64_t layers, const std
     throw UserError(where,
                     "has " + std::to_string(out.size()) + " numbers; the model has " +
                         std::to_string(layers) + " layers",
-                    "Give one number, or a list of one for each layer.");
+                    "Give one number, or a list with one per layer.");
   return out;
 }
 

@@ -1,5 +1,5 @@
-// A whole number for each layer, as an option writes it: one number, a list, or the name of a
-// published allocation of experts.
+// Options with an integer per layer: one number, a list, or the name of a published allocation of
+// experts.
 #pragma once
 
 #include <cstdint>
@@ -9,17 +9,17 @@
 
 namespace mixtune {
 
-// MoLA (arXiv 2402.08562): the layers in four blocks of equal length, experts for each:
+// MoLA (arXiv 2402.08562) splits the layers into four quarters with these numbers of experts:
 // triangle 8 6 4 2, inverted_triangle 2 4 6 8, hourglass 8 2 2 8, rectangle 5 5 5 5.
 const std::vector<std::string>& allocation_names();
 
-// What was expected, where the text is none of the three; for Limits::check. The second takes no
-// names.
+// For Limits::check: a description of what is expected if the text is invalid, otherwise nullopt.
+// numbers_expected accepts no allocation names.
 std::optional<std::string> experts_expected(const std::string& text);
 std::optional<std::string> numbers_expected(const std::string& text);
 
-// One number for each of `layers`. `where` is the option, for the UserError of a list of another
-// length.
+// One number per layer. UserError, with `where` as the option, if the length of a list differs from
+// `layers`.
 std::vector<int64_t> by_layer(const std::string& text, int64_t layers, const std::string& where);
 
 }  // namespace mixtune

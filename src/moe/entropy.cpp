@@ -13,7 +13,7 @@ double Entropy::largest(int64_t experts) const {
 }
 
 Tensor Entropy::of(const Tensor& probabilities) const {
-  // Without eps a probability that underflowed to zero would have no logarithm.
+  // Without eps, a probability that underflowed to zero has no finite logarithm.
   const Tensor p = eps > 0 ? probabilities + eps : probabilities.clamp_min(1e-30);
   Tensor out;
   if (kind == Kind::shannon || index == 1)
@@ -30,7 +30,7 @@ void Entropy::check(const std::string& where) const {
   if (kind == Kind::shannon || eps == 0 || distance == 0 || distance >= 0.01) return;
   throw UserError(where,
                   "the index of the entropy is " + print_number(index) + " and eps " +
-                      print_number(eps) + "; expected 1, or 0.01 or more away from it",
+                      print_number(eps) + "; expected an index of 1, or at least 0.01 away from 1",
                   "Set the index to 1, or eps to 0.");
 }
 

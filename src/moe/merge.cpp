@@ -6,11 +6,11 @@ namespace mixtune {
 namespace {
 
 [[noreturn]] void reject(const std::string& site) {
-  throw UserError(site, "has an adapter that no weight can stand for: it depends on the input",
+  throw UserError(site, "has an adapter that depends on the input, so no weight can replace it",
                   "Keep the adapter beside the model.");
 }
 
-// Every member first: an update of several members reads the weight of all of them.
+// Computes all members before it writes any: an update of several members reads all their weights.
 void merge_group(LinearGroup& group) {
   std::vector<Tensor> weights;
   std::vector<std::optional<Tensor>> biases;

@@ -7,15 +7,15 @@
 namespace mixtune {
 namespace {
 
-constexpr int64_t kLayer = 8;    // draws of 16 bits in a Philox block
-constexpr int64_t kNormals = 4;  // normal draws of 32 bits in one
+constexpr int64_t kFactors = 8;  // 16-bit random numbers per Philox block
+constexpr int64_t kNormals = 4;  // normal random numbers of 32 bits per Philox block
 
 void factor_row(float* out, int64_t width, float jitter, const DropoutMask& draw, uint32_t token,
                 uint32_t example) {
-  for (int64_t first = 0; first < width; first += kLayer) {
+  for (int64_t first = 0; first < width; first += kFactors) {
     const PhiloxBlock bits =
-        philox(draw.key, static_cast<uint32_t>(first / kLayer), token, example, draw.step);
-    for (int64_t j = first; j < std::min(width, first + kLayer); ++j) {
+        philox(draw.key, static_cast<uint32_t>(first / kFactors), token, example, draw.step);
+    for (int64_t j = first; j < std::min(width, first + kFactors); ++j) {
       const uint32_t word = bits.word[(j - first) / 2];
       const uint32_t half = (j - first) % 2 == 0 ? word & 0xFFFFu : word >> 16;
       out[j] = 1.0f + jitter * ((static_cast<float>(half) + 0.5f) / 32768.0f - 1.0f);
@@ -23,12 +23,12 @@ void factor_row(float* out, int64_t width, float jitter, const DropoutMask& draw
   }
 }
 
-// (0, 1): the logarithm of it is finite.
+// A number in the open interval (0, 1), whose logarithm is finite.
 double share_of(uint32_t word) {
   return (static_cast<double>(word) + 0.5) / 4294967296.0;
 }
 
-// Box-Muller, two words for two elements.
+// Box-Muller: two random words give two normal numbers.
 void normal_row(float* out, int64_t width, const DropoutMask& draw, uint32_t token,
                 uint32_t example) {
   for (int64_t first = 0; first < width; first += kNormals) {
@@ -43,7 +43,7 @@ void normal_row(float* out, int64_t width, const DropoutMask& draw, uint32_t tok
   }
 }
 
-// fill(row of [T, width], token, example) for every row of `draw`.
+// Calls fill(row of [T, width], token, example) for every row of `draw`.
 template <class Fill>
 Tensor filled_rows(const Tensor& like, const DropoutMask& draw, const Fill& fill) {
   const Tensor out = at::empty(like.sizes(), at::kFloat);

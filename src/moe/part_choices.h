@@ -1,4 +1,4 @@
-// A folder of parts as a config sees it: the names it may choose from and their options.
+// The parts of a folder as choices of a config: their names, options and summaries.
 #pragma once
 
 #include "base/fields.h"
@@ -9,7 +9,7 @@ namespace mixtune {
 template <class Entry>
 class PartChoices final : public ChoiceTable {
  public:
-  // `where` and `kind` are for the message about an unknown name.
+  // `where` and `kind` appear in the error for an unknown name.
   PartChoices(const Registry<Entry>& parts, std::string where, std::string kind)
       : parts_(parts), where_(std::move(where)), kind_(std::move(kind)) {}
 

@@ -9,7 +9,7 @@ void record_routing(const std::string& site, const Routed& routed, RoutingRecord
   r.load = r.load.defined() ? r.load + load : load;
   r.tokens += routed.mask.size(0);
   const Tensor& p = routed.probabilities;
-  if (p.size(1) > 1)  // of shares, which a sigmoid does not give
+  if (p.size(1) > 1)  // divided by the sum, since sigmoid scores do not sum to one
     r.entropy +=
         Entropy{Entropy::Kind::shannon, 1, 1e-30}.of(p / p.sum(1, true)).sum().item<double>();
   if (routed.everything.defined()) r.everything += routed.everything.sum().item<int64_t>();

@@ -1,4 +1,4 @@
-// What a router of experts leaves for pictures.
+// Routing statistics for charts.
 #pragma once
 
 #include "moe/routing.h"
@@ -6,7 +6,8 @@
 
 namespace mixtune {
 
-// Adds the load, the normalised entropies and the broadcasts of one pass to those of `site`.
+// Adds the expert load, the entropies and the tokens sent to all experts in one pass to the record
+// of `site`.
 void record_routing(const std::string& site, const Routed& routed, RoutingRecord& record);
 
 }  // namespace mixtune

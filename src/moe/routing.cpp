@@ -17,10 +17,10 @@ void check_threshold(const EntropySwitch& entropy_switch, int64_t experts,
       where,
       "the entropy threshold is " + print_number(entropy_switch.threshold) +
           "; no entropy is above " +
-          (entropy_switch.entropy.normalized ? std::string("1, as they are normalised")
+          (entropy_switch.entropy.normalized ? std::string("1, because entropies are normalized")
                                              : print_number(std::round(largest * 1e4) / 1e4) +
                                                    " with " + std::to_string(experts) + " experts"),
-      "Lower it, or set it to 1 with normalised entropies to switch it off.");
+      "Lower it, or set it to 1 with normalized entropies to switch it off.");
 }
 
 }  // namespace
@@ -38,7 +38,7 @@ void Routing::check(int64_t experts, const std::string& where) const {
   if (entropy_switch->is_on() && experts < 2)
     throw UserError(where + ".num_experts",
                     "is " + std::to_string(experts) + "; an entropy needs at least 2 experts",
-                    "Take more experts, or no entropy switch.");
+                    "Use more experts, or no entropy switch.");
   if (entropy_switch->is_on()) entropy_switch->entropy.check(where);
   check_threshold(*entropy_switch, experts, where);
 }

@@ -1,5 +1,6 @@
-// How tokens are routed to experts: what is pooled, their scores as weights, a selection, an
-// entropy switch, and what the chosen experts weigh. Legend: T tokens, M routers, E experts.
+// Routing of tokens to experts: scores are pooled over the routing scope, scoring turns them into
+// weights, a selection and an entropy switch choose experts, whose weights may be renormalized.
+// Legend: T tokens, M routers, E experts.
 #pragma once
 
 #include "moe/entropy.h"
@@ -10,9 +11,9 @@
 
 namespace mixtune {
 
-// Where the entropy of a token's probabilities is above the threshold, it uses every expert
-// (DynMoLE, arXiv 2504.00661). A threshold of 1 or more switches it off, but for entropies that are
-// not normalised: of those none is above `largest`.
+// A token whose probabilities have an entropy above the threshold uses every expert (DynMoLE, arXiv
+// 2504.00661). With normalized entropies a threshold of 1 or more switches this off. Entropies that
+// are not normalized can reach `largest`.
 struct EntropySwitch {
   Entropy entropy;
   double threshold = 0.9;
@@ -23,41 +24,42 @@ struct EntropySwitch {
 struct Routing {
   std::shared_ptr<const Selection> selection;
   std::optional<EntropySwitch> entropy_switch = std::nullopt;
-  bool renormalizes = false;  // the weights of a token's experts sum to one
+  bool renormalizes = false;  // rescale the weights of a token's experts to sum to one
   std::shared_ptr<const Scoring> scoring = softmax_scoring();
   Choice gate = linear_gate();
-  RoutingScope scope = {};  // of scores or of what they are squashed to
+  RoutingScope scope = {};  // over which scores or probabilities are pooled
 
-  // Of block `layer` of `layers`: where the selection differs by layer, with that of this one.
+  // The routing of layer `layer` of `layers`: if the selection differs by layer, with that layer's
+  // selection.
   Routing of_layer(int64_t layer, int64_t layers, const std::string& where) const;
-  // UserError for a number of experts that it cannot route to. `where` is the method, whose options
-  // may have other names than the parts': the text names none.
+  // UserError if it cannot route to this number of experts. `where` is the method. The message
+  // names no options, since the method's options may have other names than those of the parts.
   void check(int64_t experts, const std::string& where) const;
 };
 
-// What a router decided for some tokens.
+// The decisions of a router for some tokens.
 struct Routed {
   Tensor probabilities, weights;  // [T, E], in the graph
   Tensor mask;                    // [T, E] zeros and ones
-  Tensor everything;              // [T] bool: tokens that the switch sent to all; undefined without
-  // [T, E], the scores, pooled where they are what is pooled; undefined where a loss needs none.
+  Tensor everything;              // [T] bool: sent to all experts; undefined without a switch
+  // [T, E], the scores, pooled if the scope pools scores; undefined if no loss needs them.
   Tensor logits = {};
 
-  // The entropies of the switch, in the graph, and which they are: pow is dear, so a loss of the
-  // same entropy takes them from here.
+  // The entropies of the switch, in the graph, and their definition. pow is slow, so a loss with
+  // the same entropy reuses them.
   Tensor entropies = {};
   std::optional<Entropy> entropy_kind = std::nullopt;
   Tensor entropy(const Entropy& entropy) const;  // [T]
 
-  // Some of the tokens, by number [T'].
+  // The decisions of the tokens with these indices [T'].
   Routed of_tokens(const Tensor& index) const;
 };
 
-// From the router's probabilities, or weights before a selection, in fp32; from its scores [T, E].
+// Routes by probabilities (weights before the selection, in fp32), or by scores; [T, E] both.
 Routed route(const Tensor& probabilities, const Routing& routing);
 Routed route_scores(const Tensor& scores, const Routing& routing);
-// A call of M routers of the same linear group, or of one: their scores [T, M E] to T M decisions
-// in the order of rows, pooled as the routing says. `site` tells its routers from others.
+// Routes one call of M routers of the same linear group: scores [T, M E] to T M decisions in the
+// order of rows, pooled over the routing scope. `site` identifies the routers.
 Routed route_call(const Tensor& scores, int64_t experts, const Routing& routing, const Call& call,
                   const std::string& site);
 

@@ -7,7 +7,7 @@
 namespace mixtune {
 namespace {
 
-// How many tokens at the start of each sequence vote for it.
+// The number of pooled tokens at the start of each sequence.
 std::vector<int64_t> prompt_lengths(const SequenceLayout& rows, int64_t fallback) {
   std::vector<int64_t> out;
   for (int64_t s = 0; s < rows.sequences(); ++s) {
@@ -47,14 +47,14 @@ const std::string& level_name(RoutingScope::Level level) {
 RoutingScope::Level level_named(const std::string& name) {
   const auto& names = level_names();
   const auto found = std::find(names.begin(), names.end(), name);
-  MIXTUNE_CHECK(found != names.end(), "unit " + name);
+  MIXTUNE_CHECK(found != names.end(), "scope level " + name);
   return static_cast<RoutingScope::Level>(found - names.begin());
 }
 
 std::string warning_of_later_tokens(const RoutingScope& scope, const std::string& method) {
   return method + ": a router that pools by " + level_name(scope.level) +
-         " lets later tokens decide for earlier ones, so generated text is not what training saw; "
-         "prompt is what decoders should have";
+         " lets later tokens influence the routing of earlier ones, so generation routes "
+         "differently from training; use prompt on decoders";
 }
 
 const SelectedRows& PooledTokens::prompts() const {
@@ -81,7 +81,7 @@ Tensor pooled(const Tensor& x, const RoutingScope& scope, const Call& call,
   MIXTUNE_CHECK(x.size(0) == call.rows.tokens(), shape_text(x));
   const PooledTokens pooled_tokens(scope, call.rows);
   const auto of_rows = [&](const Tensor& units) {           // [U, C] to [T, C]
-    if (units.size(0) == call.rows.tokens()) return units;  // a step: one token of each text
+    if (units.size(0) == call.rows.tokens()) return units;  // one new token per sequence
     return pooled_tokens.to_rows(units, call.rows).expand({call.rows.tokens(), x.size(1)});
   };
   const auto means = [&] { return pooled_tokens.means(pooled_tokens.of(x)); };  // [U, C]

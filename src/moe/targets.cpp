@@ -24,7 +24,7 @@ bool expression_matches(const std::string& expression, const std::string& path) 
   return std::regex_match(path, compiled(expression));
 }
 
-// A malformed expression is a mistake of the option that holds it.
+// Reports a malformed expression as an error of the option that contains it.
 void check_expressions(const std::vector<std::string>& patterns, const std::string& option) {
   for (const std::string& pattern : patterns) {
     if (!is_expression(pattern)) continue;
@@ -41,7 +41,7 @@ bool is_role(const std::string& target) {
   return std::find(roles.begin(), roles.end(), target) != roles.end();
 }
 
-// Of the linears that there are, in the order of role_names().
+// The roles of the model's linears, in the order of role_names().
 std::vector<std::string> roles_of(const Sites& sites) {
   std::set<Role> found;
   for (const LinearGroup* group : sites.groups)
@@ -51,7 +51,7 @@ std::vector<std::string> roles_of(const Sites& sites) {
   return out;
 }
 
-// What a target that matches nothing may have meant, and what there is.
+// The nearest known target and a list of valid ones, for a target that matches nothing.
 std::string known_targets(const std::string& target, const Sites& sites) {
   const std::vector<std::string> roles = roles_of(sites);
   std::vector<std::string> known = roles;
@@ -60,11 +60,12 @@ std::string known_targets(const std::string& target, const Sites& sites) {
     if (group->layer() == 0)
       for (const Member& member : group->members()) known.push_back(member.name);
   const auto near = nearest(target, known, 1);
-  return (near.empty() ? "" : "Did you mean " + near[0] + "? ") + "There are " + join_names(roles) +
-         ", all-linear, attention, feed-forward, and names of modules.";
+  return (near.empty() ? "" : "Did you mean " + near[0] + "? ") +
+         "Valid targets: " + join_names(roles) +
+         ", all-linear, attention, feed-forward, and module names.";
 }
 
-// Whether a target means the module that files hold the whole group in.
+// Whether a target selects the module that contains the whole group in files.
 bool target_names_fused(const std::string& target, const LinearGroup& group) {
   if (group.fused.empty() || is_role(target)) return false;
   return target == "all-linear" || name_matches(target, group.fused);
@@ -128,7 +129,7 @@ std::vector<Level> selected_units(const LinearGroup& group, const SiteChoice& ch
 
 void check_layer_choice(const SiteChoice& choice, const Sites& sites, const std::string& method) {
   if (!choice.layers) return;
-  // Updates beside the experts ("mixlora.attention") have the layers of the whole method.
+  // Plain updates beside the experts ("mixlora.attention") use the layers of the whole method.
   const std::string where = method.substr(0, method.find('.')) + ".layers_to_transform";
   if (choice.layers->empty())
     throw UserError(where, "is [], which names no layer", "Name at least one, or null for all.");

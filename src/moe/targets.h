@@ -1,4 +1,4 @@
-// Which linears of a model a list of targets means.
+// Selects the linears of a model from a list of targets.
 #pragma once
 
 #include "moe/adapter_spec.h"
@@ -6,32 +6,33 @@
 namespace mixtune {
 
 // A target is a role, "all-linear", "attention" or "feed-forward" (the linears of that part of a
-// block), or a pattern of module paths.
+// layer), or a pattern of module paths.
 
-// Whether a module path is meant by a pattern: equal, ending with "." + pattern, or, where the
-// pattern has characters of a regular expression, a match of the whole path. UserError for a
-// malformed expression.
+// Whether a pattern matches a module path: the path is equal to it or ends with "." + pattern, or,
+// if the pattern has characters of a regular expression, the expression matches the whole path.
+// UserError for a malformed expression.
 bool name_matches(const std::string& pattern, const std::string& path);
 
-// As `rank_pattern` keys of PEFT: the path ends with a match of the expression, at a dot or at its
-// start.
+// Matches like the `rank_pattern` keys of PEFT: the path ends with a match of the expression that
+// begins at a dot or at the start of the path.
 bool pattern_key_matches(const std::string& key, const std::string& path);
 
-// The members of `group` that `choice` selects, by number.
+// The indices of the members of `group` that `choice` selects.
 std::vector<size_t> selected_members(const LinearGroup& group, const SiteChoice& choice);
 
-// What one update stands on: a member, or the whole group where a target names the module that
-// files hold it in ("c_attn") or all linears: as PEFT counts modules.
+// The module that one update adapts: a member, or the whole group if a target selects all linears
+// or names the module that contains the group in files ("c_attn"). PEFT counts modules in the same
+// way.
 struct Level {
   std::string name;    // the module path
   size_t first, last;  // members
 };
 std::vector<Level> selected_units(const LinearGroup& group, const SiteChoice& choice);
 
-// UserError where a layer does not exist or none is named.
+// UserError if a layer does not exist or the list is empty.
 void check_layer_choice(const SiteChoice& choice, const Sites& sites, const std::string& method);
 
-// UserError where a target selects nothing in any group, a layer does not exist, or nothing is
+// UserError if a target selects nothing in any group, a layer does not exist, or nothing is
 // selected at all.
 void check_choice(const SiteChoice& choice, const Sites& sites, const std::string& method);
 

@@ -109,9 +109,9 @@ TEST(Mixture, OfLayersHasNoOptionsOfDrawnExperts) {
                  "losses is set; expected left out (site is layer)");
   expect_mistake("site: layer\nlayers_to_transform: [2]\n",
                  "mixture.layers_to_transform: names layer 2");
-  expect_mistake("site: {name: layer, blend: {raw: true}}\n", "shared alone");
+  expect_mistake("site: {name: layer, blend: {raw: true}}\n", "requires learned and shared");
   expect_mistake("site: {name: layer, blend: {kind: learned, raw: true}, sharing: per_layer}\n",
-                 "shared alone");
+                 "requires learned and shared");
   expect_mistake("site: {name: layer, gradient: probability, source: self}\n", "source is self");
   expect_mistake("over: lora\n", "null (site is linear)");
 }

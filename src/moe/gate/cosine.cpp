@@ -1,7 +1,7 @@
-// Cosine score: s = exp(min(tau, ln 100)) normalize(P z + c) normalize(E). The released MoLEx code
-// normalises the projected input over the sequence axis; that is the compatibility option, the
-// feature axis the default. Initial values as released: P ~ N(0, 0.02), c = 0, E ~ N(0, 0.01), tau
-// = ln 2.
+// Cosine gate: s = exp(min(tau, ln 100)) normalize(P z + c) normalize(E). The authors' MoLEx code
+// normalizes the projected input over the sequence axis, which is the compatibility option; the
+// default is the feature axis. Initial values as in the authors' code: P ~ N(0, 0.02), c = 0, E ~
+// N(0, 0.01), tau = ln 2.
 #include <cmath>
 
 #include "moe/gate/gate.h"
@@ -9,7 +9,7 @@
 namespace mixtune {
 namespace {
 
-constexpr double kEpsilon = 1e-12;  // of the norms
+constexpr double kEpsilon = 1e-12;  // lower bound of the norms
 
 struct CosineScoreConfig final : Config {
   int64_t projection = 256;
@@ -19,8 +19,8 @@ struct CosineScoreConfig final : Config {
     v.field("projection", projection, "Width of the projected input.",
             {.minimum = 1, .maximum = 65536});
     v.field("axis", axis,
-            "What is normalised: the features of a token, or, as MoLEx was released, each feature "
-            "over the tokens of a sequence.",
+            "Axis of normalization: feature (the features of a token) or sequence (each feature "
+            "over the tokens of a sequence, as in the authors' MoLEx code).",
             {.choices = {"feature", "sequence"}});
   }
 };
@@ -73,7 +73,8 @@ class CosineScore final : public Gate {
 }  // namespace
 
 void register_cosine(Registry<GateEntry>& registry) {
-  registry.add({"cosine", "A scaled cosine between a projection of x and a vector of each expert.",
+  registry.add({"cosine",
+                "Scaled cosine similarity between a projection of x and a vector per expert.",
                 [] { return std::make_unique<CosineScoreConfig>(); },
                 [](const Config& config, const GateShape& shape, RandomKey key) {
                   return std::make_unique<CosineScore>(

@@ -1,4 +1,4 @@
-// Scores: from what a router reads to one logit for each expert. One part a file.
+// Gate: computes one logit per expert from the router's input. Each gate is a file of this folder.
 #pragma once
 
 #include "base/fields.h"
@@ -13,9 +13,9 @@ class Gate {
   virtual ~Gate() = default;
   // x [T, D] to logits [T, E].
   virtual Tensor forward(const Tensor& x, const SequenceLayout& rows) const = 0;
-  // Whether a token's logits depend on nothing but it.
+  // Whether a token's logits depend on that token alone.
   virtual bool is_of_tokens() const { return true; }
-  // Its tensors with their names below the router's ("weight", "bias"), in the order of files.
+  // Its tensors with their names below the router's name ("weight", "bias"), in the order of files.
   virtual std::vector<std::pair<std::string, Tensor*>> tensors() = 0;
   int64_t numel() {
     int64_t out = 0;
@@ -34,8 +34,8 @@ struct GateEntry {
   std::string name, summary;
   std::function<std::unique_ptr<Config>()> config;
   std::function<std::unique_ptr<Gate>(const Config&, const GateShape&, RandomKey)> make;
-  // SequenceLayout of a matrix times x: experts of linears take them into the one product of
-  // everything thin that reads x, without a bias and with first values of their bank.
+  // The logits are a matrix times x. Experts on linears then compute them in the shrink product of
+  // x, without a bias and with the router initialization of RoutedExperts.
   bool is_product = false;
 };
 

@@ -1,5 +1,5 @@
-// Linear score: s = W z + b, W ~ N(0, initializer_range), b = 0 (MoLEx, released code); where
-// tokens are routed to low-rank experts s = W z, as their papers have it.
+// Linear gate: s = W z + b with W ~ N(0, initializer_range) and b = 0 (the authors' MoLEx code).
+// Routers of low-rank experts use s = W z, as in the papers.
 #include "moe/gate/gate.h"
 
 namespace mixtune {
@@ -31,7 +31,7 @@ class LinearScore final : public Gate {
 }  // namespace
 
 void register_linear(Registry<GateEntry>& registry) {
-  registry.add({"linear", "W x; in layer experts W x + b.",
+  registry.add({"linear", "W x; for layer experts W x + b.",
                 [] { return std::make_unique<LinearScoreConfig>(); },
                 [](const Config&, const GateShape& shape, RandomKey key) {
                   return std::make_unique<LinearScore>(shape, derive(key, "weight"));

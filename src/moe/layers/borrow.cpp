@@ -12,7 +12,7 @@ struct RowOrder {
   }
 };
 
-// SequenceLayout in another order: the backward pass is the inverse order, no scatter.
+// Reorders rows: the backward pass gathers by the inverse order, without a scatter.
 class PermuteRows : public torch::autograd::Function<PermuteRows> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& order,
@@ -25,7 +25,8 @@ class PermuteRows : public torch::autograd::Function<PermuteRows> {
   }
 };
 
-// The rows that are read of some of the sequences, counted in the rows of those sequences alone.
+// The rows of `read` that belong to some of the sequences, indexed within the rows of these
+// sequences.
 SelectedRows select_read(const SelectedRows& read, const SequenceLayout& rows,
                          const std::vector<int64_t>& sequences) {
   SelectedRows out = select_sequences(read.rows, sequences);
@@ -44,7 +45,7 @@ SelectedRows select_read(const SelectedRows& read, const SequenceLayout& rows,
 }  // namespace
 
 Tensor borrow(const MixedLayer& here, const std::vector<int64_t>& choice, const Tensor& own) {
-  std::map<int64_t, std::vector<int64_t>> chosen;  // block to sequences
+  std::map<int64_t, std::vector<int64_t>> chosen;  // layer to sequences
   for (size_t s = 0; s < choice.size(); ++s) chosen[choice[s]].push_back(static_cast<int64_t>(s));
   const auto path = [&](int64_t j) {
     return CallPath{.position = here.position, .use = Use::borrowed, .layer = j};
@@ -54,7 +55,7 @@ Tensor borrow(const MixedLayer& here, const std::vector<int64_t>& choice, const 
     if (choice[0] == here.position && own.defined()) return own;
     return here.stack.run({&one, 1}, here.z, here.rows, here.context, here.read)[0];
   }
-  // The sequences in the order of their blocks: one split of the rows, one gather of the outputs.
+  // Sort the sequences by their layers: one split of the rows and one gather of the outputs.
   std::vector<SelectedRows> in;
   std::vector<Tensor> in_order, out_order, parts;
   std::vector<int64_t> lengths;

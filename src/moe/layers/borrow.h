@@ -1,11 +1,11 @@
-// Running the blocks that the sequences of a batch chose at one position.
+// Runs the layers that the sequences of a batch selected at one mixed layer.
 #pragma once
 
 #include "nn/layer_stack.h"
 
 namespace mixtune {
 
-// One mixed position of a forward pass; `read` as in Call. Everything must outlive it.
+// One mixed layer of a forward pass; `read` as in Call. Everything must outlive it.
 struct MixedLayer {
   LayerStack& stack;
   int64_t position;
@@ -17,9 +17,8 @@ struct MixedLayer {
   const SequenceLayout& out_rows() const { return read ? read->rows : rows; }
 };
 
-// u_j(z) of every sequence under the block `choice[s]`: [out, D]. One call where all chose alike,
-// else one for each block that was chosen. `own`, where defined, is taken for the sequences that
-// chose the position's own block: [out, D].
+// u_j(z) of every sequence s with layer j = choice[s]: [out, D]. Makes one call per selected layer.
+// `own` [out, D], if defined, is used for the sequences that selected the mixed layer itself.
 Tensor borrow(const MixedLayer& here, const std::vector<int64_t>& choice, const Tensor& own);
 
 }  // namespace mixtune

@@ -5,7 +5,7 @@
 namespace mixtune {
 namespace {
 
-// Most votes, the smallest block on a tie.
+// The layer with most votes, on a tie the lowest index.
 int64_t majority(const std::vector<int64_t>& counts) {
   return std::max_element(counts.begin(), counts.end()) - counts.begin();
 }
@@ -28,7 +28,7 @@ std::vector<int64_t> highest_means(const Tensor& probabilities, const PooledToke
   return {first, first + pooled_tokens.units()};
 }
 
-// A draw that depends on position, example and step, and not on packing.
+// Random choices that depend on position, example and step, but not on packing.
 std::vector<int64_t> uniform_draws(int64_t position, int64_t layers,
                                    const PooledTokens& pooled_tokens,
                                    const ForwardContext& context) {

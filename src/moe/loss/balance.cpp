@@ -2,8 +2,8 @@
 
 namespace mixtune {
 
-// Columns of the table: E counts of decisions, E sums of probabilities, the number of decisions, of
-// tokens.
+// Columns of the table: E counts of decisions, E sums of probabilities, the number of decisions,
+// the number of tokens.
 
 BalanceLoss::BalanceLoss(int64_t experts, LossStatistics& layout)
     : experts_(experts), site_(layout.add_site(2 * experts + 2)) {}

@@ -1,5 +1,5 @@
-// The mean entropy of the routers' probabilities: makes decisions sharper (DynMoLE, arXiv
-// 2504.00661).
+// Entropy loss: the mean entropy of the routers' probabilities, which makes routing more decisive
+// (DynMoLE, arXiv 2504.00661).
 #include "moe/loss/router_loss.h"
 
 namespace mixtune {
@@ -13,12 +13,12 @@ struct EntropyConfig final : RouterLossConfig {
   EntropyConfig() { weight = 0.01; }
   void fields(FieldVisitor& v) override {
     RouterLossConfig::fields(v);
-    v.field("type", kind, "Which entropy.", {.choices = {"tsallis", "renyi", "shannon"}});
+    v.field("type", kind, "Entropy function.", {.choices = {"tsallis", "renyi", "shannon"}});
     v.field("index", index,
-            "Of tsallis and renyi: 1, or 0.01 or more away from it unless eps is 0.",
+            "Index of tsallis or renyi: 1, or at least 0.01 away from 1 unless eps is 0.",
             {.maximum = 2, .above = 0});
-    v.field("eps", eps, "Added to every probability.", {.minimum = 0, .maximum = 0.1});
-    v.field("normalize", normalized, "Divide by the largest value.");
+    v.field("eps", eps, "Constant added to every probability.", {.minimum = 0, .maximum = 0.1});
+    v.field("normalize", normalized, "Divide entropies by their maximum.");
   }
 };
 
@@ -39,7 +39,7 @@ class EntropyLoss final : public RouterLoss {
     if (experts >= 2) return;
     throw UserError(where + ".num_experts",
                     "is " + std::to_string(experts) + "; an entropy needs at least 2 experts",
-                    "Take more experts, or no entropy loss.");
+                    "Use more experts, or no entropy loss.");
   }
 
  private:

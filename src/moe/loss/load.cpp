@@ -1,8 +1,8 @@
-// Load balancing of token routers: E sum_i f_i P_i, with P_i the mean probability of expert i and
-// f_i its share of the load. `count` says what load is: selected, the share of tokens that chose it
-// (over all slots: k in balance; MoE-PEFT's MoLA and MixLoRA); share, the same divided by the mean
-// number of experts of a token (1 in balance; the original MoLA, Switch Transformer); weight, its
-// mean weight, through which gradients flow too (DynMoLE as released).
+// Load-balancing loss of token routers: E sum_i f_i P_i, with P_i the mean probability of expert i
+// and f_i its load. `count` defines the load: selected, the fraction of tokens that selected the
+// expert (loss k if balanced; MoE-PEFT's MoLA and MixLoRA); share, that fraction divided by the
+// mean number of experts per token (loss 1 if balanced; the original MoLA, Switch Transformer);
+// weight, its mean weight, which also carries gradients (the authors' DynMoLE code).
 #include "moe/loss/router_loss.h"
 
 namespace mixtune {
@@ -15,7 +15,8 @@ struct LoadConfig final : RouterLossConfig {
   void fields(FieldVisitor& v) override {
     RouterLossConfig::fields(v);
     v.field("count", count,
-            "The load of an expert: tokens that selected it, their share, or weight.",
+            "Load of an expert: selected (fraction of tokens that selected it), share (that "
+            "fraction divided by the mean number of experts per token) or weight (mean weight).",
             {.choices = {"selected", "share", "weight"}});
   }
 };
@@ -44,7 +45,7 @@ class LoadLoss final : public RouterLoss {
 }  // namespace
 
 void register_load(Registry<RouterLossEntry>& registry) {
-  registry.add({"load", "Evens out how much each expert is used.",
+  registry.add({"load", "Balances the load of the experts.",
                 [] { return std::make_unique<LoadConfig>(); },
                 [](const Config& config) {
                   return std::make_unique<LoadLoss>(dynamic_cast<const LoadConfig&>(config).count);

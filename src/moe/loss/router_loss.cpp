@@ -21,12 +21,13 @@ std::unique_ptr<RouterLoss> router_loss_of(const Choice& choice) {
 }
 
 void RouterLossConfig::fields(FieldVisitor& v) {
-  v.field("weight", weight, "What the loss is multiplied with; 0: off.", {.minimum = 0});
+  v.field("weight", weight, "Weight of the loss; 0: off.", {.minimum = 0});
   v.field("reduction", over,
-          "pooled: one loss of all sites together; sum, mean: of the losses of the sites; "
-          "layer_sum, layer_mean: of the losses of the layers, whose sites are pooled.",
+          "Reduction over sites: pooled (one loss over all sites), sum or mean (of one loss per "
+          "site), layer_sum or layer_mean (of one loss per layer, with its sites pooled).",
           {.choices = {"pooled", "sum", "mean", "layer_sum", "layer_mean"}});
-  v.field("tokens", tokens, "Which tokens count: all, or those after the prompt.",
+  v.field("tokens", tokens,
+          "Tokens that enter the loss: all, or supervised (those after the prompt).",
           {.choices = {"all", "supervised"}});
 }
 
@@ -52,11 +53,11 @@ SiteRouterLoss::SiteRouterLoss(const Choice& choice, std::string where)
 
 void SiteRouterLoss::check_equal(const Group& a, const Group& b) const {
   if (a.experts == b.experts) return;
-  // Named methods have other words for `over`.
+  // The message does not name the option, which has other names in named methods.
   throw UserError(where_,
-                  "the loss '" + name_ + "' is of sites pooled together, which have " +
-                      std::to_string(a.experts) + " and " + std::to_string(b.experts) + " experts",
-                  "Take it by layer or by site, or give them equally many experts.");
+                  "the loss '" + name_ + "' pools sites that have " + std::to_string(a.experts) +
+                      " and " + std::to_string(b.experts) + " experts; expected equal numbers",
+                  "Reduce the loss by layer or by site, or use equal numbers of experts.");
 }
 
 size_t SiteRouterLoss::add_sites(int64_t count, int64_t experts, int64_t layer,
@@ -96,25 +97,25 @@ void SiteRouterLoss::accumulate(size_t handle, const Routed& routed, const Seque
 }
 
 Tensor SiteRouterLoss::finalize(const LossStatistics& table, Reducer& reducer) const {
-  std::map<int64_t, std::pair<Tensor, int64_t>> pools;  // by layer, or all in one: sums and experts
+  std::map<int64_t, std::pair<Tensor, int64_t>> pools;  // per layer, or one: sums and experts
   Tensor total;
   int64_t terms = 0;
   for (const Group& group : groups_)
     for (const int64_t row : group.rows) {
       const Tensor sums = table.sums(row, reducer);
       if (pools_sites()) {
-        auto& scope = pools[over_ == "pooled" ? 0 : group.layer];
-        scope = {plus(scope.first, sums), group.experts};
+        auto& pool = pools[over_ == "pooled" ? 0 : group.layer];
+        pool = {plus(pool.first, sums), group.experts};
       } else {
         total = plus(total, router_loss_->finalize(sums, group.experts));
         ++terms;
       }
     }
-  for (const auto& [layer, scope] : pools) {
-    total = plus(total, router_loss_->finalize(scope.first, scope.second));
+  for (const auto& [layer, pool] : pools) {
+    total = plus(total, router_loss_->finalize(pool.first, pool.second));
     ++terms;
   }
-  MIXTUNE_CHECK(terms > 0, "an objective without sites");
+  MIXTUNE_CHECK(terms > 0, "a router loss without sites");
   return over_.ends_with("mean") ? total / static_cast<double>(terms) : total;
 }
 

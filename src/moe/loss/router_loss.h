@@ -1,6 +1,6 @@
-// Auxiliary losses of token routers in two halves: `measure` adds sums of one site, in the graph,
-// to the table; `formula` reads the table once the sums of all processes are there. Legend: T
-// tokens, M sites that read the same tokens, E experts.
+// Auxiliary losses of token routers, in two steps: `accumulate` adds the sums of one site, in the
+// graph, to the loss statistics; `finalize` computes the loss once the sums of all processes are
+// reduced. Legend: T tokens, M sites that read the same tokens, E experts.
 #pragma once
 
 #include "base/fields.h"
@@ -10,8 +10,8 @@
 
 namespace mixtune {
 
-// Whose decisions are measured: those of the tokens `index` [T'] of `rows` (undefined: all of
-// them), each with `sites` decisions that follow one another.
+// The decisions that enter a loss: those of the tokens `index` [T'] of `rows` (undefined: all),
+// each with `sites` consecutive decisions.
 struct Counted {
   const SequenceLayout& rows;
   Tensor index;
@@ -24,11 +24,12 @@ class RouterLoss {
   virtual int64_t columns(int64_t experts) const = 0;
   // The sums over decisions: [columns].
   virtual Tensor accumulate(const Routed& routed, const Counted& counted) const = 0;
-  // A scalar from the sums of one site, or of several sites with equally many experts added up.
+  // The loss, a scalar, from the sums of one site, or of several sites with equal numbers of
+  // experts added up.
   virtual Tensor finalize(const Tensor& sums, int64_t experts) const = 0;
-  // Whether it takes the probabilities of a token to sum to one.
+  // Whether it requires the probabilities of a token to sum to one.
   virtual bool needs_shares() const { return false; }
-  // UserError where it makes no sense of so many experts.
+  // UserError if the loss is not defined for this number of experts.
   virtual void check(int64_t experts, const std::string& where) const {}
 };
 
@@ -43,27 +44,26 @@ const Registry<RouterLossEntry>& router_losses();
 const ChoiceTable& router_loss_choices();
 std::unique_ptr<RouterLoss> router_loss_of(const Choice& choice);
 
-// What every objective's config has.
+// The options that all router losses share.
 struct RouterLossConfig : Config {
   double weight = 0;
   std::string over = "pooled", tokens = "all";
   void fields(FieldVisitor& v) override;
 };
 
-// The rows of a language task that carry a loss: those after the prompt. [T'] int64; undefined,
-// which means all, where no sequence has a prompt or none has anything else (a classifier reads
-// prompts alone).
+// The rows of a language task that are supervised: those after the prompt. [T'] int64; undefined,
+// which means all, if no sequence has a prompt or every sequence is only a prompt (classifiers).
 Tensor supervised_rows(const SequenceLayout& rows);
 
-// One objective over the sites of a sentence. Sites that read the same tokens are added and
-// measured together.
+// One router loss over the sites of a spec. Sites that read the same tokens are added and
+// accumulated together.
 class SiteRouterLoss {
  public:
-  // `where` is the sentence, for messages.
+  // `where` is the method, for messages.
   SiteRouterLoss(const Choice& choice, std::string where);
   // `count` sites of one layer that read the same tokens; returns their handle.
   size_t add_sites(int64_t count, int64_t experts, int64_t layer, LossStatistics& layout);
-  // The decisions [T * count, E] of `add_sites`, those of a token one after the other.
+  // Adds the decisions [T * count, E] of these sites; the decisions of a token are consecutive.
   void accumulate(size_t handle, const Routed& routed, const SequenceLayout& rows,
                   LossStatistics& table) const;
   Tensor finalize(const LossStatistics& table, Reducer& reducer) const;
@@ -72,7 +72,7 @@ class SiteRouterLoss {
 
  private:
   struct Group {
-    std::vector<int64_t> rows;  // of the table: one for each site, or one for all of them
+    std::vector<int64_t> rows;  // of the table: one per site, or one for all of them
     int64_t count, experts, layer;
   };
   bool pools_sites() const { return over_ != "sum" && over_ != "mean"; }
@@ -85,7 +85,7 @@ class SiteRouterLoss {
   std::vector<Group> groups_;
 };
 
-// Those of a sentence's losses that have a weight, and their entries in the attachment's losses.
+// The losses of a spec that have a positive weight, and their entries in the attachment's losses.
 using SiteRouterLosses = std::vector<std::shared_ptr<SiteRouterLoss>>;
 SiteRouterLosses site_router_losses(const std::vector<Choice>& losses, const std::string& where);
 void add_losses(const SiteRouterLosses& router_losses, Attachment& attachment);

@@ -1,9 +1,10 @@
-// Localized balancing (LoRAMoE, arXiv 2312.09979): a half of the experts is for each of two groups
-// of examples. The weights of an expert, summed over the tokens of an example, times 1 + delta
-// where the expert is of the example's group and 1 - delta where not, should be alike: the loss is
-// their squared coefficient of variation, variance over squared mean. As in the published code,
-// group 1 has the first half, the variance is unbiased and lengths are not evened out. Examples
-// without a group are left out; without any the loss is zero. Legend: S sequences, E experts.
+// Localized balancing (LoRAMoE, arXiv 2312.09979): each of two example groups has one half of the
+// experts. The weights of an expert, summed over the tokens of an example, are multiplied by 1 +
+// delta if the expert belongs to the example's group and by 1 - delta otherwise; the loss is the
+// squared coefficient of variation of these values (variance over squared mean). As in the authors'
+// code, group 1 has the first half, the variance is unbiased and lengths are not normalized.
+// Examples without a group are ignored; if no example has one, the loss is zero. Legend: S
+// sequences, E experts.
 #include "moe/loss/router_loss.h"
 
 namespace mixtune {
@@ -15,7 +16,8 @@ struct VariationConfig final : RouterLossConfig {
   VariationConfig() { over = "sum"; }
   void fields(FieldVisitor& v) override {
     RouterLossConfig::fields(v);
-    v.field("delta", delta, "How far the experts of the two groups are pulled apart.",
+    v.field("delta", delta,
+            "Strength of the separation between the experts of the two example groups.",
             {.minimum = 0, .below = 1});
   }
 };
@@ -36,9 +38,9 @@ class VariationLoss final : public RouterLoss {
     Tensor sequence = counted.rows.sequence_of_row();  // [T]
     if (counted.index.defined()) sequence = sequence.index_select(0, counted.index);
     const Tensor site = at::arange(counted.sites, sequence.options());
-    const Tensor level = (sequence.unsqueeze(1) * counted.sites + site).reshape({-1});
+    const Tensor row = (sequence.unsqueeze(1) * counted.sites + site).reshape({-1});
     const Tensor used = at::zeros({sequences * counted.sites, experts}, weights.options())
-                            .index_add(0, level, weights)
+                            .index_add(0, row, weights)
                             .view({sequences, counted.sites, experts});
     const Tensor factors = factors_of(group, experts).to(weights.options());  // [S, E]
     const Tensor z = used * factors.unsqueeze(1);                             // [S, sites, E]
@@ -56,11 +58,11 @@ class VariationLoss final : public RouterLoss {
     if (experts % 2 == 0) return;
     throw UserError(where + ".num_experts",
                     "is " + std::to_string(experts) + "; localized balancing halves the experts",
-                    "Take an even number, or no variation loss.");
+                    "Use an even number, or no variation loss.");
   }
 
  private:
-  // 1 + delta, 1 - delta; zero for sequences without a group.
+  // The factors 1 + delta and 1 - delta, zero for sequences without a group: [S, E].
   Tensor factors_of(const std::vector<int64_t>& group, int64_t experts) const {
     const Tensor out = at::zeros({static_cast<int64_t>(group.size()), experts}, at::kDouble);
     for (size_t s = 0; s < group.size(); ++s) {
@@ -78,7 +80,8 @@ class VariationLoss final : public RouterLoss {
 }  // namespace
 
 void register_variation(Registry<RouterLossEntry>& registry) {
-  registry.add({"variation", "Evens out the experts among examples of one group (LoRAMoE).",
+  registry.add({"variation",
+                "Localized balancing: balances the experts within each example group (LoRAMoE).",
                 [] { return std::make_unique<VariationConfig>(); },
                 [](const Config& config) {
                   return std::make_unique<VariationLoss>(

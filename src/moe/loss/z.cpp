@@ -1,5 +1,5 @@
-// Router z-loss: the mean over tokens of the squared log of the sum of the exponentials of the
-// logits, which keeps logits small (Zoph et al. 2022, arXiv 2202.08906; MixLoRA's switch routing).
+// Router z-loss: the mean over tokens of the squared logsumexp of the logits, which keeps logits
+// small (Zoph et al. 2022, arXiv 2202.08906; MixLoRA's switch routing).
 #include "moe/loss/router_loss.h"
 
 namespace mixtune {
@@ -24,7 +24,7 @@ class ZLoss final : public RouterLoss {
 }  // namespace
 
 void register_z(Registry<RouterLossEntry>& registry) {
-  registry.add({"z", "Keeps the logits of a router small.",
+  registry.add({"z", "Router z-loss: keeps the routers' logits small.",
                 [] { return std::make_unique<ZConfig>(); },
                 [](const Config&) { return std::make_unique<ZLoss>(); }});
 }

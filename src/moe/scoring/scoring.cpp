@@ -5,8 +5,7 @@
 namespace mixtune {
 
 void TemperatureConfig::fields(FieldVisitor& v) {
-  v.field("temperature", temperature, "The scores are divided by it.",
-          {.maximum = 1e6, .above = 0});
+  v.field("temperature", temperature, "Divisor of the scores.", {.maximum = 1e6, .above = 0});
 }
 
 const ChoiceTable& scoring_choices() {

@@ -1,5 +1,5 @@
-// What a router's scores become before experts are selected: the weight that each would have.
-// Legend: T tokens, E experts.
+// Scoring: turns a router's scores into weights, before experts are selected. Legend: T tokens, E
+// experts.
 #pragma once
 
 #include "base/fields.h"
@@ -13,7 +13,7 @@ class Scoring {
   virtual ~Scoring() = default;
   // Scores [T, E] to weights between 0 and 1, [T, E], in the graph.
   virtual Tensor of(const Tensor& scores) const = 0;
-  // Whether those of a token sum to one, as budgets and entropies take them to do.
+  // Whether the weights of a token sum to one, as budgets and entropies require.
   virtual bool gives_shares() const = 0;
 };
 
@@ -23,7 +23,7 @@ struct ScoringEntry {
   std::function<std::unique_ptr<Scoring>(const Config&)> make;
 };
 
-// What all of them have.
+// The options that all scorings share.
 struct TemperatureConfig final : Config {
   double temperature = 1;
   void fields(FieldVisitor& v) override;

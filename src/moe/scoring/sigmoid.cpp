@@ -1,4 +1,4 @@
-// Each expert for itself: 1 / (1 + exp(-s / temperature)), whatever the others have (Lewis et al.
+// Sigmoid scoring: 1 / (1 + exp(-s / temperature)) for each expert independently (Lewis et al.
 // 2021, BASE layers; DeepSeek-V3).
 #include "moe/scoring/scoring.h"
 
@@ -20,7 +20,7 @@ class Sigmoid final : public Scoring {
 }  // namespace
 
 void register_sigmoid(Registry<ScoringEntry>& registry) {
-  registry.add({"sigmoid", "A weight for each expert that does not depend on the others.",
+  registry.add({"sigmoid", "Independent weights between 0 and 1 per expert.",
                 [] { return std::make_unique<TemperatureConfig>(); },
                 [](const Config& config) {
                   return std::make_unique<Sigmoid>(

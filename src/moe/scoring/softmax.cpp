@@ -1,4 +1,4 @@
-// Shares of one token: exp(s / temperature), divided by their sum.
+// Softmax scoring: exp(s / temperature), divided by the sum over the experts of a token.
 #include "moe/scoring/scoring.h"
 
 namespace mixtune {

@@ -1,4 +1,4 @@
-// Every expert (soft routing: LoRAMoE).
+// Selects every expert (soft routing, as in LoRAMoE).
 #include "moe/selection/selection.h"
 
 namespace mixtune {
@@ -18,7 +18,7 @@ class All final : public Selection {
 }  // namespace
 
 void register_all(Registry<SelectionEntry>& registry) {
-  registry.add({"all", "Every expert.", [] { return std::make_unique<AllConfig>(); },
+  registry.add({"all", "All experts.", [] { return std::make_unique<AllConfig>(); },
                 [](const Config&) { return std::make_unique<All>(); }});
 }
 

@@ -1,18 +1,18 @@
-// What the selections share that take the most probable experts up to a share of probability, and
-// always some of them; and the check of a number of experts. Legend: T tokens, E experts.
+// Base of the selections that take the most probable experts within a probability budget, with a
+// minimum number; and the check of a number of experts. Legend: T tokens, E experts.
 #pragma once
 
 #include "moe/selection/selection.h"
 
 namespace mixtune {
 
-// UserError where a selection that asks for `count` experts has too few.
+// UserError if a selection requires `count` experts and a layer has fewer.
 inline void check_enough(int64_t count, int64_t experts, const std::string& where) {
   if (count <= experts) return;
   throw UserError(where,
-                  "asks for " + std::to_string(count) + " experts for each token; a layer has " +
+                  "selects " + std::to_string(count) + " experts per token; a layer has " +
                       std::to_string(experts),
-                  "Ask for fewer, or give it more.");
+                  "Select fewer, or use more experts.");
 }
 
 class Budget : public Selection {
@@ -20,7 +20,7 @@ class Budget : public Selection {
   Budget(double p, int64_t keep) : p_(p), keep_(keep) {}
 
   Tensor mask(const Tensor& probabilities) const override {
-    // The sum of all may exceed 1 by rounding.
+    // The sum of all probabilities may exceed 1 because of rounding.
     if (p_ >= 1) return at::ones_like(probabilities.detach());
     const Ranked r = ranked(probabilities);
     const Tensor sums = at::cumsum(r.probabilities, 1);  // [T, E]
@@ -35,7 +35,8 @@ class Budget : public Selection {
   bool needs_shares() const override { return true; }
 
  protected:
-  // Which ranks the budget holds: bool [T, E] from sums up to each rank and its own probability.
+  // The ranks within the budget: bool [T, E], from the sums up to each rank and its own
+  // probability.
   virtual Tensor within(const Tensor& sums, const Tensor& own, float p) const = 0;
 
  private:

@@ -1,5 +1,5 @@
-// Which experts a token uses, from the router's probabilities. A selection is a constant of the
-// graph: gradients reach the router through the weights of the chosen experts alone. Legend: T
+// Selection of the experts of a token from the router's probabilities. A selection is a constant of
+// the graph: gradients reach the router only through the weights of the selected experts. Legend: T
 // tokens, E experts.
 #pragma once
 
@@ -12,14 +12,13 @@ namespace mixtune {
 class Selection {
  public:
   virtual ~Selection() = default;
-  // probabilities [T, E] to a mask of zeros and ones [T, E]. Equal probabilities: the lowest number
-  // first.
+  // probabilities [T, E] to a mask of zeros and ones [T, E]. Ties go to the lowest index.
   virtual Tensor mask(const Tensor& probabilities) const = 0;
-  // UserError where so many experts are too few for it.
+  // UserError if it requires more experts than this.
   virtual void check(int64_t experts, const std::string& where) const {}
-  // Whether it takes the probabilities of a token to sum to one.
+  // Whether it requires the probabilities of a token to sum to one.
   virtual bool needs_shares() const { return false; }
-  // The selection of block `layer` of `layers`; null: this one, for all of them.
+  // The selection of layer `layer` of `layers`; null: this one, for all layers.
   virtual std::shared_ptr<const Selection> of_layer(int64_t layer, int64_t layers,
                                                     const std::string& where) const {
     return nullptr;
@@ -37,15 +36,15 @@ const Registry<SelectionEntry>& selections();
 const ChoiceTable& selection_choices();
 std::unique_ptr<Selection> make_selection(const Choice& choice);
 
-// Experts in falling order of probability: numbers and values, [T, E] each, and the mask of ranks
-// back in the order of experts.
+// Experts in descending order of probability: indices and values, [T, E] each. `back` returns
+// values by rank to the order of experts.
 struct Ranked {
   Tensor experts, probabilities;
   Tensor back(const Tensor& by_rank) const;
 };
 Ranked ranked(const Tensor& probabilities);
 
-// The first `count` ranks of every token, [E] zeros and ones.
+// A mask of the first `count` ranks: [E], zeros and ones.
 Tensor first_ranks(int64_t experts, int64_t count, const at::TensorOptions& options);
 
 }  // namespace mixtune

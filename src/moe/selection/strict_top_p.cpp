@@ -1,5 +1,5 @@
-// The most probable experts as long as their probabilities sum to at most p: the one that crosses p
-// is out (DynMoLE as released).
+// Strict top-p: the most probable experts while their probabilities sum to at most p, excluding the
+// expert that crosses p (the authors' DynMoLE code).
 #include "moe/selection/budget.h"
 
 namespace mixtune {
@@ -9,8 +9,8 @@ struct StrictTopPConfig final : Config {
   double p = 0.75;
   int64_t keep = 2;
   void fields(FieldVisitor& v) override {
-    v.field("p", p, "Budget of probability; 1: all experts.", {.maximum = 1, .above = 0});
-    v.field("keep_top_k", keep, "So many of the most probable experts are always in.",
+    v.field("p", p, "Probability budget; 1: all experts.", {.maximum = 1, .above = 0});
+    v.field("keep_top_k", keep, "Minimum number of experts per token.",
             {.minimum = 1, .maximum = 4096});
   }
 };
@@ -26,7 +26,7 @@ class StrictTopP final : public Budget {
 }  // namespace
 
 void register_strict_top_p(Registry<SelectionEntry>& registry) {
-  registry.add({"strict_top_p", "The most probable experts within a budget of probability.",
+  registry.add({"strict_top_p", "The most probable experts with total probability at most p.",
                 [] { return std::make_unique<StrictTopPConfig>(); },
                 [](const Config& config) {
                   const auto& c = dynamic_cast<const StrictTopPConfig&>(config);

@@ -1,4 +1,4 @@
-// The k most probable experts (Shazeer et al. 2017; MoLA, MixLoRA).
+// Top-k: the k most probable experts (Shazeer et al. 2017; MoLA, MixLoRA).
 #include "moe/by_layer.h"
 #include "moe/selection/budget.h"
 
@@ -8,7 +8,7 @@ namespace {
 struct TopKConfig final : Config {
   std::string k = "2";
   void fields(FieldVisitor& v) override {
-    v.field("k", k, "Experts for each token: a number, or a list of one for each layer.",
+    v.field("k", k, "Number of experts per token: a number, or a list with one per layer.",
             {.check = numbers_expected});
   }
 };
@@ -30,7 +30,7 @@ class TopK final : public Selection {
   int64_t k_;
 };
 
-// Of a list: a k for each layer.
+// Top-k with a list: one k per layer.
 class TopKOfLayers final : public Selection {
  public:
   explicit TopKOfLayers(std::string text) : text_(std::move(text)) {}

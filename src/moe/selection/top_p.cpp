@@ -1,5 +1,5 @@
-// The fewest experts whose probabilities sum to p, the one that crosses it included (Holtzman et
-// al. 2020; MixLoRA with top-p).
+// Top-p: the fewest experts whose probabilities sum to at least p, including the expert that
+// crosses p (Holtzman et al. 2020; MixLoRA with top-p).
 #include "moe/selection/budget.h"
 
 namespace mixtune {
@@ -9,9 +9,9 @@ struct TopPConfig final : Config {
   double p = 0.8;
   int64_t keep = 1;
   void fields(FieldVisitor& v) override {
-    v.field("p", p, "Share of probability that the experts hold; 1: all experts.",
+    v.field("p", p, "Total probability of the selected experts; 1: all experts.",
             {.maximum = 1, .above = 0});
-    v.field("keep_top_k", keep, "So many of the most probable experts are always in.",
+    v.field("keep_top_k", keep, "Minimum number of experts per token.",
             {.minimum = 1, .maximum = 4096});
   }
 };
@@ -29,7 +29,7 @@ class TopP final : public Budget {
 }  // namespace
 
 void register_top_p(Registry<SelectionEntry>& registry) {
-  registry.add({"top_p", "The fewest experts that hold a share of the probability.",
+  registry.add({"top_p", "The fewest experts with total probability at least p.",
                 [] { return std::make_unique<TopPConfig>(); },
                 [](const Config& config) {
                   const auto& c = dynamic_cast<const TopPConfig&>(config);
