@@ -1,4 +1,4 @@
-// The banks: what a sentence adds at its sites.
+// The adapters and experts that a spec can add at its sites.
 #pragma once
 
 #include "moe/adapter_spec.h"
@@ -8,26 +8,26 @@
 
 namespace mixtune {
 
-// The A that a low-rank update starts with: U(-1/sqrt(in), 1/sqrt(in)), or N(0, 1 / rank); [rank,
-// in]. Both as PEFT has them (init_lora_weights).
+// The initial A of a low-rank update, [rank, in]: U(-1/sqrt(in), 1/sqrt(in)), or Gaussian with
+// standard deviation 1 / rank. Both as in PEFT (init_lora_weights).
 Tensor drawn_down(int64_t rank, int64_t in, bool is_gaussian, RandomKey key);
 
-// Low-rank updates of linears (LoRA): y += scaling * B A dropout(x). One mask for each linear
-// group.
+// Low-rank updates of linears (LoRA): y += scaling * B A dropout(x), with one dropout mask per
+// linear group.
 struct LoraAdapter final : Adapter {
   std::string method = "lora";  // for messages
   int64_t rank = 8;
   double alpha = 16, dropout = 0;
-  bool rank_stabilized = false;  // scaling alpha / sqrt(rank) in place of alpha / rank
+  bool rank_stabilized = false;  // scaling alpha / sqrt(rank) instead of alpha / rank
   std::map<std::string, int64_t> rank_pattern;
   std::map<std::string, double> alpha_pattern;
   bool magnitude = false;        // trained lengths of the rows of W + scaling B A (DoRA)
-  bool starts_gaussian = false;  // A, as drawn_down has it
-  bool train_bias = false;       // the biases of the adapted linears
-  bool up_bias = false;          // a bias on B
+  bool starts_gaussian = false;  // Gaussian initialization of A
+  bool train_bias = false;       // train the biases of the adapted linears
+  bool up_bias = false;          // add a bias to B
   double plus = 1;               // the learning rate of B as a multiple of that of A (LoRA+)
-  // Singular values between A and B, some of which are taken away in training (AdaLoRA), and the
-  // weight of the loss that keeps A and B orthogonal.
+  // AdaLoRA: the budget of the singular values between A and B, which shrinks in training, and the
+  // weight of the orthogonality loss on A and B.
   std::optional<RankBudgetSettings> budget;
   double orthogonality = 0;
   void attach(const AdapterSpec& spec, Sites& sites, Attachment& attachment) const override;
@@ -37,44 +37,44 @@ struct LoraAdapter final : Adapter {
   double scaling_of(double a, int64_t r) const;
 };
 
-// What banks of low-rank experts share: how many, how large, what they and their routers start
-// with, what disturbs routers in training. The sentence says how they route.
+// The settings that all low-rank experts share: numbers, ranks, initialization of experts and
+// routers, router noise. The spec holds the routing.
 struct RoutedExperts : Adapter {
-  std::vector<int64_t> experts, ranks;  // one for each layer of the model
+  std::vector<int64_t> experts, ranks;  // one number per layer of the model
   double alpha = 16, dropout = 0;
-  bool rank_stabilized = false;  // scaling alpha / sqrt(rank) in place of alpha / rank
-  bool starts_gaussian = false;  // A, as drawn_down has it
-  // Of the router: U(-b, b) with b = sqrt(6 / ((1 + router_range) in)), or, where it is set, N(0,
-  // router_deviation).
+  bool rank_stabilized = false;  // scaling alpha / sqrt(rank) instead of alpha / rank
+  bool starts_gaussian = false;  // Gaussian initialization of A
+  // Initialization of the router: U(-b, b) with b = sqrt(6 / ((1 + router_range) in)), or, if it is
+  // set, Gaussian with standard deviation router_deviation.
   double router_range = 5;
   std::optional<double> router_deviation;
   GroupSettings router_settings;
   RouterNoise noise;
-  // In training: tokens of a sequence that one expert takes; the others go without it.
+  // The maximum number of tokens per sequence and expert in training.
   std::optional<int64_t> capacity;
-  bool causal = false;             // of the stack: a token sees itself and those before it
+  bool causal = false;             // whether the stack is causal
   std::string method = "mixture";  // for messages
 
   double scaling(int64_t rank) const;
   Tensor first_router(int64_t experts, int64_t in, RandomKey key) const;  // [experts, in]
-  // A number of experts and a rank for each layer of the model.
+  // Checks that `experts` and `ranks` have one number per layer of the model.
   void check_layers(const Sites& sites) const;
-  // A router whose score is no product, trained under the names below `name`. UserError for a score
-  // that looks at more than a token.
+  // A router whose gate is not a product, trained under names below `name`. UserError for a gate
+  // whose logits depend on more than one token.
   std::unique_ptr<Gate> attach_gate(const Choice& gate, const GateShape& shape,
                                     const std::string& name, Attachment& attachment) const;
-  // Once all sites have their experts: which rows the routers need, what they learn with, their
-  // losses, and a warning where they see later tokens.
+  // Called once all sites have their experts: sets the rows that the routers need, their optimizer
+  // settings and losses, and a warning if their decisions depend on later tokens.
   void finish(const Routing& routing, const SiteRouterLosses& router_losses, Sites& sites,
               Attachment& attachment) const;
 };
 
-// Low-rank experts of linears, mixed by token: y = W x + sum_i g_i scaling B_i A_i dropout_i(x),
-// with a router for each linear (LoRA experts: LoRAMoE, MoLA, DynMoLE).
+// Low-rank experts on linears, mixed per token: y = W x + sum_i g_i scaling B_i A_i dropout_i(x),
+// with one router per linear (LoRAMoE, MoLA, DynMoLE).
 struct LoraExperts final : RoutedExperts {
-  std::vector<int64_t> expert_ranks;  // one for each expert, in place of `ranks`; empty: not
-  bool mask_for_each_expert = false;  // of the dropout; else one for each linear group
-  std::vector<int64_t> ranks_at(int64_t layer) const;  // of its experts
+  std::vector<int64_t> expert_ranks;  // one per expert, in place of `ranks`; empty: `ranks` applies
+  bool mask_for_each_expert = false;  // one dropout mask per expert instead of per linear group
+  std::vector<int64_t> ranks_at(int64_t layer) const;  // the ranks of a layer's experts
   void attach(const AdapterSpec& spec, Sites& sites, Attachment& attachment) const override;
 
  private:
@@ -83,14 +83,14 @@ struct LoraExperts final : RoutedExperts {
   Tensor spread_of(const std::vector<int64_t>& of_expert, const at::TensorOptions& options) const;
 };
 
-// Whole feed-forwards as experts, mixed by token: y = sum_e w_e expert_e(x), with one router for
-// each block. An expert is the feed-forward with low-rank updates of its own on each of its linears
-// (MixLoRA). What finds no place within the capacity passes through.
+// Feed-forwards as experts, mixed per token: y = sum_e w_e expert_e(x), with one router per layer.
+// Each expert is the base feed-forward with its own low-rank updates on each linear (MixLoRA).
+// Tokens beyond an expert's capacity bypass it.
 struct FeedForwardExperts final : RoutedExperts {
   void attach(const AdapterSpec& spec, Sites& sites, Attachment& attachment) const override;
 };
 
-// Learned scales (IA3): of a linear's output, or of the input of an ffn_down.
+// Learned scales (IA3) of a linear's output, or of the input of an ffn_down.
 struct Ia3Scales final : Adapter {
   void attach(const AdapterSpec& spec, Sites& sites, Attachment& attachment) const override;
 };
@@ -101,20 +101,20 @@ struct BottleneckAdapter final : Adapter {
   std::string activation = "gelu";
   bool after_attention = true, after_feed_forward = true;
   bool train_norms = true;
-  double initial_deviation = 0.01;  // of `down`; `up` starts at zero
+  double initial_deviation = 0.01;  // standard deviation of the initial `down`; `up` starts at zero
   void attach(const AdapterSpec& spec, Sites& sites, Attachment& attachment) const override;
 };
 
-// The model's own weights, trained where they stand.
+// The model's own weights, trained in place.
 struct BaseWeights final : Adapter {
   enum class Which { all, biases } which = Which::all;
   void attach(const AdapterSpec& spec, Sites& sites, Attachment& attachment) const override;
 };
 
-// The model's own blocks (MoLEx): needs a router and a blend. The sentence's layers are the
-// positions at which another block is blended in.
+// The model's own layers as experts (MoLEx); requires a router and a blend. The layers of the
+// spec's sites are the mixed layers, whose output is blended with that of a selected layer.
 struct LayerExperts final : Adapter {
-  bool causal = false;           // of the stack: a token sees itself and those before it
+  bool causal = false;           // whether the stack is causal
   std::string method = "molex";  // for messages
   void attach(const AdapterSpec& spec, Sites& sites, Attachment& attachment) const override;
 };

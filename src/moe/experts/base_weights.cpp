@@ -1,5 +1,5 @@
-// The model's own weights, trained where they stand: all of them (full fine-tuning) or the biases
-// (BitFit). Head weights are left to the caller, who trains the head whatever the method is.
+// The model's own weights, trained in place: all of them (full fine-tuning) or the biases (BitFit).
+// The caller trains the head, whatever the method is.
 #include "moe/experts/adapters.h"
 
 namespace mixtune {
@@ -8,7 +8,7 @@ namespace {
 bool is_chosen(const WeightSlot& slot, BaseWeights::Which which) {
   if (slot.part != WeightPart::backbone) return false;
   if (which == BaseWeights::Which::all) return true;
-  // BitFit trains every bias of the encoder, those of the norms included.
+  // BitFit trains every bias of the encoder, including those of the norms.
   return slot.name.ends_with(".bias");
 }
 

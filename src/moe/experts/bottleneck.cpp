@@ -1,6 +1,7 @@
 // Bottleneck adapters (Houlsby et al. 2019): x + up(activation(down(x))) after the projection and
-// dropout of a sublayer, before the residual is added. Their near-identity start is made exact:
-// `up` starts at zero. Legend: T tokens, D width, W bottleneck width.
+// dropout of a sublayer, before the residual is added. `up` starts at zero, so the initial adapter
+// is exactly the identity, not only close to it as in the paper. Legend: T tokens, D width, W
+// bottleneck width.
 #include "moe/experts/adapters.h"
 
 #include <algorithm>

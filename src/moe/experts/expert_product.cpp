@@ -42,18 +42,18 @@ class ShrinkProduct : public torch::autograd::Function<ShrinkProduct> {
     const Tensor d_scores = filled(gradients[1], {x.size(0), p.routers.count}, shrink);
     Tensor dx = std::move(p.dx);
     p.dx = Tensor();
-    const bool wants_dx = ctx->needs_input_grad(0), wants_shrink = ctx->needs_input_grad(1);
+    const bool needs_dx = ctx->needs_input_grad(0), needs_shrink = ctx->needs_input_grad(1);
     if (is_one_product(x, shrink, p)) {
       const Tensor both = at::cat({d_narrow, d_scores}, 1);  // [T, M E r + M E]
-      if (wants_dx) dx = dx.defined() ? dx.addmm_(both, shrink) : at::mm(both, shrink);
-      return {dx, wants_shrink ? at::mm(both.t(), x) : Tensor(), Tensor()};
+      if (needs_dx) dx = dx.defined() ? dx.addmm_(both, shrink) : at::mm(both, shrink);
+      return {dx, needs_shrink ? at::mm(both.t(), x) : Tensor(), Tensor()};
     }
     const Tensor down = rows(shrink, p.down).to(x.scalar_type());
-    if (wants_dx) {
+    if (needs_dx) {
       dx = through_down(dx, d_narrow, down, p);
       dx.add_(at::mm(d_scores, rows(shrink, p.routers)));
     }
-    if (!wants_shrink) return {dx, Tensor(), Tensor()};
+    if (!needs_shrink) return {dx, Tensor(), Tensor()};
     const Tensor d_shrink = at::zeros_like(shrink);
     down_gradient(d_narrow, x, p, rows(d_shrink, p.down));
     rows(d_shrink, p.routers).copy_(at::mm(d_scores.t(), x.to(shrink.scalar_type())));
@@ -65,7 +65,7 @@ class ShrinkProduct : public torch::autograd::Function<ShrinkProduct> {
     return shrink.narrow(0, span.begin, span.count);
   }
 
-  // Everything thin as one product: x is the same for all rows and all rows are asked for.
+  // Whether one product computes all rows: all of them use the same x, and all are needed.
   static bool is_one_product(const Tensor& x, const Tensor& shrink, const ExpertPlan& p) {
     return p.masks.empty() && !p.mask.active() && x.scalar_type() == shrink.scalar_type() &&
            p.down.count + p.routers.count == shrink.size(0);
@@ -105,7 +105,7 @@ class ShrinkProduct : public torch::autograd::Function<ShrinkProduct> {
     });
   }
 
-  // The rows of each expert among all A, and its mask.
+  // Calls body(rows of the expert among all A, its dropout mask) for each expert.
   template <class Body>
   static void for_experts(const ExpertPlan& p, const Body& body) {
     Slice own{0, 0};
@@ -116,7 +116,7 @@ class ShrinkProduct : public torch::autograd::Function<ShrinkProduct> {
   }
 };
 
-// thin [T, E r] times gates [T, E], each gate over the ranks of its expert.
+// shrink [T, E r] times gates [T, E], each gate applied to the ranks of its expert.
 Tensor gated(const Tensor& shrink, const Tensor& gates, const ExpertPlan& p) {
   if (p.spread.defined()) return shrink * at::mm(gates, p.spread.to(gates.scalar_type()));
   return (shrink.reshape({-1, p.experts(), p.ranks[0]}) * gates.unsqueeze(2)).view(shrink.sizes());
@@ -140,7 +140,7 @@ class ExpandProduct : public torch::autograd::Function<ExpandProduct> {
       of_member(y, p, m).addmm_(gated(shrink_of(narrow, p, m), gates.select(1, m), p),
                                 up[m].to(x.scalar_type()), 1, p.scaling);
     variable_list saved = {narrow, gates, weight};
-    // A weight that trains needs the input; a frozen one does not keep it.
+    // The gradient of a trained weight needs the input; for a frozen one it is not kept.
     saved.push_back(weight.requires_grad() ? x : Tensor());
     saved.insert(saved.end(), up.begin(), up.end());
     ctx->save_for_backward(std::move(saved));
@@ -177,9 +177,9 @@ class ExpandProduct : public torch::autograd::Function<ExpandProduct> {
   }
 
  private:
-  static Tensor of_member(const Tensor& wide, const ExpertPlan& p, int64_t m) {
+  static Tensor of_member(const Tensor& y, const ExpertPlan& p, int64_t m) {
     const Slice& span = p.columns[static_cast<size_t>(m)];
-    return wide.narrow(1, span.begin, span.count);
+    return y.narrow(1, span.begin, span.count);
   }
   static Tensor shrink_of(const Tensor& narrow, const ExpertPlan& p, int64_t m) {
     return narrow.narrow(1, m * p.width(), p.width());

@@ -1,7 +1,7 @@
-// Whole feed-forwards as experts (MixLoRA, arXiv 2404.15159): one router for a block reads what the
-// feed-forward reads; an expert is the feed-forward with low-rank updates of its own on each of its
-// linears, around the shared base weights. The base is dropped: sum_e w_e expert_e(x), with the
-// weights summing to one, is the base while the updates are zero. Legend: T tokens, D width, E
+// Feed-forward experts (MixLoRA, arXiv 2404.15159): one router per layer reads the input of the
+// feed-forward; each expert is the feed-forward with its own low-rank updates on each linear,
+// around the shared base weights. sum_e w_e expert_e(x) replaces the base output; with weights that
+// sum to one it equals the base output while the updates are zero. Legend: T tokens, D width, E
 // experts.
 #include <algorithm>
 
@@ -30,7 +30,7 @@ class ExpertFeedForward final : public FeedForwardAdapter {
       router_loss->accumulate(handle, routed, call.rows, call.context.loss_statistics);
     if (call.context.record) record_routing(name, routed, *call.context.record);
     Tensor mask = routed.mask;
-    // A limit is a device of training: at inference no token goes without its expert.
+    // The capacity limits only training: at inference every token uses its experts.
     if (trains && adapter.capacity) mask = within_capacity(mask, call.rows, *adapter.capacity);
     const auto plan = c10::make_intrusive<FeedForwardPlan>();
     plan->base = &base;
@@ -40,7 +40,7 @@ class ExpertFeedForward final : public FeedForwardAdapter {
     const Tensor weights = (routed.weights * mask).to(x.scalar_type());  // [T, E]
     const Tensor y = feed_forward_experts(x, weights, experts, plan);    // [T, D]
     if (!trains || !adapter.capacity) return y;
-    // What found no place passes through, weighted as its expert would have been.
+    // Tokens beyond the capacity pass x through, with the weight of the expert.
     const Tensor passed = (routed.weights * (routed.mask - mask)).sum(1, true);  // [T, 1]
     return y + passed.to(x.scalar_type()) * x;
   }
@@ -50,20 +50,20 @@ class ExpertFeedForward final : public FeedForwardAdapter {
   std::string name;
   FeedForwardExperts adapter;
   Routing routing;
-  Tensor router;               // [E, D], or
-  std::unique_ptr<Gate> gate;  // one that is no product
+  Tensor router;               // [E, D], if the gate is a product
+  std::unique_ptr<Gate> gate;  // otherwise
   Tensor first_of_router() const { return gate ? *gate->tensors().front().second : router; }
   FeedForwardExpertWeights experts;
   std::vector<std::pair<std::shared_ptr<SiteRouterLoss>, size_t>> router_losses;
 
  private:
-  // The rows of a mask; a probability of zero draws nothing.
+  // The dropout mask of a call for `purpose`.
   DropoutMask draw(double probability, const Call& call, const std::string& purpose) const {
     return call.context.mask(probability, name, call.path, purpose, call.rows);
   }
 };
 
-// The module that holds the linears of a feed-forward.
+// The path of the module that contains the linears of a feed-forward.
 std::string module_of(const FeedForward& base) {
   const std::string &up = base.up.site(), &down = base.down.site();
   const auto differ = std::mismatch(up.begin(), up.end(), down.begin(), down.end()).first;
@@ -76,7 +76,7 @@ bool is_selected(const AdapterSpec& spec, int64_t layer) {
   return !layers || std::find(layers->begin(), layers->end(), layer) != layers->end();
 }
 
-// Names and first values of the A of one linear's experts.
+// Appends names and initial values of the A of one linear's experts.
 void add_down(const RoutedExperts& adapter, const Member& member, int64_t experts, int64_t rank,
               int64_t in, RandomKey seed, std::vector<Tensor>& values,
               std::vector<Segment>& segments) {
@@ -103,14 +103,15 @@ void FeedForwardExperts::attach(const AdapterSpec& spec, Sites& sites,
   MIXTUNE_CHECK(spec.routing.has_value(), "experts need a routing");
   check_layers(sites);
   if (sites.feed_forwards.empty())
-    throw UserError(method, "mixes feed-forwards; the model has none", "Choose another method.");
+    throw UserError(method, "requires feed-forward layers; the model has none",
+                    "Choose another method.");
   check_layer_choice(spec.sites, sites, method);
   const SiteRouterLosses router_losses = site_router_losses(spec.losses, method);
   for (FeedForward* base : sites.feed_forwards) {
     if (!is_selected(spec, base->up.layer())) continue;
     MIXTUNE_CHECK(!base->adapter, "two adapters at " + base->up.site());
     if (base->up.adapter || base->down.adapter)
-      throw UserError(method, "another update stands on a linear of " + module_of(*base),
+      throw UserError(method, "another update already adapts a linear of " + module_of(*base),
                       "Leave the linears of the feed-forward to the experts.");
     const at::TensorOptions options = base->up.weight.options();
     const int64_t in = base->up.in(), inner = base->down.in(), out = base->down.weight.size(0);

@@ -1,7 +1,7 @@
-// What costs is the activation of every pair; the products with the base weights run once for all
-// experts: gate and up, since experts add to them before the activation, and down, since it is
-// linear: sum_e w_e W h_e = W sum_e w_e h_e. Of the pairs' wide tensors none is kept: the backward
-// pass makes them again, expert by expert, from the base product and the thin ones.
+// The main cost is the activation of every pair. The products with the base weights run once for
+// all experts: gate and up, because experts add to them before the activation, and down, because it
+// is linear: sum_e w_e W h_e = W sum_e w_e h_e. The inner activations of the pairs are not kept:
+// the backward pass recomputes them, expert by expert, from the base and shrink products.
 #include "moe/experts/feed_forward_node.h"
 
 #include "tensor/clones.h"
@@ -15,7 +15,7 @@ MIXTUNE_CLONES void add_row(float* __restrict out, const float* __restrict x, fl
   for (int64_t j = 0; j < count; ++j) out[j] += factor * x[j];
 }
 
-// out[rows[i]] += factors[i] * x[i]; rows are unique, factors [P] or undefined: one.
+// out[rows[i]] += factors[i] * x[i]. Rows are unique; factors [P], undefined: 1.
 void add_rows(Tensor& out, const Tensor& rows, const Tensor& x, const Tensor& factors) {
   if (!out.is_cpu() || out.scalar_type() != at::kFloat || !x.is_contiguous()) {
     out.index_add_(0, rows, factors.defined() ? x * factors.unsqueeze(1) : x);
@@ -32,7 +32,7 @@ void add_rows(Tensor& out, const Tensor& rows, const Tensor& x, const Tensor& fa
   });
 }
 
-// The rows of a mask that belong to some tokens.
+// The mask for some of the rows.
 DropoutMask mask_of(const DropoutMask& mask, const Tensor& rows) {
   if (!mask.active()) return mask;
   DropoutMask out = mask;
@@ -71,7 +71,7 @@ class FeedForwardNode : public torch::autograd::Function<FeedForwardNode> {
     }
     Tensor y = at::mm(inner, p.base->down.weight.t());  // [T, D]
     y.addmm_(weighted.view({tokens, experts * r}), side_by_side(out_up).t());
-    // Each expert has the bias.
+    // The bias is part of each expert, so it is multiplied by the sum of the weights.
     if (p.base->down.bias.defined()) y.addr_(weights.sum(1), p.base->down.bias);
     variable_list saved = {x, weights, base, shrink, out_shrink, weighted};
     saved.insert(saved.end(), parts.begin(), parts.end());
@@ -108,8 +108,8 @@ class FeedForwardNode : public torch::autograd::Function<FeedForwardNode> {
       const Tensor rows = p.pairs.of(e);  // [Pe]
       if (rows.size(0) == 0) continue;
       const DropoutMask mask = mask_of(p.inner_mask, rows);
-      const Tensor wide = before(p, base, shrink, parts, e, rows);       // [Pe, M F]
-      const Tensor h = p.base->activated(wide);                          // [Pe, F]
+      const Tensor expanded = before(p, base, shrink, parts, e, rows);   // [Pe, M F]
+      const Tensor h = p.base->activated(expanded);                      // [Pe, F]
       const Tensor weight = weights.select(1, e).index_select(0, rows);  // [Pe]
       const Tensor q = out_shrink.narrow(0, p.pairs.offsets[e], rows.size(0));
       const Tensor d_mixed = d_inner.index_select(0, rows);                          // [Pe, F]
@@ -123,7 +123,7 @@ class FeedForwardNode : public torch::autograd::Function<FeedForwardNode> {
       Tensor d_h = d_mixed.mul_(weight.unsqueeze(1));  // in place on our own
       d_h = mask.active() ? apply_mask_add(at::mm(d_q_weighted, a), d_h, mask)
                           : d_h.addmm_(d_q_weighted, a);
-      const Tensor d_expand = p.base->activated_gradient(wide, d_h);  // [Pe, M F]
+      const Tensor d_expand = p.base->activated_gradient(expanded, d_h);  // [Pe, M F]
       for (int64_t m = 0; m < linears; ++m) {
         const int64_t f = d_expand.size(1) / linears;
         const Tensor d_part = d_expand.narrow(1, m * f, f);
@@ -154,8 +154,7 @@ class FeedForwardNode : public torch::autograd::Function<FeedForwardNode> {
     return group.bias.defined() ? std::optional<Tensor>(group.bias) : std::nullopt;
   }
 
-  // What goes into the activation of one expert: the base product of its rows and its updates.
-  // [Pe, M F]
+  // The input of one expert's activation: the base product of its rows plus its updates. [Pe, M F]
   template <class Parts>
   static Tensor before(const FeedForwardPlan& p, const Tensor& base, const Tensor& shrink,
                        const Parts& parts, int64_t e, const Tensor& rows) {

@@ -27,7 +27,7 @@ class ScaleAdapter final : public GroupAdapter {
     return parts.size() == 1 ? parts[0] : at::cat(parts, 1);  // [T, O]
   }
 
-  // One factor for each row of the weight, or for each of its columns.
+  // The scale is one factor per row of the weight, or per column.
   std::optional<Tensor> merged(const LinearGroup& group, size_t member) const override {
     const Tensor weight = group.weight_of({member, member + 1}).detach().clone();
     const Entry* entry = entry_of(member);

@@ -1,7 +1,7 @@
-// Layer experts (MoLEx, arXiv 2503.11144): at a mixed position t the block's own output is blended
-// with that of the block j which the gate chose, z' = a u_t(z) + o u_j(z). Blocks are borrowed,
-// never copied. The gate decides once for a unit: a sequence (by all tokens or by its prompt), or
-// the batch. Legend: T tokens, S sequences, L blocks, D width; out: the rows of a block's output.
+// Layer experts (MoLEx, arXiv 2503.11144): the output of a mixed layer t is blended with that of
+// the layer j that the gate selects, z' = a u_t(z) + o u_j(z). Layers are shared, never copied. The
+// gate makes one decision per sequence (by all tokens or by its prompt) or per batch. Legend: T
+// tokens, V pooled tokens, S sequences, L layers, D width; out: the rows of a layer's output.
 #include <algorithm>
 
 #include "moe/experts/adapters.h"
@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kRouter = "molex";
 
-// Compatibility: whether a mixed position keeps one cache, the mean of both blocks' (DecodeState).
+// Compatibility: whether a mixed layer keeps one cache, the mean of both layers' (DecodeState).
 bool averages(const ForwardContext& context) {
   return context.decode != nullptr && context.decode->averages();
 }
@@ -47,7 +47,8 @@ class MolexAdapter final : public StackAdapter {
 
   bool averages_cache() const override { return matches_reference_; }
 
-  // One gate for all positions, or one for each of them; alpha alike. Public: the bank fills them.
+  // One gate for all layers or one per layer, and likewise the weights. Public, because
+  // LayerExperts fills them.
   std::vector<std::unique_ptr<Gate>> gates;
   std::vector<Tensor> own_weight, other_weight;  // learned: [1] each
   std::vector<std::optional<BalanceLoss>> balance;
@@ -56,10 +57,10 @@ class MolexAdapter final : public StackAdapter {
   Tensor mix(const MixedLayer& here, const PooledTokens& pooled_tokens) {
     DecodeState* state = here.context.decode;
     const bool has_mean = averages(here.context);
-    // While texts grow, a vote that stands is not taken again, so the gate is not asked.
-    const bool asks_when_needed = state != nullptr && !has_mean && here.context.record == nullptr;
+    // In generation a pinned decision is reused, so the gate runs only if there is none.
+    const bool is_lazy = state != nullptr && !has_mean && here.context.record == nullptr;
     GateScores gate;
-    if (!asks_when_needed) gate = gate_scores(here, pooled_tokens);
+    if (!is_lazy) gate = gate_scores(here, pooled_tokens);
     if (has_mean) vote_again(here, gate, pooled_tokens);
     const std::vector<int64_t> choice = route(here, gate, pooled_tokens);  // [S]
     if (!has_mean) return mix(here, gate, pooled_tokens, choice);
@@ -74,7 +75,7 @@ class MolexAdapter final : public StackAdapter {
     return mixed;
   }
 
-  // Compatibility: the tokens of each step of decoding vote anew.
+  // Compatibility: each decoding step makes a new decision from its own tokens.
   void vote_again(const MixedLayer& here, const GateScores& gate,
                   const PooledTokens& pooled_tokens) const {
     const int64_t t = here.position;
@@ -82,7 +83,7 @@ class MolexAdapter final : public StackAdapter {
                      decide(router_, t, layers_, gate, pooled_tokens, here.context));
   }
 
-  // What own and borrowed output are multiplied by at a position.
+  // The weights of the own and the borrowed output at a mixed layer.
   std::pair<double, double> weights(int64_t position) const {
     if (!blend_.learned) return {blend_.own, blend_.other};
     const size_t i = blend_.per_site ? position : 0;
@@ -97,8 +98,8 @@ class MolexAdapter final : public StackAdapter {
     const CallPath own_path{.position = t, .layer = t};
     const Tensor own =
         here.stack.run({&own_path, 1}, here.z, here.rows, here.context, here.read)[0];  // [out, D]
-    // A block that chose itself gives the same again unless it draws random numbers; an averaged
-    // cache wants its keys and values of both runs.
+    // A layer that selects itself gives the same output twice unless it uses random numbers; an
+    // averaged cache needs the keys and values of both runs.
     const bool once = !matches_reference_ && !averages(here.context) &&
                       !(here.context.phase == Phase::train && here.stack.is_random());
     const bool all_self =
@@ -130,8 +131,8 @@ class MolexAdapter final : public StackAdapter {
     return {scores, at::softmax(scores, 1)};
   }
 
-  // The block of each sequence, which stands in the context or is decided now; `gate` is filled
-  // where a decision needs it.
+  // The selected layer of each sequence, from a pinned decision or a new one; computes `gate` if a
+  // new decision needs it.
   std::vector<int64_t> route(const MixedLayer& here, GateScores& gate,
                              const PooledTokens& pooled_tokens) const {
     const int64_t t = here.position;
@@ -147,7 +148,7 @@ class MolexAdapter final : public StackAdapter {
     if (choice.size() == 1) choice.resize(here.rows.sequences(), decision.choice[0]);
     MIXTUNE_CHECK(static_cast<int64_t>(choice.size()) == here.rows.sequences(), "choices");
     for (const int64_t j : choice)
-      MIXTUNE_CHECK(j >= 0 && j < layers_, "block " + std::to_string(j));
+      MIXTUNE_CHECK(j >= 0 && j < layers_, "layer " + std::to_string(j));
     return choice;
   }
 
@@ -171,8 +172,8 @@ std::string numbered(const std::string& stem, bool per_site, int64_t t) {
   return per_site ? stem + "." + std::to_string(t) : stem;
 }
 
-// Whether any gradient can reach the gate; one that none can reach is a buffer, not a parameter
-// that decays.
+// Whether the gate has a gradient path. Without one it is stored as a buffer, so weight decay does
+// not change it.
 bool gate_learns(const AdapterSpec& s) {
   return s.router->source == ChoiceSource::learned &&
          (s.balance > 0 || s.router->gradient != GateGradient::none);
@@ -191,7 +192,8 @@ void attach_gates(const AdapterSpec& spec, const std::vector<bool>& mixed, const
     for (auto& [name, tensor] : adapter.gates.back()->tensors()) {
       if (gate_learns(spec)) {
         count += tensor->numel();
-        attachment.train(tensor, stem + name, "gate", true);  // biases decay too, as released
+        // As in the authors' code, weight decay applies to biases too.
+        attachment.train(tensor, stem + name, "gate", true);
       } else {
         attachment.freeze(tensor, stem + name);
       }
@@ -207,8 +209,8 @@ void LayerExperts::attach(const AdapterSpec& spec, Sites& sites, Attachment& att
   MIXTUNE_CHECK(spec.router && spec.blend, "layer experts need a router and a blend");
   LayerStack& stack = *sites.stack;
   if (stack.adapter)
-    throw UserError(method, "another method mixes the layers of the model already",
-                    "Leave one of them out.");
+    throw UserError(method, "another method already mixes the layers of the model",
+                    "Remove one of the two.");
   const auto& layers = spec.sites.layers;
   if (!layers || !layers->empty()) check_layer_choice(spec.sites, sites, method);
   std::vector<bool> is_mixed(static_cast<size_t>(stack.size()), !layers);
@@ -242,7 +244,7 @@ void LayerExperts::attach(const AdapterSpec& spec, Sites& sites, Attachment& att
     adapter->balance.resize(static_cast<size_t>(stack.size()));
     for (int64_t t = 0; t < stack.size(); ++t)
       if (is_mixed[t]) adapter->balance[t].emplace(stack.size(), attachment.loss_statistics);
-    // The unweighted loss is the sum over mixed positions.
+    // The unweighted loss is the sum over mixed layers.
     attachment.losses.push_back({"balance", spec.balance,
                                  [adapter](const LossStatistics& table, Reducer& reducer) {
                                    Tensor sum;
@@ -253,7 +255,7 @@ void LayerExperts::attach(const AdapterSpec& spec, Sites& sites, Attachment& att
                                    }
                                    return sum;
                                  },
-                                 // Of the released code, that of RoBERTa alone.
+                                 // Only the authors' RoBERTa code adds it in evaluation.
                                  spec.matches_reference && !causal});
   }
   stack.adapter = adapter;

@@ -1,6 +1,7 @@
-// Low-rank updates (LoRA, Hu et al. 2021) on the members of a linear group: all A stand in one
-// matrix, so x is read once for everything thin. With magnitudes, each output row has its length
-// and its direction apart (DoRA, arXiv 2402.09353). Legend: T tokens, D width of x, O columns.
+// Low-rank updates (LoRA, Hu et al. 2021) on the members of a linear group. All A are stored in one
+// matrix, so one shrink product reads x once. With magnitudes, length and direction of each weight
+// row are trained separately (DoRA, arXiv 2402.09353). Legend: T tokens, D width of x, O columns, R
+// sum of the ranks.
 #include <algorithm>
 #include <cmath>
 
@@ -11,20 +12,20 @@
 namespace mixtune {
 namespace {
 
-// An adapted unit of a group.
+// An adapted module of a group: one member, or the whole group.
 struct Entry {
   std::string name;
-  int64_t begin, end;  // columns of the group
-  int64_t row, rank;   // of A
+  int64_t begin, end;  // columns of the group's output
+  int64_t row, rank;   // first row in `down`, and the rank
   double scaling;
   Tensor up;         // [out, rank]
-  Tensor bias;       // [out] in place of the base's; undefined: the base's
-  Tensor up_bias;    // [out] of B; undefined: none
+  Tensor bias;       // [out] replaces the base bias; undefined: the base bias is used
+  Tensor up_bias;    // [out] bias of B; undefined: none
   Tensor magnitude;  // [out]; undefined: none
-  Tensor squares;    // [out] squared norms of the base's rows, where there is a magnitude
+  Tensor squares;    // [out] squared norms of the base's rows, if there is a magnitude
   Tensor gain;       // [rank, 1] between A and B; undefined: ones
 
-  // B with the gain.
+  // B times the gain.
   Tensor full_up() const { return gain.defined() ? up * gain.t() : up; }
 };
 
@@ -90,7 +91,7 @@ class LowRankAdapter final : public GroupAdapter {
 
   Tensor down_of(const Entry& e) const { return down.narrow(0, e.row, e.rank); }
 
-  Tensor down;  // [R, D], the units' A in order
+  Tensor down;  // [R, D], the A of all entries in order
   std::vector<Entry> entries;
 
  private:
@@ -101,11 +102,11 @@ class LowRankAdapter final : public GroupAdapter {
     const Tensor a = down_of(e).detach(), b = e.up.detach();
     const Tensor base = at::mm(group.weight.detach().narrow(0, e.begin, e.end - e.begin), a.t());
     const Tensor inner = 2 * base + e.scaling * at::mm(b, at::mm(a, a.t()));  // [out, rank]
-    // A row of zeros stays one: its magnitude starts at zero too.
+    // The lower bound only affects rows of zeros, whose magnitude starts at zero too.
     return (e.squares + e.scaling * (inner * b).sum(1)).clamp_min(1e-24).sqrt();
   }
 
-  // The bias of columns `first` to `last` of the group; undefined where there is none.
+  // The bias of columns `first` to `last` of the group; undefined if there is none.
   Tensor bias_of(const LinearGroup& group, int64_t first, int64_t last) const {
     const Tensor base = group.bias.defined() ? group.bias.narrow(0, first, last - first) : Tensor();
     const bool changes = std::any_of(entries.begin(), entries.end(), [&](const Entry& e) {
@@ -136,7 +137,7 @@ class LowRankAdapter final : public GroupAdapter {
   double dropout_;
 };
 
-// The mean distance of A A^T and B^T B from the identity, over all updates: AdaLoRA's regulariser.
+// AdaLoRA's regularizer: the mean distance of A A^T and B^T B from the identity, over all updates.
 Tensor distance_from_orthogonal(const std::vector<std::shared_ptr<LowRankAdapter>>& adapters) {
   Tensor sum;
   int64_t count = 0;
@@ -162,7 +163,8 @@ Value pattern_value(const std::map<std::string, Value>& pattern, const std::stri
   return fallback;
 }
 
-// A key that matches nothing changes nothing: PEFT writes and reads such, so it is only said.
+// Warns about keys that match nothing. They are not an error, because PEFT writes and reads such
+// keys.
 template <class Value>
 void warn_of_unused(const std::map<std::string, Value>& pattern,
                     const std::vector<std::string>& modules, const std::string& option,
@@ -175,11 +177,11 @@ void warn_of_unused(const std::map<std::string, Value>& pattern,
                                     modules.front());
 }
 
-constexpr double kBudgetDeviation = 0.02;  // of A and B of AdaLoRA at first
+constexpr double kBudgetDeviation = 0.02;  // standard deviation of AdaLoRA's initial A and B
 
 }  // namespace
 
-// B starts at zero. Of AdaLoRA A and B are N(0, 0.02), and the singular values zero.
+// B starts at zero; with AdaLoRA, A and B are normal and the singular values start at zero.
 Tensor LoraAdapter::first_down(int64_t r, int64_t in, RandomKey key) const {
   if (budget) return normal_tensor({r, in}, kBudgetDeviation, key);
   return drawn_down(r, in, starts_gaussian, key);
@@ -187,7 +189,7 @@ Tensor LoraAdapter::first_down(int64_t r, int64_t in, RandomKey key) const {
 
 double LoraAdapter::scaling_of(double a, int64_t r) const {
   const auto ranks = static_cast<double>(r);
-  if (budget) return a / (ranks + 1e-5);  // as PEFT has it
+  if (budget) return a / (ranks + 1e-5);  // as in PEFT
   return a / (rank_stabilized ? std::sqrt(ranks) : ranks);
 }
 
@@ -196,7 +198,7 @@ void LoraAdapter::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
   const std::string up_group = plus == 1 ? "adapter" : "adapter-up";
   if (plus != 1) attachment.groups[up_group].learning_rate_ratio = plus;
   bool has_bias = false;
-  // PEFT's names: the matrices of AdaLoRA are no modules there.
+  // PEFT's names: there, the matrices of AdaLoRA are parameters, not modules.
   const std::string ending = budget ? "" : ".weight";
   const auto ranks = budget ? std::make_shared<RankBudget>(*budget, method) : nullptr;
   std::vector<std::shared_ptr<LowRankAdapter>> adapters;
@@ -267,7 +269,7 @@ void LoraAdapter::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
     for (Entry& e : adapter->entries) {
       attachment.train(&e.up, e.name + ".lora_B" + ending, up_group, true);
       if (budget) attachment.train(&e.gain, e.name + ".lora_E", "adapter", true);
-      // Names as PEFT has them.
+      // These names are those of PEFT.
       if (e.bias.defined())
         attachment.train(&e.bias, e.name + ".base_layer.bias", "adapter", false);
       if (e.up_bias.defined())

@@ -1,9 +1,9 @@
-// Low-rank experts of the linears of a group as two products, whatever their number. One product
-// gives everything thin that reads x: all A, and the routers' scores. Between the products each
-// expert's thin activations are multiplied with its gate: nothing is gathered, nothing waits for
-// the host (but routers that pool), and an expert that a token did not choose has gate zero, so
-// exactly zero gradient. The operator itself is in expert_product.cpp. Legend: T tokens, D width of
-// x, M members, E experts, r their rank.
+// Low-rank experts of the linears of a group as two products, whatever their number. The shrink
+// product of x computes all A and the routers' scores; each expert's activations are then
+// multiplied by its gate; the expand product applies all B. Nothing is gathered and nothing waits
+// for the host (except routers that pool). An expert that a token did not select has gate zero, so
+// exactly zero gradient. The operator is in expert_product.cpp. Legend: T tokens, D width of x, M
+// members, E experts, r their rank.
 #include <algorithm>
 #include <numeric>
 
@@ -19,8 +19,8 @@ namespace {
 class ExpertAdapter final : public GroupAdapter {
  public:
   struct Settings {
-    std::vector<int64_t> ranks;  // of the experts
-    double scaling;              // of all; 1 where `spread` has those of each
+    std::vector<int64_t> ranks;  // one per expert
+    double scaling;              // of all experts; 1 if `spread` contains their scalings
     double dropout;
     bool mask_for_each_expert;
     Routing routing;
@@ -51,7 +51,7 @@ class ExpertAdapter final : public GroupAdapter {
         router_loss->accumulate(handle, routed, call.rows, call.context.loss_statistics);
     if (call.context.record) record(group, routed, first, last, *call.context.record);
     Tensor gates = routed.weights.view({-1, count * experts});  // [T, M E]
-    // A limit is a device of training: at inference no token goes without its expert.
+    // The capacity limits only training: at inference every token uses its experts.
     if (trains && settings_.capacity)
       gates = gates * within_capacity(routed.mask.view({-1, count * experts}), call.rows,
                                       *settings_.capacity);
@@ -64,17 +64,17 @@ class ExpertAdapter final : public GroupAdapter {
   std::optional<Tensor> merged(const LinearGroup&, size_t) const override { return std::nullopt; }
   bool is_random() const override { return settings_.dropout > 0 || settings_.noise.is_on(); }
 
-  std::vector<size_t> members;  // of the group, in order
-  Tensor shrink;                // [M E r + M E, D]: all A, then all routers that are products
-  std::vector<std::unique_ptr<Gate>> scores;  // by member: routers that are none
+  std::vector<size_t> members;  // indices of the group's members with experts
+  Tensor shrink;                // [M E r + M E, D]: all A, then the routers if gates are products
+  std::vector<std::unique_ptr<Gate>> scores;  // by member; empty if gates are products
   std::vector<Tensor> up;                     // by member: [E r, out]
-  Tensor spread;                              // where ranks differ: see expert_product.h
+  Tensor spread;                              // set if ranks differ: see expert_product.h
   std::vector<std::pair<std::shared_ptr<SiteRouterLoss>, size_t>> router_losses;
 
  private:
-  // The scores of the members from `first` on, [T, M E]; `clean` are those of the thin product,
-  // where it has any. Noise: one draw on x for the linears that read it, one on the scores for
-  // each.
+  // The scores of the members from `first` on, [T, M E]; `clean` are those of the shrink product,
+  // if it computes any. The linears that read x share its jitter; the noise on scores is separate
+  // for each.
   Tensor scores_of(const LinearGroup& group, const Tensor& x, const Tensor& clean, const Call& call,
                    const ExpertPlan& plan, size_t first) const {
     const RouterNoise& noise = settings_.noise;
@@ -100,7 +100,7 @@ class ExpertAdapter final : public GroupAdapter {
     return at::cat(parts, 1);
   }
 
-  // By the scores that are no products.
+  // The scores of gates that are not products, [T, M E].
   Tensor scored(const Tensor& read, const Call& call, size_t first, size_t count) const {
     std::vector<Tensor> parts;
     for (size_t m = first; m < first + count; ++m)
@@ -149,7 +149,7 @@ class ExpertAdapter final : public GroupAdapter {
   Settings settings_;
 };
 
-// "8", or "2, 4, 8" where they differ.
+// "8", or "2, 4, 8" if ranks differ.
 std::string ranks_text(const std::vector<int64_t>& ranks) {
   std::string out = std::to_string(ranks[0]);
   if (std::equal(ranks.begin() + 1, ranks.end(), ranks.begin())) return out;
@@ -161,9 +161,9 @@ std::string ranks_text(const std::vector<int64_t>& ranks) {
 struct ExpertGroup {
   LinearGroup& group;
   std::vector<size_t> members;
-  std::vector<int64_t> ranks;  // of the experts
-  at::TensorOptions options;   // of what trains
-  bool has_products;           // of routers
+  std::vector<int64_t> ranks;  // one per expert
+  at::TensorOptions options;   // of the trained tensors
+  bool has_products;           // whether gates are products
 
   int64_t count() const { return static_cast<int64_t>(ranks.size()); }
   const Member& member(size_t i) const { return group.members()[members[i]]; }
@@ -172,9 +172,9 @@ struct ExpertGroup {
   }
 };
 
-// Everything thin: first values of all A, then of all routers that are products, with their names.
-std::pair<Tensor, std::vector<Segment>> drawn_shrink(const RoutedExperts& adapter,
-                                                     const ExpertGroup& of, RandomKey seed) {
+// The initial shrink matrix and its names: all A, then the routers if gates are products.
+std::pair<Tensor, std::vector<Segment>> initial_shrink(const RoutedExperts& adapter,
+                                                       const ExpertGroup& of, RandomKey seed) {
   const int64_t in = of.group.in(), count = of.count();
   const bool is_meta = of.group.weight.is_meta();
   std::vector<Tensor> values;
@@ -224,7 +224,7 @@ void LoraExperts::check_ranks() const {
     throw UserError(method + ".expert_ranks",
                     "has " + std::to_string(expert_ranks.size()) +
                         " numbers; the layer with most experts has " + std::to_string(most),
-                    "Give a rank for each of its experts; layers with fewer take the first ones.");
+                    "Give a rank for each of its experts; layers with fewer use the first ones.");
 }
 
 Tensor LoraExperts::spread_of(const std::vector<int64_t>& of_expert,
@@ -248,12 +248,12 @@ void LoraExperts::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
     const std::vector<size_t> members = selected_members(*group, spec.sites);
     if (members.empty()) continue;
     if (group->adapter)
-      throw UserError(method,
-                      "another update stands on linears that read what " + group->site() + " reads",
-                      "Name them all in target_modules, or all in attention.target_modules.");
+      throw UserError(
+          method, "another update already adapts linears with the same input as " + group->site(),
+          "Name them all in target_modules, or all in attention.target_modules.");
     const Routing routing =
         spec.routing->of_layer(group->layer(), static_cast<int64_t>(experts.size()), method);
-    // Master weights are at least fp32, whatever the model is in.
+    // Trained weights are at least fp32, whatever the type of the model is.
     at::TensorOptions options = group->weight.options();
     if (at::isReducedFloatingType(group->weight.scalar_type())) options = options.dtype(at::kFloat);
     const ExpertGroup of{*group, members, ranks_at(group->layer()), options,
@@ -267,9 +267,9 @@ void LoraExperts::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
     const int64_t width = std::accumulate(of.ranks.begin(), of.ranks.end(), int64_t{0});
     if (!is_even) adapter->spread = spread_of(of.ranks, options);
     std::vector<Segment> shrink_segments;
-    std::tie(adapter->shrink, shrink_segments) = drawn_shrink(*this, of, attachment.seed);
+    std::tie(adapter->shrink, shrink_segments) = initial_shrink(*this, of, attachment.seed);
     attachment.trainables.add(&adapter->shrink, std::move(shrink_segments));
-    // Leaves are registered by address: the vector must not move them.
+    // Leaves are registered by address, so the vector must not grow afterwards.
     adapter->up.resize(members.size());
     for (size_t i = 0; i < members.size(); ++i) {
       const Member& member = of.member(i);

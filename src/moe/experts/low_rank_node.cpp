@@ -75,7 +75,7 @@ class LowRankLinear : public torch::autograd::Function<LowRankLinear> {
   }
 
  private:
-  // What each column is multiplied with: m / norm, or one where nothing is adapted.
+  // The factor of each column: m / norm, or one for columns without an update.
   static Tensor scale_of(const LowRankPlan& plan, at::TensorList parts, const Tensor& y) {
     Tensor out = at::ones({y.size(1)}, y.options());
     for (size_t i = 0; i < plan.slices.size(); ++i)

@@ -1,5 +1,5 @@
-// A linear with low-rank updates of ranges of its columns as one autograd node; with magnitudes it
-// is DoRA's. Legend: T tokens, D width of x, O columns, R sum of the ranks.
+// A linear with low-rank updates of ranges of its columns as one autograd node, optionally with
+// DoRA's magnitudes. Legend: T tokens, D width of x, O columns, R sum of the ranks.
 #pragma once
 
 #include "tensor/packed_weight.h"
@@ -7,7 +7,7 @@
 
 namespace mixtune {
 
-// One update: where its columns and its rows of A stand.
+// One update: the range of its output columns and of its rows in the matrix of all A.
 struct LowRankSlice {
   int64_t column, columns, row, rank;
   double scaling;
@@ -16,13 +16,14 @@ struct LowRankSlice {
 struct LowRankPlan : torch::CustomClassHolder {
   std::vector<LowRankSlice> slices;
   DropoutMask mask;
-  std::vector<Tensor> norms;             // [columns] of each slice, where there are magnitudes
-  const PackedWeight* packed = nullptr;  // the base weight's copy, where the product may go there
+  std::vector<Tensor> norms;             // [columns] of each slice, if there are magnitudes
+  const PackedWeight* packed = nullptr;  // the packed copy of the base weight, if it may be used
 };
 
 // y = W x + scaling B A dropout(x) + bias for x [T, D]: [T, O]. down [R, D]: all A; up: a B
-// [columns, rank] for each slice; bias: [O] or undefined. `magnitudes` [columns] for each slice, or
-// none: y = m / norm (W x + scaling B A dropout(x)) + bias there, the norm a constant.
+// [columns, rank] for each slice; bias: [O] or undefined. With `magnitudes` [columns] for each
+// slice, y = m / norm (W x + scaling B A dropout(x)) + bias in its columns, where the norm is a
+// constant of the graph.
 Tensor low_rank_linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
                        const Tensor& down, const std::vector<Tensor>& up,
                        const std::vector<Tensor>& magnitudes,

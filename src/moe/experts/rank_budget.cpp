@@ -71,7 +71,8 @@ void RankBudget::after(const Trainables& trainables, const Update& update) {
                                 settings_.target * static_cast<int64_t>(units_.size())));
 }
 
-// |value * gradient|, its running mean, and the running mean of its distance from that.
+// Updates the running mean of |value * gradient| and the running mean of its distance from that
+// mean.
 void RankBudget::accumulate(const Trainables& trainables, const Update& update) {
   for (const Level& level : units_)
     for (const Part* part : {&level.down, &level.gain, &level.up}) {

@@ -1,4 +1,5 @@
-// What experts and routers start with, whatever they stand on.
+// Initialization, checks and registration that all low-rank experts share, on linears and on
+// feed-forwards.
 #include <cmath>
 
 #include "moe/experts/adapters.h"
@@ -33,8 +34,9 @@ std::unique_ptr<Gate> RoutedExperts::attach_gate(const Choice& choice, const Gat
                                                  Attachment& attachment) const {
   auto gate = make_gate(choice, shape, derive(attachment.seed, name));
   if (!gate->is_of_tokens())
-    throw UserError(method + ".gate", "normalizes over whole sequences; experts have tokens",
-                    "Leave axis out; axis: sequence is how layer experts (MoLEx) were released.");
+    throw UserError(method + ".gate",
+                    "normalizes over whole sequences; experts route single tokens",
+                    "Leave axis out; axis: sequence applies to layer experts (MoLEx) only.");
   for (auto& [own, tensor] : gate->tensors())
     attachment.train(tensor, name + "." + own, "router", true);
   return gate;
@@ -43,7 +45,7 @@ std::unique_ptr<Gate> RoutedExperts::attach_gate(const Choice& choice, const Gat
 void RoutedExperts::finish(const Routing& routing, const SiteRouterLosses& router_losses,
                            Sites& sites, Attachment& attachment) const {
   const bool pools = routing.scope.level != RoutingScope::Level::token;
-  // Losses count every token, and experts with a limit compete over them.
+  // Losses count every token, and a capacity limit depends on every token.
   if (sites.stack && (!router_losses.empty() || capacity)) sites.stack->trains_every_row = true;
   if (sites.stack && pools) sites.stack->runs_every_row = true;
   attachment.groups["router"] = router_settings;

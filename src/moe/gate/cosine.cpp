@@ -39,9 +39,9 @@ class CosineScore final : public Gate {
 
   Tensor forward(const Tensor& x, const SequenceLayout& rows) const override {
     const Tensor projected = at::linear(x, weight_, bias_);  // [T, p]
-    const Tensor level = sequence_axis_ ? over_sequence(projected, rows) : over(projected, 1);
+    const Tensor direction = sequence_axis_ ? over_sequence(projected, rows) : over(projected, 1);
     const Tensor scale = temperature_.clamp_max(std::log(100.0)).exp();  // [1]
-    return scale * at::mm(level, over(similarity_, 0));                  // [T, E]
+    return scale * at::mm(direction, over(similarity_, 0));              // [T, E]
   }
 
   bool is_of_tokens() const override { return !sequence_axis_; }
