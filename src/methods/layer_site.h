@@ -1,4 +1,4 @@
-// The site `layer` of a mixture: the experts are the model's own blocks (MoLEx).
+// The site `layer` of a mixture: the experts are the model's own layers (MoLEx).
 #pragma once
 
 #include "methods/method.h"

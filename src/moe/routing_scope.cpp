@@ -80,9 +80,9 @@ Tensor pooled(const Tensor& x, const RoutingScope& scope, const Call& call,
   if (scope.level == RoutingScope::Level::token) return x;
   MIXTUNE_CHECK(x.size(0) == call.rows.tokens(), shape_text(x));
   const PooledTokens pooled_tokens(scope, call.rows);
-  const auto of_rows = [&](const Tensor& units) {           // [U, C] to [T, C]
-    if (units.size(0) == call.rows.tokens()) return units;  // one new token per sequence
-    return pooled_tokens.to_rows(units, call.rows).expand({call.rows.tokens(), x.size(1)});
+  const auto of_rows = [&](const Tensor& values) {            // [U, C] to [T, C]
+    if (values.size(0) == call.rows.tokens()) return values;  // one new token per sequence
+    return pooled_tokens.to_rows(values, call.rows).expand({call.rows.tokens(), x.size(1)});
   };
   const auto means = [&] { return pooled_tokens.means(pooled_tokens.of(x)); };  // [U, C]
   if (!call.context.generates()) return of_rows(means());

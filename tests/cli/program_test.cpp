@@ -33,9 +33,9 @@ TEST(Program, TheMethodsPageEqualsTheOutputOfTheProgram) {
 TEST(Program, AMethodIsListedWithTheOptionsOfItsParts) {
   const CliResult mixture = run_cli({"methods", "mixture"});
   EXPECT_EQ(mixture.code, 0);
-  for (const char* part : {"\nselection: all (Every expert.)\n  no options\n",
-                           "\nselection: top_p (The fewest experts that hold a share of the "
-                           "probability.)\n  p ",
+  for (const char* part : {"\nselection: all (All experts.)\n  no options\n",
+                           "\nselection: top_p (The fewest experts with total probability at "
+                           "least p.)\n  p ",
                            "\nlosses: variation (", "\n  delta "})
     EXPECT_TRUE(says(mixture.out, part)) << mixture.out;
   // The methods that are allowed under `over` are described by their own page.

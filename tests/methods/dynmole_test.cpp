@@ -116,9 +116,9 @@ TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
     EXPECT_NE(found.find(key), std::string::npos) << found;
     EXPECT_NE(found.find(says), std::string::npos) << found;
   };
-  expect("num_experts: 1\n", "dynmole", "asks for 2 experts for each token; a layer has 1");
+  expect("num_experts: 1\n", "dynmole", "selects 2 experts per token; a layer has 1");
   expect("num_experts: 1\nkeep_top_k: 1\n", "dynmole.num_experts", "at least 2");
-  expect("keep_top_k: 9\n", "dynmole", "asks for 9 experts for each token; a layer has 6");
+  expect("keep_top_k: 9\n", "dynmole", "selects 9 experts per token; a layer has 6");
   expect("normalize_entropy: false\nentropy_threshold: 5\n", "dynmole: the entropy threshold is 5",
          "1.6404");
   expect("entropy_threshold: 0\n", "threshold", "expected");
@@ -126,9 +126,9 @@ TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
   expect("top_p: 1.5\n", "top_p", "expected");
   expect("entropy_index: 2.5\n", "index", "expected");
   expect("entropy_index: 1.0001\n", "dynmole: the index of the entropy is 1.0001",
-         "or 0.01 or more away");
+         "or at least 0.01 away");
   expect("entropy_index: 1.0001\nentropy_threshold: 1\n", "dynmole: the index",
-         "expected 1");  // of the loss
+         "expected an index of 1");  // of the entropy loss
   expect("num_experts: [6, 6, 6]\n", "dynmole.num_experts", "3 numbers; the model has 2 layers");
   expect("num_experts: many\n", "experts", "triangle");
   expect("target_modules: [ffn_upp]\n", "dynmole.target_modules", "ffn_up");

@@ -110,7 +110,7 @@ TEST(MixLora, RejectsWhatCannotBe) {
   EXPECT_NE(error_of("layers_to_transform: []").find("mixlora.layers_to_transform: is []"),
             std::string::npos);
   EXPECT_NE(
-      error_of("attention_target_modules: [ffn_up]").find("another update stands on a linear"),
+      error_of("attention_target_modules: [ffn_up]").find("another update already adapts a linear"),
       std::string::npos);
   EXPECT_NE(error_of("attention_target_modules: [qeury]").find("mixlora.attention.target_modules"),
             std::string::npos);

@@ -65,11 +65,12 @@ void expect_on_each_model(const std::string& yaml, const std::string& says) {
 
 // Linears that read the same input have one slot.
 TEST(Mixture, PlainUpdatesBesideExpertsOfTheSameLinears) {
-  const std::string taken = "mixture: another update stands on linears that read what ";
+  const std::string taken =
+      "mixture: another update already adapts linears with the same input as ";
   expect_on_each_model("target_modules: [query]\nattention: {target_modules: [value]}\n", taken);
   expect_on_each_model("attention: {target_modules: [all-linear]}\n", taken);
   expect_on_each_model("attention: {target_modules: [ffn_up]}\n", taken);
-  const std::string feed_forward = "mixture: another update stands on a linear of ";
+  const std::string feed_forward = "mixture: another update already adapts a linear of ";
   expect_on_each_model("site: feed_forward\nattention: {target_modules: [all-linear]}\n",
                        feed_forward);
   expect_on_each_model("site: feed_forward\nattention: {target_modules: [ffn_up]}\n", feed_forward);
@@ -122,7 +123,7 @@ TEST(Mixture, OfLayersUnderMolexIsTwoOfAKind) {
     Attached(tiny_config("bert", 2), "molex", "over: {name: mixture, site: layer}\n");
     FAIL() << "attached";
   } catch (const UserError& error) {
-    EXPECT_NE(std::string(error.what()).find("mixes the layers of the model already"),
+    EXPECT_NE(std::string(error.what()).find("already mixes the layers of the model"),
               std::string::npos)
         << error.what();
   }

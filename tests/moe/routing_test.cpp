@@ -168,9 +168,9 @@ TEST(Routing, SettingsThatCannotBeAreMistakes) {
   const auto check = [](const Routing& routing, int64_t experts) {
     return mistake([&] { routing.check(experts, "mixture"); });
   };
-  EXPECT_TRUE(says(check(dynmole("strict_top_p", .75, 9), 6), "mixture: asks for 9 experts"));
+  EXPECT_TRUE(says(check(dynmole("strict_top_p", .75, 9), 6), "mixture: selects 9 experts"));
   EXPECT_TRUE(says(check({.selection = select_of("top_k", {{"k", "7"}})}, 6),
-                   "mixture: asks for 7 experts for each token; a layer has 6"));
+                   "mixture: selects 7 experts per token; a layer has 6"));
   EXPECT_TRUE(says(check(dynmole("strict_top_p", .75, 1), 1), "at least 2 experts"));
   EXPECT_TRUE(says(check(dynmole("strict_top_p", .75, 2, 1.2), 6),
                    "mixture: the entropy threshold is 1.2"));

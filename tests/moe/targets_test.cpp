@@ -72,13 +72,15 @@ std::string todo_of(const std::string& model, const std::string& target) {
 }
 
 TEST(Targets, OneThatMatchesNothingIsToldWhatThereIsInThisModel) {
-  const std::string ends = ", all-linear, attention, feed-forward, and names of modules.";
+  const std::string ends = ", all-linear, attention, feed-forward, and module names.";
   // A role of other models is none of this one.
-  EXPECT_EQ(todo_of("gpt2", "ffn_gate"),
-            "Did you mean ffn_up? There are query, key, value, attention_output, ffn_up, ffn_down" +
-                ends);
-  EXPECT_EQ(todo_of("llama", "zzzzzz"),
-            "There are query, key, value, attention_output, ffn_gate, ffn_up, ffn_down" + ends);
+  EXPECT_EQ(
+      todo_of("gpt2", "ffn_gate"),
+      "Did you mean ffn_up? Valid targets: query, key, value, attention_output, ffn_up, ffn_down" +
+          ends);
+  EXPECT_EQ(
+      todo_of("llama", "zzzzzz"),
+      "Valid targets: query, key, value, attention_output, ffn_gate, ffn_up, ffn_down" + ends);
 }
 
 TEST(Targets, AMalformedExpressionIsAMistakeOfItsOption) {

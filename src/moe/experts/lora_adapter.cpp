@@ -204,24 +204,24 @@ void LoraAdapter::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
   std::vector<std::shared_ptr<LowRankAdapter>> adapters;
   std::vector<std::string> modules;
   for (LinearGroup* group : sites.groups) {
-    const std::vector<Level> units = selected_units(*group, spec.sites);
-    if (units.empty()) continue;
+    const std::vector<Level> adapted = selected_units(*group, spec.sites);
+    if (adapted.empty()) continue;
     MIXTUNE_CHECK(!group->adapter, "two adapters at " + group->site());
     std::vector<Entry> entries;
     std::vector<Tensor> downs;
     std::vector<Segment> down_segments;
     const at::TensorOptions options = group->weight.options();
     int64_t rows = 0;
-    for (const Level& level : units) {
-      modules.push_back(level.name);
-      const int64_t r = pattern_value(rank_pattern, level.name, rank);
-      const double a = pattern_value(alpha_pattern, level.name, alpha);
-      const MemberRange range{level.first, level.last};
+    for (const Level& one : adapted) {
+      modules.push_back(one.name);
+      const int64_t r = pattern_value(rank_pattern, one.name, rank);
+      const double a = pattern_value(alpha_pattern, one.name, alpha);
+      const MemberRange range{one.first, one.last};
       const int64_t begin = group->first_column(range), out = group->columns(range);
-      const RandomKey down_key = derive(attachment.seed, level.name + ".lora_A");
+      const RandomKey down_key = derive(attachment.seed, one.name + ".lora_A");
       downs.push_back(first_down(r, group->in(), down_key));
-      down_segments.push_back({level.name + ".lora_A" + ending, "adapter", {r, group->in()}});
-      Entry entry{.name = level.name,
+      down_segments.push_back({one.name + ".lora_A" + ending, "adapter", {r, group->in()}});
+      Entry entry{.name = one.name,
                   .begin = begin,
                   .end = begin + out,
                   .row = rows,
@@ -250,14 +250,14 @@ void LoraAdapter::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
         parameters += out;
       }
       if (budget) {
-        const RandomKey up_key = derive(attachment.seed, level.name + ".lora_B");
+        const RandomKey up_key = derive(attachment.seed, one.name + ".lora_B");
         entry.up = normal_tensor({out, r}, kBudgetDeviation, up_key).to(options);
         entry.gain = at::zeros({r, 1}, options);
         parameters += r;
-        ranks->add(level.name + ".lora_A", level.name + ".lora_E", level.name + ".lora_B", r,
-                   group->in(), out);
+        ranks->add(one.name + ".lora_A", one.name + ".lora_E", one.name + ".lora_B", r, group->in(),
+                   out);
       }
-      attachment.note(level.name,
+      attachment.note(one.name,
                       "low rank " + std::to_string(r) + (magnitude ? " with magnitudes" : ""),
                       parameters);
       entries.push_back(std::move(entry));
