@@ -44,10 +44,10 @@ PackedBatch batch_of(const ModelConfig& config) {
   std::vector<std::vector<int32_t>> texts;
   std::vector<SequenceView> views;
   for (uint64_t s = 0; s < 8; ++s) {
-    std::vector<int32_t> ids(20 + integer_draw(1, s, 109));
+    std::vector<int32_t> ids(20 + random_integer(1, s, 109));
     for (size_t t = 0; t < ids.size(); ++t)
       ids[t] = static_cast<int32_t>(
-          integer_draw(derive(2, s), t, static_cast<uint64_t>(config.vocab_size)));
+          random_integer(derive(2, s), t, static_cast<uint64_t>(config.vocab_size)));
     texts.push_back(std::move(ids));
   }
   for (size_t s = 0; s < texts.size(); ++s)

@@ -49,9 +49,9 @@ PackedBatch batch() {
   std::vector<SequenceView> views;
   for (uint64_t s = 0; s < 8; ++s) {
     const RandomKey key = derive(5, s);
-    ids.emplace_back(20 + integer_draw(key, 0, 109));
+    ids.emplace_back(20 + random_integer(key, 0, 109));
     for (size_t t = 0; t < ids.back().size(); ++t)
-      ids.back()[t] = static_cast<int32_t>(integer_draw(key, t + 1, kVocabulary));
+      ids.back()[t] = static_cast<int32_t>(random_integer(key, t + 1, kVocabulary));
   }
   for (size_t s = 0; s < ids.size(); ++s)
     views.push_back(

@@ -21,7 +21,7 @@ namespace {
 // Its errors name the output file, not the marker.
 void write_mark(const fs::path& path, const std::string& settings) {
   try {
-    write_file_atomically(unfinished_mark(path), settings);
+    write_file_atomically(unfinished_marker(path), settings);
   } catch (const UserError& error) {
     throw UserError(path.string(), error.found(), error.todo());
   }
@@ -29,12 +29,12 @@ void write_mark(const fs::path& path, const std::string& settings) {
 
 }  // namespace
 
-fs::path unfinished_mark(const fs::path& file) {
+fs::path unfinished_marker(const fs::path& file) {
   return file.string() + ".unfinished";
 }
 
 AppendedFile::AppendedFile(fs::path path, const std::string& settings, ExistingFile existing)
-    : path_(std::move(path)), mark_(unfinished_mark(path_)) {
+    : path_(std::move(path)), mark_(unfinished_marker(path_)) {
   std::error_code error;
   if (fs::is_directory(path_, error))
     throw UserError(path_.string(), "is a folder; expected a file", "Name a file inside it.");

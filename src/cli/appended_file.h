@@ -10,7 +10,7 @@
 namespace mixtune {
 
 // FILE.unfinished
-std::filesystem::path unfinished_mark(const std::filesystem::path& file);
+std::filesystem::path unfinished_marker(const std::filesystem::path& file);
 
 enum class ExistingFile { reject, replace };
 

@@ -9,8 +9,8 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/console_progress.h"
-#include "cli/drawn_tokens.h"
 #include "cli/end_ids.h"
+#include "cli/random_tokens.h"
 #include "models/save.h"
 #include "moe/merge.h"
 #include "train/adapter_load.h"
@@ -146,12 +146,12 @@ int run(const ExportArguments& arguments) {
   check_output(arguments);
   const std::optional<AdapterContents> adapter = adapter_of(arguments);
   ConsoleProgress progress(stderr);
-  PredictorOptions options{.source = arguments.source, .wants_task = false};
+  PredictorOptions options{.source = arguments.source, .needs_task = false};
   options.generates = is_of_language(adapter, arguments);
   if (arguments.adapter) options.adapter = *arguments.adapter;
   const auto session = open_predictor(options, progress);
   Model& model = *session->model;
-  const PackedBatch batch = drawn_tokens(model, session->device);
+  const PackedBatch batch = random_tokens(model, session->device);
   const Tensor before = answers(model, batch, session->attachment.get());  // [T or S, C]
   if (is_adapted(model.sites())) merge(*session, batch, before);
 

@@ -94,7 +94,7 @@ PackedBatch read_batch(const std::string& file, const Model& model, const at::De
 
 int run(const ForwardArguments& arguments) {
   ConsoleProgress progress(stderr);
-  PredictorOptions options{.source = arguments.model, .wants_task = false};
+  PredictorOptions options{.source = arguments.model, .needs_task = false};
   if (arguments.adapter) options.adapter = *arguments.adapter;
   const auto session = open_predictor(options, progress);
   Model& model = *session->model;

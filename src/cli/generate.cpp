@@ -24,7 +24,7 @@
 #include "cli/generation_settings.h"
 #include "cli/plain_texts.h"
 #include "cli/stop_signal.h"
-#include "cli/weights_mark.h"
+#include "cli/weights_fingerprint.h"
 #include "models/packed_weights.h"
 #include "train/predictor.h"
 
@@ -152,7 +152,7 @@ int generate_to_terminal(PromptGenerator& generator, const GenerationSettings& s
   size_t shown = 0;
   const auto on_token = [&](const GeneratedText& reader, std::span<const int32_t> generated) {
     if (streams) {
-      const std::string text = reader.settled(generated);
+      const std::string text = reader.stable_prefix(generated);
       if (text.size() > shown) show(text.substr(shown));
       shown = std::max(shown, text.size());
     }
@@ -263,7 +263,7 @@ int run(const GenerateArguments& arguments) {
   TaskPrompts source = prompts_of(arguments);
   std::vector<TypedPrompt>& prompts = source.prompts;
   const bool to_file = arguments.output != "-";
-  if (to_file && source.task && !arguments.overwrite) check_plain_texts(arguments.output);
+  if (to_file && source.task && !arguments.overwrite) check_text_lines(arguments.output);
 
   ConsoleProgress progress(stderr);
   PredictorOptions options{.source = arguments.source, .generates = true};
@@ -280,7 +280,7 @@ int run(const GenerateArguments& arguments) {
                     settings.max_new_tokens, session->model->max_length() - 1,
                     session->model->max_length()),
         "Lower --max-new-tokens.");
-  PromptSpace space{.tokens = longest, .cuts = settings.too_long == "truncate_left"};
+  PromptLimit space{.tokens = longest, .cuts = settings.too_long == "truncate_left"};
   if (source.task) space.end = source.task->end_token(*session->tokenizer);
   const int64_t cut = encode_prompts(prompts, *session->tokenizer, space);
   for (const TypedPrompt& prompt : prompts)
@@ -293,9 +293,10 @@ int run(const GenerateArguments& arguments) {
   // Created after all checks, so that a mistake leaves no file.
   std::optional<AppendedFile> file;
   if (to_file)
-    file.emplace(arguments.output,
-                 settings_text(arguments, settings, prompts, weights_mark(session->config.model)),
-                 arguments.overwrite ? ExistingFile::replace : ExistingFile::reject);
+    file.emplace(
+        arguments.output,
+        settings_text(arguments, settings, prompts, weights_fingerprint(session->config.model)),
+        arguments.overwrite ? ExistingFile::replace : ExistingFile::reject);
 
   PromptGenerator generator(*session, settings, ends);
   // At most half of the free memory, because keys and values of the texts need memory too.
@@ -314,10 +315,10 @@ int run(const GenerateArguments& arguments) {
                                   result.tokens, seconds,
                                   static_cast<double>(result.tokens) / seconds));
   if (source.task) {
-    write_plain_texts(arguments.output);
+    write_text_lines(arguments.output);
     progress.on_message(fmt::format("to score them: mixtune score {} --references {} --outputs {}",
                                     source.task->name(), source.source,
-                                    plain_texts_path(arguments.output).string()));
+                                    text_lines_path(arguments.output).string()));
   }
   file->finish();
   return kDone;

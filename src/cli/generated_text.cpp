@@ -48,7 +48,7 @@ bool GeneratedText::has_stop(std::span<const int32_t> ids) const {
   return !stops_.empty() && first_stop(decoded(ids)) != std::string::npos;
 }
 
-std::string GeneratedText::settled(std::span<const int32_t> ids) const {
+std::string GeneratedText::stable_prefix(std::span<const int32_t> ids) const {
   std::string out = text(ids);
   while (out.ends_with(kReplacement)) out.resize(out.size() - kReplacement.size());
   size_t held = 0;  // bytes at the end that begin a stop string

@@ -22,7 +22,7 @@ class GeneratedText {
   bool has_stop(std::span<const int32_t> ids) const;
   // The part of text() that no further token can change: without an incomplete character and
   // without the beginning of a stop string.
-  std::string settled(std::span<const int32_t> ids) const;
+  std::string stable_prefix(std::span<const int32_t> ids) const;
 
  private:
   std::string decoded(std::span<const int32_t> ids) const;

@@ -62,7 +62,7 @@ TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& sp
             " file to take prompts from",
         std::string(kHow) + " Or name the file: task." + split + " in the run's config.yaml.");
   out.source = sets.front().source;
-  for (GenerationPrompt& one : out.task->writing_prompts(sets.front()))
+  for (GenerationPrompt& one : out.task->generation_prompts(sets.front()))
     out.prompts.push_back({.text = std::move(one.prompt.first),
                            .place = out.source + ":" + std::to_string(one.prompt.line),
                            .parts = std::move(one.prompt.parts),
@@ -73,7 +73,7 @@ TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& sp
 }
 
 int64_t encode_prompts(std::vector<TypedPrompt>& prompts, const Tokenizer& tokenizer,
-                       const PromptSpace& space) {
+                       const PromptLimit& space) {
   const TextFrame frame{.begin = begin_tokens(tokenizer), .end = space.end.value_or(-1)};
   int64_t cut = 0;
   for (TypedPrompt& prompt : prompts) {

@@ -36,7 +36,7 @@ struct TaskPrompts {
 // for the split.
 TaskPrompts task_prompts(const std::filesystem::path& run, const std::string& split);
 
-struct PromptSpace {
+struct PromptLimit {
   int64_t tokens;     // maximum number of tokens of a prompt
   bool cuts = false;  // longer prompts lose the tokens after their begin tokens; false: UserError
   std::optional<int32_t> end = {};  // the token after a part that ends
@@ -45,6 +45,6 @@ struct PromptSpace {
 // Sets `ids` as in training on text: the begin tokens of the tokenizer, if any, then the text.
 // Returns the number of prompts that were truncated.
 int64_t encode_prompts(std::vector<TypedPrompt>& prompts, const Tokenizer& tokenizer,
-                       const PromptSpace& space);
+                       const PromptLimit& space);
 
 }  // namespace mixtune

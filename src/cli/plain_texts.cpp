@@ -11,21 +11,21 @@ namespace mixtune {
 
 namespace fs = std::filesystem;
 
-fs::path plain_texts_path(const fs::path& lines) {
+fs::path text_lines_path(const fs::path& lines) {
   fs::path out = lines;
   if (out.extension() == ".jsonl") return out.replace_extension(".txt");
   return out += ".txt";
 }
 
-void check_plain_texts(const fs::path& lines) {
+void check_text_lines(const fs::path& lines) {
   std::error_code error;
-  const fs::path texts = plain_texts_path(lines);
-  if (!fs::exists(texts, error) || fs::exists(unfinished_mark(lines), error)) return;
+  const fs::path texts = text_lines_path(lines);
+  if (!fs::exists(texts, error) || fs::exists(unfinished_marker(lines), error)) return;
   throw UserError(texts.string(), "exists already; the texts without JSON are written there",
                   "Name another --output, or add --overwrite.");
 }
 
-void write_plain_texts(const fs::path& lines) {
+void write_text_lines(const fs::path& lines) {
   std::string out;
   read_json_lines(lines, [&](const Json& line, int64_t) {
     std::string text = line.at("text");
@@ -33,7 +33,7 @@ void write_plain_texts(const fs::path& lines) {
         text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
     out += text + "\n";
   });
-  write_file_atomically(plain_texts_path(lines), out);
+  write_file_atomically(text_lines_path(lines), out);
 }
 
 }  // namespace mixtune

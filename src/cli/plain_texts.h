@@ -8,12 +8,12 @@
 namespace mixtune {
 
 // "texts.txt" for "texts.jsonl".
-std::filesystem::path plain_texts_path(const std::filesystem::path& lines);
+std::filesystem::path text_lines_path(const std::filesystem::path& lines);
 
 // UserError if that file exists and does not belong to an unfinished job.
-void check_plain_texts(const std::filesystem::path& lines);
+void check_text_lines(const std::filesystem::path& lines);
 
 // Writes the "text" of each line; line breaks in it become spaces.
-void write_plain_texts(const std::filesystem::path& lines);
+void write_text_lines(const std::filesystem::path& lines);
 
 }  // namespace mixtune

@@ -75,7 +75,7 @@ Requests read_requests(const Session& session, const std::string& input) {
       throw UserError(name + ":" + std::to_string(line),
                       "has nothing to predict" +
                           (encoded.notes.empty() ? "" : ": " + join_names(encoded.notes, "; ")),
-                      what_leaves_more(session));
+                      advice_for_empty_set(session));
     one.first = static_cast<int64_t>(out.sequences.size());
     one.sequences = static_cast<int64_t>(encoded.examples.size());
     std::move(encoded.examples.begin(), encoded.examples.end(), std::back_inserter(out.sequences));

@@ -70,7 +70,7 @@ std::vector<ExpertCounts> read_experts(const NamedTensors& tensors, const std::s
     const std::vector<double> values = numbers(*routing);
     one.tokens = values[0];
     one.entropy = values[1];
-    one.everything = values[2];
+    one.all_experts = values[2];
     out.push_back(std::move(one));
   }
   std::sort(out.begin(), out.end(), [](const ExpertCounts& a, const ExpertCounts& b) {
@@ -96,7 +96,7 @@ std::string expert_chart(const std::vector<ExpertCounts>& experts) {
     const double tokens = std::max(one.tokens, 1.0);
     const double used = std::accumulate(one.load.begin(), one.load.end(), 0.0) / tokens;
     out += fmt::format("  {:<{}}  {:4.2f}  {} {:3.0f} %      {:3.0f} %", one.site, widest, used,
-                       bar_text(one.entropy, 8), 100 * one.entropy, 100 * one.everything);
+                       bar_text(one.entropy, 8), 100 * one.entropy, 100 * one.all_experts);
     for (const double load : one.load) out += cell(std::llround(load), std::llround(tokens));
     out += "\n";
   }

@@ -10,9 +10,9 @@
 namespace mixtune {
 
 struct ExpertCounts {
-  std::string site;                                // module path
-  std::vector<double> load;                        // tokens that used each expert
-  double tokens = 0, entropy = 0, everything = 0;  // the values of `<module>.routing`
+  std::string site;                                 // module path
+  std::vector<double> load;                         // tokens that used each expert
+  double tokens = 0, entropy = 0, all_experts = 0;  // the values of `<module>.routing`
 };
 
 struct RoutingCounts {

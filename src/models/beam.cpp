@@ -51,7 +51,7 @@ std::vector<Candidate> candidates(const Search& search, const GenerationState& t
                                static_cast<size_t>(logits.size(1)));
     apply_rules(row, {texts.ids(text), texts.prompt(text)}, rules);
     for (size_t token = 0; token < row.size(); ++token) {
-      if (row[token] == kNever || sum + row[token] < worst) continue;
+      if (row[token] == kForbidden || sum + row[token] < worst) continue;
       out.push_back({sum + row[token], b, static_cast<int32_t>(token)});
       if (out.size() < 4 * count) continue;
       keep_best();

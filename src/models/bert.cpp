@@ -1,7 +1,7 @@
 #include "models/bert.h"
 
-#include "models/draws.h"
 #include "models/linears.h"
+#include "models/stochastic.h"
 
 // Legend: T tokens, S sequences, D hidden size, F intermediate size, C labels; read: number of rows
 // that the head reads.
@@ -70,8 +70,9 @@ Tensor BertLayer::forward(const Tensor& z, const Call& call) {
 }
 
 bool BertLayer::is_random() const {
-  return attention_dropout_ > 0 || end_draws(attention_norm) || end_draws(output_norm) ||
-         draws(attention) || draws(attention_output) || draws(feed_forward);
+  return attention_dropout_ > 0 || end_is_stochastic(attention_norm) ||
+         end_is_stochastic(output_norm) || is_stochastic(attention) ||
+         is_stochastic(attention_output) || is_stochastic(feed_forward);
 }
 
 BertModel::BertModel(const ModelConfig& config, HeadKind head, int64_t labels,

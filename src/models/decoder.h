@@ -3,7 +3,7 @@
 #pragma once
 
 #include "models/model.h"
-#include "nn/decode_state.h"
+#include "nn/key_value_cache.h"
 
 namespace mixtune {
 

@@ -44,7 +44,7 @@ std::pair<int32_t, double> choose(std::span<float> row, const GenerateOptions& o
   }
   const std::vector<float> scores(row.begin(), row.end());
   apply_filters(row, *options.sampling);
-  const double uniform = uniform_draw(options.streams[prompt], static_cast<uint64_t>(written));
+  const double uniform = uniform_number(options.streams[prompt], static_cast<uint64_t>(written));
   const int32_t token = sample(row, uniform);
   return {token, scores[static_cast<size_t>(token)] - sum};
 }
@@ -75,9 +75,9 @@ void check_length(const Model& model, const std::vector<std::vector<int32_t>>& p
 
 }  // namespace
 
-std::vector<Generated> plain_search(GenerationState& texts,
-                                    const std::vector<std::vector<int32_t>>& prompts,
-                                    const GenerateOptions& options) {
+std::vector<Generated> greedy_or_sample(GenerationState& texts,
+                                        const std::vector<std::vector<int32_t>>& prompts,
+                                        const GenerateOptions& options) {
   std::vector<Generated> out(prompts.size());
   std::vector<size_t> prompt_of(prompts.size());  // the prompt of each running sequence
   for (size_t i = 0; i < prompts.size(); ++i) prompt_of[i] = i;
@@ -91,7 +91,7 @@ std::vector<Generated> plain_search(GenerationState& texts,
       const std::span<float> row = row_of(logits, s);
       apply_rules(row, {texts.ids(s), texts.prompt(s)}, options.rules);
       // If the rules forbid every token, the text ends.
-      if (*std::max_element(row.begin(), row.end()) == kNever) continue;
+      if (*std::max_element(row.begin(), row.end()) == kForbidden) continue;
       const auto [token, log_probability] = choose(row, options, prompt, written);
       Generated& text = out[prompt];
       text.ids.push_back(token);
@@ -130,7 +130,8 @@ std::vector<std::vector<Generated>> generate(Model& model,
   GenerationState texts(decoder, context, options.decoding, longest);
   if (options.num_beams > 1) return beam_search(texts, prompts, options);
   std::vector<std::vector<Generated>> out;
-  for (Generated& text : plain_search(texts, prompts, options)) out.push_back({std::move(text)});
+  for (Generated& text : greedy_or_sample(texts, prompts, options))
+    out.push_back({std::move(text)});
   return out;
 }
 

@@ -47,9 +47,9 @@ std::vector<std::vector<Generated>> generate(Model& model,
                                              ForwardContext& context);
 
 // The two searches used by generate(), on a GenerationState that has not started.
-std::vector<Generated> plain_search(GenerationState& texts,
-                                    const std::vector<std::vector<int32_t>>& prompts,
-                                    const GenerateOptions& options);
+std::vector<Generated> greedy_or_sample(GenerationState& texts,
+                                        const std::vector<std::vector<int32_t>>& prompts,
+                                        const GenerateOptions& options);
 std::vector<std::vector<Generated>> beam_search(GenerationState& texts,
                                                 const std::vector<std::vector<int32_t>>& prompts,
                                                 const GenerateOptions& options);

@@ -8,7 +8,7 @@ namespace mixtune {
 
 // `recompute` runs every sequence from its start at each step, as the reference for `cached`. It is
 // also used if keys change with the length (dynamic rotary positions). `averaged` is the cache of
-// the authors' MoLEx code (nn/decode_state.h).
+// the authors' MoLEx code (nn/key_value_cache.h).
 enum class Decoding { cached, recompute, averaged };
 
 // UserError if `decoding` is averaged, and keys change within `longest` tokens or expert routers
@@ -44,7 +44,7 @@ class GenerationState {
   DecoderModel& model_;
   ForwardContext& context_;
   bool is_cached_;
-  DecodeState state_;
+  KeyValueCache state_;
   std::vector<Text> texts_;
 };
 

@@ -1,8 +1,8 @@
 // GPT-2: learned positions, layer norms before each sublayer, fused query, key and value, weights
 // stored as [in, out]. Legend: T tokens, D hidden size; read: number of rows that a head reads.
 #include "models/decoder.h"
-#include "models/draws.h"
 #include "models/linears.h"
+#include "models/stochastic.h"
 
 namespace mixtune {
 namespace {
@@ -71,8 +71,9 @@ class Gpt2Layer final : public Layer {
   }
 
   bool is_random() const override {
-    return attention_dropout_ > 0 || end_draws(attention_end) || end_draws(feed_forward_end) ||
-           draws(attention) || draws(attention_output) || draws(feed_forward);
+    return attention_dropout_ > 0 || end_is_stochastic(attention_end) ||
+           end_is_stochastic(feed_forward_end) || is_stochastic(attention) ||
+           is_stochastic(attention_output) || is_stochastic(feed_forward);
   }
 
   LayerNorm attention_norm, feed_forward_norm;

@@ -3,8 +3,8 @@
 // Legend: T tokens, D hidden size, H heads, G key-value heads, d width of a head; read: number of
 // rows that a head reads.
 #include "models/decoder.h"
-#include "models/draws.h"
 #include "models/linears.h"
+#include "models/stochastic.h"
 #include "nn/rms_norm.h"
 
 namespace mixtune {
@@ -102,8 +102,9 @@ class LlamaLayer final : public Layer {
   }
 
   bool is_random() const override {
-    return attention_dropout_ > 0 || end_draws(attention_end) || end_draws(feed_forward_end) ||
-           draws(attention) || draws(attention_output) || draws(feed_forward);
+    return attention_dropout_ > 0 || end_is_stochastic(attention_end) ||
+           end_is_stochastic(feed_forward_end) || is_stochastic(attention) ||
+           is_stochastic(attention_output) || is_stochastic(feed_forward);
   }
 
   LinearGroup attention, attention_output;

@@ -44,7 +44,7 @@ void keep_highest(std::span<float> logits, int64_t count) {
   std::nth_element(sorted.begin(), sorted.begin() + (count - 1), sorted.end(), std::greater<>());
   const float last = sorted[static_cast<size_t>(count - 1)];
   for (float& x : logits)
-    if (x < last) x = kNever;
+    if (x < last) x = kForbidden;
 }
 
 void keep_top_p(std::span<float> logits, double mass) {
@@ -54,7 +54,7 @@ void keep_top_p(std::span<float> logits, double mass) {
   for (size_t i = 0; i + 1 < order.size(); ++i) {  // the most probable token is always kept
     below += p[order[i]];
     if (below > 1 - mass) break;
-    logits[order[i]] = kNever;
+    logits[order[i]] = kForbidden;
   }
 }
 
@@ -62,7 +62,7 @@ void keep_likely(std::span<float> logits, double share) {
   const std::vector<double> p = probabilities(logits);
   const double least = share * *std::max_element(p.begin(), p.end());
   for (size_t i = 0; i < p.size(); ++i)
-    if (p[i] < least) logits[i] = kNever;
+    if (p[i] < least) logits[i] = kForbidden;
 }
 
 void keep_typical(std::span<float> logits, double mass) {
@@ -82,7 +82,7 @@ void keep_typical(std::span<float> logits, double mass) {
     if (kept >= mass) break;
   }
   for (size_t i = 0; i < distance.size(); ++i)
-    if (distance[i] > furthest) logits[i] = kNever;
+    if (distance[i] > furthest) logits[i] = kForbidden;
 }
 
 }  // namespace
@@ -91,16 +91,17 @@ bool TokenRules::is_stop(int64_t id) const {
   return std::find(stops.begin(), stops.end(), id) != stops.end();
 }
 
-void apply_rules(std::span<float> scores, const TextSoFar& text, const TokenRules& rules) {
+void apply_rules(std::span<float> scores, const TokensSoFar& text, const TokenRules& rules) {
   if (rules.repetition_penalty != 1) {
     const auto penalty = static_cast<float>(rules.repetition_penalty);
     for (const int32_t id : std::set<int32_t>(text.ids.begin(), text.ids.end()))
       scores[id] = scores[id] < 0 ? scores[id] * penalty : scores[id] / penalty;
   }
   if (rules.no_repeat_ngram_size > 0)
-    for (const int32_t id : completions(text.ids, rules.no_repeat_ngram_size)) scores[id] = kNever;
+    for (const int32_t id : completions(text.ids, rules.no_repeat_ngram_size))
+      scores[id] = kForbidden;
   if (static_cast<int64_t>(text.ids.size()) - text.prompt < rules.min_new_tokens)
-    for (const int32_t id : rules.stops) scores[id] = kNever;
+    for (const int32_t id : rules.stops) scores[id] = kForbidden;
 }
 
 void apply_filters(std::span<float> logits, const SamplingFilters& filters) {

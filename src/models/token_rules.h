@@ -10,7 +10,7 @@
 namespace mixtune {
 
 // The score of a forbidden token.
-inline constexpr float kNever = -std::numeric_limits<float>::infinity();
+inline constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
 struct TokenRules {
   double repetition_penalty = 1;     // applied to every id of the sequence; 1: off
@@ -22,14 +22,14 @@ struct TokenRules {
 };
 
 // The prompt and the tokens generated so far.
-struct TextSoFar {
+struct TokensSoFar {
   std::span<const int32_t> ids;
   int64_t prompt = 0;  // length of the prompt
 };
 
-// Changes scores [V] in place; forbidden tokens become kNever, possibly all of them. In greedy
+// Changes scores [V] in place; forbidden tokens become kForbidden, possibly all of them. In greedy
 // search and sampling the scores are logits, in beam search log-probabilities.
-void apply_rules(std::span<float> scores, const TextSoFar& text, const TokenRules& rules);
+void apply_rules(std::span<float> scores, const TokensSoFar& text, const TokenRules& rules);
 
 // Filters of the tokens that can be sampled.
 struct SamplingFilters {
@@ -40,7 +40,7 @@ struct SamplingFilters {
   double typical_p = 1;    // keep tokens whose surprise is nearest to the entropy, up to mass p
 };
 
-// Changes logits [V] in place; removed tokens become kNever.
+// Changes logits [V] in place; removed tokens become kForbidden.
 void apply_filters(std::span<float> logits, const SamplingFilters& filters);
 
 }  // namespace mixtune

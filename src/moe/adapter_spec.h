@@ -55,7 +55,7 @@ struct AdapterSpec {
   std::optional<Blend> blend = std::nullopt;
   double balance = 0;  // weight of the load-balancing loss; 0: off
   // Compatibility: a layer that selects itself runs twice, and generation uses an averaged cache
-  // (nn/decode_state.h).
+  // (nn/key_value_cache.h).
   bool matches_reference = false;
 };
 

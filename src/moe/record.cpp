@@ -12,7 +12,7 @@ void record_routing(const std::string& site, const Routed& routed, RoutingRecord
   if (p.size(1) > 1)  // divided by the sum, since sigmoid scores do not sum to one
     r.entropy +=
         Entropy{Entropy::Kind::shannon, 1, 1e-30}.of(p / p.sum(1, true)).sum().item<double>();
-  if (routed.everything.defined()) r.everything += routed.everything.sum().item<int64_t>();
+  if (routed.all_experts.defined()) r.all_experts += routed.all_experts.sum().item<int64_t>();
 }
 
 }  // namespace mixtune

@@ -50,7 +50,7 @@ Tensor Routed::entropy(const Entropy& entropy) const {
 
 Routed Routed::of_tokens(const Tensor& index) const {
   const auto some = [&](const Tensor& t) { return t.defined() ? t.index_select(0, index) : t; };
-  return {some(probabilities), some(weights),   some(mask),  some(everything),
+  return {some(probabilities), some(weights),   some(mask),  some(all_experts),
           some(logits),        some(entropies), entropy_kind};
 }
 
@@ -58,12 +58,12 @@ Routed route(const Tensor& probabilities, const Routing& routing) {
   Routed out{.probabilities = probabilities,
              .weights = {},
              .mask = routing.selection->mask(probabilities.detach()),
-             .everything = {}};
+             .all_experts = {}};
   if (routing.entropy_switch && routing.entropy_switch->is_on()) {
     out.entropy_kind = routing.entropy_switch->entropy;
-    out.entropies = routing.entropy_switch->entropy.of(probabilities);              // [T]
-    out.everything = out.entropies.detach() > routing.entropy_switch->threshold;    // [T]
-    out.mask = out.mask.maximum(out.everything.to(out.mask.dtype()).unsqueeze(1));  // [T, E]
+    out.entropies = routing.entropy_switch->entropy.of(probabilities);               // [T]
+    out.all_experts = out.entropies.detach() > routing.entropy_switch->threshold;    // [T]
+    out.mask = out.mask.maximum(out.all_experts.to(out.mask.dtype()).unsqueeze(1));  // [T, E]
   }
   out.weights = probabilities * out.mask;
   if (routing.renormalizes) out.weights = out.weights / out.weights.sum(1, true);

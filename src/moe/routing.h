@@ -41,7 +41,7 @@ struct Routing {
 struct Routed {
   Tensor probabilities, weights;  // [T, E], in the graph
   Tensor mask;                    // [T, E] zeros and ones
-  Tensor everything;              // [T] bool: sent to all experts; undefined without a switch
+  Tensor all_experts;             // [T] bool: sent to all experts; undefined without a switch
   // [T, E], the scores, pooled if the scope pools scores; undefined if no loss needs them.
   Tensor logits = {};
 

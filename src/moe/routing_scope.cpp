@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "nn/decode_state.h"
+#include "nn/key_value_cache.h"
 
 namespace mixtune {
 namespace {
@@ -86,7 +86,7 @@ Tensor pooled(const Tensor& x, const RoutingScope& scope, const Call& call,
   };
   const auto means = [&] { return pooled_tokens.means(pooled_tokens.of(x)); };  // [U, C]
   if (!call.context.generates()) return of_rows(means());
-  const DecodeState* state = call.context.decode;
+  const KeyValueCache* state = call.context.decode;
   MIXTUNE_CHECK(state == nullptr || !state->averages(), "a pooled router beside an averaged cache");
   return of_rows(call.context.pooled(router, call.path, call.rows, [&] {
     return means().expand({call.rows.sequences(), x.size(1)});

@@ -44,7 +44,7 @@ class LossStatistics {
   void add(int64_t site, const Tensor& sums);  // [columns]
   // The sums of a site, all-reduced; [columns].
   Tensor sums(int64_t site, Reducer& reducer) const;
-  bool measured(int64_t site) const { return sums_.at(site).defined(); }
+  bool has_sums(int64_t site) const { return sums_.at(site).defined(); }
 
  private:
   std::vector<int64_t> columns_;
@@ -53,10 +53,10 @@ class LossStatistics {
 
 // Routing statistics of one linear's router, over tokens.
 struct ExpertRecord {
-  Tensor load;             // [experts] double: number of tokens per expert
-  double entropy = 0;      // sum of normalized Shannon entropies
-  int64_t tokens = 0;      // all tokens
-  int64_t everything = 0;  // tokens that an entropy switch sent to all experts
+  Tensor load;              // [experts] double: number of tokens per expert
+  double entropy = 0;       // sum of normalized Shannon entropies
+  int64_t tokens = 0;       // all tokens
+  int64_t all_experts = 0;  // tokens that an entropy switch sent to all experts
 };
 
 // Routing statistics: how often each position chose each layer, and the entropy of the gate there.
@@ -72,7 +72,7 @@ struct RoutingRecord {
   void add_entropy(int64_t position, int64_t positions, double sum, int64_t tokens);
 };
 
-class DecodeState;  // nn/decode_state.h
+class KeyValueCache;  // nn/key_value_cache.h
 
 class ForwardContext {
  public:
@@ -85,7 +85,7 @@ class ForwardContext {
   Reducer& reducer;
   LossStatistics loss_statistics;
   RoutingRecord* record = nullptr;  // null: routing is not recorded
-  DecodeState* decode = nullptr;    // null unless generation uses a key-value cache
+  KeyValueCache* decode = nullptr;  // null unless generation uses a key-value cache
   // During generation `SequenceLayout::example` is the index of a sequence among those that still
   // run; this is the constant id of each. Empty outside generation: the example is the id.
   std::vector<int64_t> sequence_ids;

@@ -24,7 +24,7 @@ class StackAdapter {
   virtual ~StackAdapter() = default;
   virtual Tensor forward(LayerStack& stack, const Tensor& z, const SequenceLayout& rows,
                          ForwardContext& context, const SelectedRows* read) = 0;
-  // Whether generation uses an averaged cache (nn/decode_state.h) by default.
+  // Whether generation uses an averaged cache (nn/key_value_cache.h) by default.
   virtual bool averages_cache() const { return false; }
 };
 

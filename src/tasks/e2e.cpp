@@ -51,7 +51,7 @@ class E2eTask final : public LanguageTask {
                              .learns_all = config_.loss == "all"});
   }
 
-  std::vector<GenerationPrompt> writing_prompts(const DataSet& set) const override {
+  std::vector<GenerationPrompt> generation_prompts(const DataSet& set) const override {
     std::vector<E2ePair> pairs;
     for (const Example& example : set.examples)
       pairs.push_back({example.first, *example.second, example.line});

@@ -156,7 +156,7 @@ class Task {
   }
 
   // What to write texts for, each prompt once, of tasks that are scored by what is written.
-  virtual std::vector<GenerationPrompt> writing_prompts(const DataSet&) const { return {}; }
+  virtual std::vector<GenerationPrompt> generation_prompts(const DataSet&) const { return {}; }
 
   // The official metrics over the labelled examples of `set`, none where nothing is labelled. Names
   // are unique over the evaluation sets of a task: MNLI has accuracy and accuracy_mismatched.

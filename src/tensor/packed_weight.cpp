@@ -161,7 +161,7 @@ Tensor PackedWeight::multiply(const Tensor& x, const Tensor& bias) const {
                         .width = x.size(1),
                         .outputs = outputs_,
                         .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr};
-  if (is_narrow())
+  if (is_bfloat16())
     multiply_all(product, static_cast<const uint16_t*>(panels_.const_data_ptr()), panels_.size(0));
   else
     multiply_all(product, panels_.const_data_ptr<float>(), panels_.size(0));

@@ -20,7 +20,7 @@ class PackedWeight {
   // undefined. The result of a row does not depend on the other rows. Not differentiable.
   Tensor multiply(const Tensor& x, const Tensor& bias) const;
 
-  bool is_narrow() const { return panels_.scalar_type() == at::kBFloat16; }
+  bool is_bfloat16() const { return panels_.scalar_type() == at::kBFloat16; }
   int64_t bytes() const { return static_cast<int64_t>(panels_.nbytes()); }
 
  private:

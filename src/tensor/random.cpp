@@ -167,11 +167,11 @@ uint64_t bits(RandomKey key, uint64_t counter) {
 
 }  // namespace
 
-double uniform_draw(RandomKey key, uint64_t counter) {
+double uniform_number(RandomKey key, uint64_t counter) {
   return static_cast<double>(bits(key, counter) >> 11) * 0x1.0p-53;
 }
 
-uint64_t integer_draw(RandomKey key, uint64_t counter, uint64_t bound) {
+uint64_t random_integer(RandomKey key, uint64_t counter, uint64_t bound) {
   MIXTUNE_CHECK(bound > 0, "bound 0");
   // Multiply-shift: the bias is below bound / 2^64.
   return static_cast<uint64_t>((static_cast<unsigned __int128>(bits(key, counter)) * bound) >> 64);
@@ -182,7 +182,7 @@ std::vector<int64_t> permutation(RandomKey key, int64_t count) {
   for (int64_t i = 0; i < count; ++i) out[i] = i;
   for (int64_t i = count - 1; i > 0; --i)
     std::swap(out[i],
-              out[integer_draw(key, static_cast<uint64_t>(i), static_cast<uint64_t>(i) + 1)]);
+              out[random_integer(key, static_cast<uint64_t>(i), static_cast<uint64_t>(i) + 1)]);
   return out;
 }
 
@@ -191,8 +191,8 @@ Tensor normal_tensor(at::IntArrayRef shape, double deviation, RandomKey key) {
   float* data = out.data_ptr<float>();
   for (int64_t i = 0; i < out.numel();
        i += 2) {  // Box-Muller: two uniform numbers give two elements
-    const double u = 1.0 - uniform_draw(key, static_cast<uint64_t>(i));
-    const double angle = 2 * std::numbers::pi * uniform_draw(key, static_cast<uint64_t>(i) + 1);
+    const double u = 1.0 - uniform_number(key, static_cast<uint64_t>(i));
+    const double angle = 2 * std::numbers::pi * uniform_number(key, static_cast<uint64_t>(i) + 1);
     const double radius = deviation * std::sqrt(-2 * std::log(u));
     data[i] = static_cast<float>(radius * std::cos(angle));
     if (i + 1 < out.numel()) data[i + 1] = static_cast<float>(radius * std::sin(angle));
@@ -204,7 +204,8 @@ Tensor uniform_tensor(at::IntArrayRef shape, double low, double high, RandomKey 
   const Tensor out = at::empty(shape, at::kFloat);
   float* data = out.data_ptr<float>();
   for (int64_t i = 0; i < out.numel(); ++i)
-    data[i] = static_cast<float>(low + (high - low) * uniform_draw(key, static_cast<uint64_t>(i)));
+    data[i] =
+        static_cast<float>(low + (high - low) * uniform_number(key, static_cast<uint64_t>(i)));
   return out;
 }
 

@@ -22,8 +22,8 @@ struct PhiloxBlock {
 PhiloxBlock philox(RandomKey key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3);
 
 // A number in [0, 1) with 53 random bits, and an integer in [0, bound) for small bounds (> 0).
-double uniform_draw(RandomKey key, uint64_t counter);
-uint64_t integer_draw(RandomKey key, uint64_t counter, uint64_t bound);
+double uniform_number(RandomKey key, uint64_t counter);
+uint64_t random_integer(RandomKey key, uint64_t counter, uint64_t bound);
 
 // A permutation of 0 .. count - 1 (Fisher-Yates with the stream of `key`).
 std::vector<int64_t> permutation(RandomKey key, int64_t count);

@@ -53,7 +53,7 @@ void join_pieces(std::vector<std::string>& tokens, const std::string& prefix, bo
 void spaces_for_replacements(std::vector<std::string>& tokens, const Metaspace& settings) {
   for (size_t i = 0; i < tokens.size(); ++i)
     replace_all(tokens[i], settings.replacement,
-                i == 0 && settings.scheme != PrependScheme::kNever ? "" : " ");
+                i == 0 && settings.scheme != PrependScheme::kForbidden ? "" : " ");
 }
 
 // The byte of a token such as <0x0A>.

@@ -8,7 +8,7 @@
 
 namespace mixtune {
 
-enum class PrependScheme { kAlways, kFirst, kNever };
+enum class PrependScheme { kAlways, kFirst, kForbidden };
 
 struct Metaspace {
   std::string replacement;  // one character, as a rule ▁

@@ -10,7 +10,7 @@ PrependScheme read_scheme(const JsonField& field) {
   const std::string name = field.string();
   if (name == "always") return PrependScheme::kAlways;
   if (name == "first") return PrependScheme::kFirst;
-  if (name == "never") return PrependScheme::kNever;
+  if (name == "never") return PrependScheme::kForbidden;
   field.reject(name, "always, first or never");
 }
 
@@ -79,9 +79,9 @@ Metaspace read_metaspace(const JsonField& field) {
   out.splits = field.boolean_or("split", true);
   // Files from before prepend_scheme have this instead; where both stand, they agree.
   if (!field.boolean_or("add_prefix_space", true)) {
-    if (field.find("prepend_scheme") && out.scheme != PrependScheme::kNever)
+    if (field.find("prepend_scheme") && out.scheme != PrependScheme::kForbidden)
       field.at("add_prefix_space").fail("is false, but prepend_scheme is not \"never\"");
-    out.scheme = PrependScheme::kNever;
+    out.scheme = PrependScheme::kForbidden;
   }
   return out;
 }

@@ -24,7 +24,7 @@ void LastGood::keep(const Cursor& cursor, const Attachment& attachment, const Ad
   cursor_ = cursor;
 }
 
-Cursor LastGood::put_back(Attachment& attachment, AdamW& optimizer) const {
+Cursor LastGood::restore(Attachment& attachment, AdamW& optimizer) const {
   MIXTUNE_CHECK(is_known(), "there is no saved state");
   const at::NoGradGuard no_grad;
   attachment.trainables.values.copy_(values_);

@@ -20,7 +20,7 @@ class LastGood {
 
   bool is_known() const { return cursor_.has_value(); }
   // Restores the state and returns its position; call only if is_known().
-  Cursor put_back(Attachment& attachment, AdamW& optimizer) const;
+  Cursor restore(Attachment& attachment, AdamW& optimizer) const;
 
  private:
   std::optional<Cursor> cursor_;

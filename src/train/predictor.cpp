@@ -117,7 +117,7 @@ std::unique_ptr<Session> open_predictor(const PredictorOptions& options,
     layers.apply(config);
   }
   const Choice supervised = config.task;
-  if (!options.wants_task || options.generates) {
+  if (!options.needs_task || options.generates) {
     config.task = {};
   } else if (config.task.name.empty()) {
     throw UserError(options.source.string(), "does not name a task",

@@ -13,7 +13,7 @@ struct PredictorOptions {
   std::optional<std::string> data = {};               // replaces the task's data
   std::vector<std::string> overrides = {};            // key=value on the config, applied last
   bool evaluation_data = false;                       // fill Session::evaluation
-  bool wants_task = true;  // false for `mixtune forward`, which takes ids
+  bool needs_task = true;  // false for `mixtune forward`, which takes ids
   bool generates = false;  // no task, but a language head and the tokenizer
 };
 

@@ -14,11 +14,11 @@
 namespace mixtune {
 namespace {
 
-std::vector<KindCount> count_kinds(const Attachment& attachment) {
-  std::vector<KindCount> out;
+std::vector<GroupCount> count_groups(const Attachment& attachment) {
+  std::vector<GroupCount> out;
   for (const Segment& segment : attachment.trainables.segments()) {
     const auto found = std::find_if(out.begin(), out.end(),
-                                    [&](const KindCount& k) { return k.kind == segment.group; });
+                                    [&](const GroupCount& k) { return k.kind == segment.group; });
     if (found == out.end())
       out.push_back({segment.group, segment.count()});
     else
@@ -253,7 +253,7 @@ Preflight preflight(Session& session) {
   out.model_parameters = model_parameters(*session.model);
   out.trainable_parameters = session.attachment->trainables.count();
   out.attached = session.attachment->table;
-  out.kinds = count_kinds(*session.attachment);
+  out.kinds = count_groups(*session.attachment);
   describe_loading(session, out);
 
   out.sets.push_back(summarize(session, session.train));
@@ -305,7 +305,7 @@ std::string render(const Preflight& p) {
                      p.model_parameters ? 100.0 * static_cast<double>(p.trainable_parameters) /
                                               static_cast<double>(p.model_parameters)
                                         : 0.0);
-  for (const KindCount& kind : p.kinds)
+  for (const GroupCount& kind : p.kinds)
     out += fmt::format("  {} {}", kind.kind, grouped(kind.parameters));
   out += "\nloading\n";
   for (const std::string& line : p.loading) out += "  " + line + "\n";

@@ -19,7 +19,7 @@ struct SetSummary {
   double lowest = 0, highest = 0, mean = 0;  // regression: of the scores
 };
 
-struct KindCount {
+struct GroupCount {
   std::string kind;  // "adapter", "head", "gate", "base"
   int64_t parameters = 0;
 };
@@ -36,7 +36,7 @@ struct Preflight {
   std::string model, model_type, method, device;
   int64_t model_parameters = 0, trainable_parameters = 0;
   std::vector<AttachedSite> attached;
-  std::vector<KindCount> kinds;
+  std::vector<GroupCount> kinds;
   std::vector<std::string> loading;  // lines: newly initialized, unexpected, adapter differences
   std::vector<SetSummary> sets;      // training first
   // One decoded training example with special tokens; for a language model, supervised tokens are

@@ -20,27 +20,27 @@ std::vector<std::pair<std::string, Tensor>> routing_tensors(const RoutingRecord&
     out.emplace_back(site + ".load", counts.load);
     out.emplace_back(site + ".routing",
                      at::tensor({static_cast<double>(counts.tokens), counts.entropy / tokens,
-                                 static_cast<double>(counts.everything) / tokens},
+                                 static_cast<double>(counts.all_experts) / tokens},
                                 at::kDouble));
   }
   return out;
 }
 
 std::string routing_line(const RoutingRecord& record) {
-  double used = 0, experts = 0, entropy = 0, everything = 0, tokens = 0;
+  double used = 0, experts = 0, entropy = 0, all_experts = 0, tokens = 0;
   for (const auto& [site, counts] : record.experts) {
     const auto count = static_cast<double>(counts.tokens);
     used += counts.load.sum().item<double>();
     experts += count * static_cast<double>(counts.load.numel());
     entropy += counts.entropy;
-    everything += static_cast<double>(counts.everything);
+    all_experts += static_cast<double>(counts.all_experts);
     tokens += count;
   }
   if (tokens == 0) return "";
   std::string out = fmt::format("experts: {:.2f} of {:.3g} a token, entropy {:.2f}", used / tokens,
                                 experts / tokens, entropy / tokens);
-  if (everything > 0)
-    out += fmt::format(", {:.0f} % of tokens sent to all", 100 * everything / tokens);
+  if (all_experts > 0)
+    out += fmt::format(", {:.0f} % of tokens sent to all", 100 * all_experts / tokens);
   return out;
 }
 

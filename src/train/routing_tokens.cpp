@@ -27,7 +27,7 @@ int64_t routing_tokens(const std::vector<AdapterSpec>& specs) {
   return out;
 }
 
-void leave_routing_tokens_out(EncodedExamples& encoded, int64_t pooled_tokens) {
+void exclude_routing_tokens(EncodedExamples& encoded, int64_t pooled_tokens) {
   if (pooled_tokens == 0) return;
   int64_t tokens = 0, removed = 0;
   std::vector<EncodedExample> kept;

@@ -15,6 +15,6 @@ int64_t routing_tokens(const std::vector<AdapterSpec>& specs);
 // Makes prompts, and the first `pooled_tokens` tokens of sequences without one, unsupervised;
 // removes sequences without other supervised tokens, and adds a note of both. Does nothing if
 // `pooled_tokens` is 0.
-void leave_routing_tokens_out(EncodedExamples& encoded, int64_t pooled_tokens);
+void exclude_routing_tokens(EncodedExamples& encoded, int64_t pooled_tokens);
 
 }  // namespace mixtune

@@ -59,7 +59,7 @@ bool reads_some_rows(const std::vector<AdapterSpec>& specs) {
 void check_examples(const Session& session, const EncodedSet& set) {
   if (!set.examples.empty()) return;
   if (set.notes.empty()) throw UserError(set.data->source, "has no examples", "Check the file.");
-  throw UserError(set.data->source, join_names(set.notes, "; "), what_leaves_more(session));
+  throw UserError(set.data->source, join_names(set.notes, "; "), advice_for_empty_set(session));
 }
 
 // UserError if neither the model nor the adapter has the head, since a new head predicts at random.
@@ -139,11 +139,11 @@ void check_ids(std::span<const int32_t> ids, const ModelConfig& model, const std
 EncodedExamples encode_evaluation(const Session& session, const DataSet& set) {
   EncodedExamples out =
       session.task->encode_evaluation(*session.tokenizer, set, session.max_length);
-  leave_routing_tokens_out(out, session.routing_tokens);
+  exclude_routing_tokens(out, session.routing_tokens);
   return out;
 }
 
-std::string what_leaves_more(const Session& session) {
+std::string advice_for_empty_set(const Session& session) {
   return session.routing_tokens > 0
              ? "Use longer texts, lower prompt_tokens of the method, or raise task.max_length."
              : "Raise task.max_length, or change task.too_long.";
@@ -252,7 +252,7 @@ std::unique_ptr<Session> open_session(const RunConfig& config, const SessionOpti
     const DataSet& set = session->task->train();
     EncodedExamples encoded =
         session->task->encode_training(*session->tokenizer, set, session->max_length);
-    leave_routing_tokens_out(encoded, session->routing_tokens);
+    exclude_routing_tokens(encoded, session->routing_tokens);
     session->train = checked(*session, set, std::move(encoded));
     if (!set.examples.empty()) check_examples(*session, session->train);
   }

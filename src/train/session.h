@@ -81,7 +81,7 @@ void check_ids(std::span<const int32_t> ids, const ModelConfig& model, const std
 EncodedExamples encode_evaluation(const Session& session, const DataSet& set);
 
 // The advice of an error if all examples of a set were left out.
-std::string what_leaves_more(const Session& session);
+std::string advice_for_empty_set(const Session& session);
 
 // encode_evaluation with checked ids. UserError if every example was left out.
 EncodedSet encode_for(const Session& session, const DataSet& set);

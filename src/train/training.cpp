@@ -263,7 +263,7 @@ class TrainingLoop {
     checkpoints_.set_aside(failed);
     if (last_good_.is_known()) {
       const double until_now = seconds();
-      cursor_ = last_good_.put_back(*session_.attachment, optimizer_);
+      cursor_ = last_good_.restore(*session_.attachment, optimizer_);
       if (cursor_.step > 0) {
         cursor_.seconds = until_now;
         checkpoints_.save(cursor_, *session_.attachment, optimizer_);

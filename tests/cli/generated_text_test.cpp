@@ -46,9 +46,9 @@ TEST_F(GeneratedTextTest, LeavesOutItsEndToken) {
 
 TEST_F(GeneratedTextTest, HoldsBackTheBeginningOfAStopString) {
   const GeneratedText text = reader({"and so on", "!"});
-  EXPECT_EQ(text.settled(ids_of_characters("this and s")), "this ");
-  EXPECT_EQ(text.settled(ids_of_characters("this and t")), "this and t");
-  EXPECT_EQ(text.settled(ids_of_characters("this!")), "this");
+  EXPECT_EQ(text.stable_prefix(ids_of_characters("this and s")), "this ");
+  EXPECT_EQ(text.stable_prefix(ids_of_characters("this and t")), "this and t");
+  EXPECT_EQ(text.stable_prefix(ids_of_characters("this!")), "this");
 }
 
 }  // namespace

@@ -51,9 +51,11 @@ TEST(RoutingChart, ReadsTheFileOfARun) {
 TEST(RoutingChart, ShowsTheExpertsOfEachLinearInTheOrderOfLayers) {
   RoutingRecord record;
   record.experts["layers.10.up"] = {
-      .load = at::tensor({4.0, 1.0}, at::kDouble), .entropy = 2, .tokens = 4, .everything = 1};
-  record.experts["layers.2.up"] = {
-      .load = at::tensor({0.0, 2.0, 2.0}, at::kDouble), .entropy = 1, .tokens = 2, .everything = 0};
+      .load = at::tensor({4.0, 1.0}, at::kDouble), .entropy = 2, .tokens = 4, .all_experts = 1};
+  record.experts["layers.2.up"] = {.load = at::tensor({0.0, 2.0, 2.0}, at::kDouble),
+                                   .entropy = 1,
+                                   .tokens = 2,
+                                   .all_experts = 0};
   const TemporaryFolder folder;
   write_tensors(folder / "routing.safetensors", routing_tensors(record));
   const auto counts = read_routing(folder.path());
@@ -62,7 +64,7 @@ TEST(RoutingChart, ShowsTheExpertsOfEachLinearInTheOrderOfLayers) {
   EXPECT_EQ(counts->experts[0].site, "layers.2.up");
   EXPECT_EQ(counts->experts[0].load, (std::vector<double>{0, 2, 2}));
   EXPECT_EQ(counts->experts[1].entropy, 0.5);
-  EXPECT_EQ(counts->experts[1].everything, 0.25);
+  EXPECT_EQ(counts->experts[1].all_experts, 0.25);
   const std::string chart = routing_chart(*counts);
   EXPECT_TRUE(says(chart, "layers.10.up  1.25")) << chart;  // five uses of four tokens
   EXPECT_TRUE(says(chart, "layers.2.up   2.00")) << chart;
@@ -75,7 +77,7 @@ TEST(RoutingReport, HasTheNumberOfExpertsPerTokenInOneLine) {
   RoutingRecord record;
   EXPECT_EQ(routing_line(record), "");
   record.experts["up"] = {
-      .load = at::tensor({4.0, 1.0}, at::kDouble), .entropy = 2, .tokens = 4, .everything = 1};
+      .load = at::tensor({4.0, 1.0}, at::kDouble), .entropy = 2, .tokens = 4, .all_experts = 1};
   EXPECT_EQ(routing_line(record),
             "experts: 1.25 of 2 a token, entropy 0.50, 25 % of tokens sent to all");
 }

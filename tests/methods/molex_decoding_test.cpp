@@ -246,7 +246,7 @@ struct Grown {
 
 // The keys and values of every block behind the prompt, as the reference lays them out:
 // [2, B, heads, P, head width].
-void check_cache(MolexRunner& r, const DecodeState& state) {
+void check_cache(MolexRunner& r, const KeyValueCache& state) {
   const int64_t heads = r.model().config().heads, sequences = r.batch.rows.sequences();
   for (int64_t t = 0; t < r.layers(); ++t) {
     std::vector<Tensor> texts;
@@ -259,7 +259,7 @@ void check_cache(MolexRunner& r, const DecodeState& state) {
 }
 
 Grown grow(MolexRunner& r, Decoding decoding,
-           const std::function<void(const DecodeState&)>& after_prompt = {}) {
+           const std::function<void(const KeyValueCache&)>& after_prompt = {}) {
   const int64_t prompt = r.golden.json.at("prompt_length"), length = r.golden.json.at("length");
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
@@ -295,7 +295,7 @@ Grown grow(MolexRunner& r, Decoding decoding,
 // The cache of the released code: the mean of two blocks' keys and values, votes at each step.
 void check_reference(MolexRunner& r) {
   const Grown grown =
-      grow(r, Decoding::averaged, [&](const DecodeState& state) { check_cache(r, state); });
+      grow(r, Decoding::averaged, [&](const KeyValueCache& state) { check_cache(r, state); });
   r.tensors.expect_near(grown.logits, r.tensors.get("cached.logits"), r.tolerance("logits_abs"),
                         "cached");
   r.tensors.expect_equal(grown.choices, r.tensors.get("cached.choice"), "cached choice");

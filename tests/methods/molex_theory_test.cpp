@@ -22,7 +22,7 @@ class LinearMolex {
       matrices_[t] = at::eye(width_, at::kDouble) +
                      draw({width_, width_}, deviation, name, seed).to(at::kDouble);
       routing_.resize(matrices_.size());
-      routing_[t] = static_cast<int64_t>(integer_draw(derive(seed, name), 0, matrices_.size()));
+      routing_[t] = static_cast<int64_t>(random_integer(derive(seed, name), 0, matrices_.size()));
     }
   }
 

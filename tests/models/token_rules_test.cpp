@@ -26,7 +26,7 @@ Row filtered(Row row, const SamplingFilters& filters) {
 std::vector<int64_t> kept(const Row& row) {
   std::vector<int64_t> out;
   for (size_t i = 0; i < row.size(); ++i)
-    if (row[i] > kNever) out.push_back(static_cast<int64_t>(i));
+    if (row[i] > kForbidden) out.push_back(static_cast<int64_t>(i));
   return out;
 }
 

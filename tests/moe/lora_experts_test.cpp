@@ -269,10 +269,10 @@ TEST(Experts, CountWhatTheyRoutedForPictures) {
   context.record = &record;
   made.forward(at::ones({3, 5}, at::kDouble), context);
   EXPECT_EQ(record.experts.at("q").tokens, 3);
-  EXPECT_EQ(record.experts.at("q").everything, 3);
+  EXPECT_EQ(record.experts.at("q").all_experts, 3);
   EXPECT_NEAR(record.experts.at("q").entropy, 3, 1e-9);
   EXPECT_SAME(record.experts.at("q").load, matrix({{3, 3, 3, 3}})[0]);
-  EXPECT_EQ(record.experts.at("k").everything, 0);
+  EXPECT_EQ(record.experts.at("k").all_experts, 0);
   EXPECT_NEAR(record.experts.at("k").entropy, 0, 1e-9);
   EXPECT_SAME(record.experts.at("k").load, matrix({{0, 0, 3, 0}})[0]);
 }

@@ -1,7 +1,7 @@
 // What routers pool: means by hand, what they do to decisions, and what stands while texts grow.
 #include "moe/routing_scope.h"
 
-#include "nn/decode_state.h"
+#include "nn/key_value_cache.h"
 #include "support/hand_made_feed_forward.h"
 #include "support/routers.h"
 
@@ -96,7 +96,7 @@ TEST(RoutingScope, WhatAPromptPooledStandsForWhatIsWritten) {
 
 TEST(RoutingScope, HasNoPlaceInAnAveragedCache) {
   Reducer alone;
-  DecodeState state(true);
+  KeyValueCache state(true);
   ForwardContext context(Phase::evaluate, 0, 0, alone);
   context.sequence_ids = {0};
   context.decode = &state;

@@ -9,15 +9,15 @@ TEST(LossStatistics, AddsSumsBySite) {
   LossStatistics table;
   const int64_t a = table.add_site(2), b = table.add_site(1);
   Reducer alone;
-  EXPECT_FALSE(table.measured(a));
+  EXPECT_FALSE(table.has_sums(a));
   table.add(a, at::tensor({1., 2.}));
   table.add(a, at::tensor({10., 20.}));
   EXPECT_SAME(table.sums(a, alone), at::tensor({11., 22.}));
-  EXPECT_FALSE(table.measured(b));
+  EXPECT_FALSE(table.has_sums(b));
   EXPECT_THROW(table.sums(b, alone), BugError);
   EXPECT_THROW(table.add(b, at::tensor({1., 2.})), BugError);
   table.clear();
-  EXPECT_FALSE(table.measured(a));
+  EXPECT_FALSE(table.has_sums(a));
 }
 
 TEST(LossStatistics, ACopyHasTheLayoutAndItsOwnSums) {
@@ -25,8 +25,8 @@ TEST(LossStatistics, ACopyHasTheLayoutAndItsOwnSums) {
   layout.add_site(1);
   LossStatistics copy = layout;
   copy.add(0, at::tensor({1.}));
-  EXPECT_TRUE(copy.measured(0));
-  EXPECT_FALSE(layout.measured(0));
+  EXPECT_TRUE(copy.has_sums(0));
+  EXPECT_FALSE(layout.has_sums(0));
 }
 
 // Simulates two processes with equal sums: values double, gradients are those of one process.

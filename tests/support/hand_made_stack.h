@@ -72,7 +72,7 @@ class HandMadeStack {
   Tensor weight_;
 };
 
-// SequenceLayout that vote for the given blocks under score_is_input: [T, blocks].
+// Rows that vote for the given blocks under score_is_input: [T, blocks].
 inline Tensor votes_for(const std::vector<int64_t>& layers, int64_t count) {
   return at::one_hot(at::tensor(layers, at::kLong), count).to(at::kDouble);
 }

@@ -127,10 +127,10 @@ inline PackedBatch pack_examples(const std::vector<int64_t>& examples, int64_t v
   std::vector<std::vector<int32_t>> texts;
   for (const int64_t example : examples) {
     const RandomKey key = derive(3, static_cast<uint64_t>(example));
-    std::vector<int32_t> ids(3 + integer_draw(key, 0, 7));
+    std::vector<int32_t> ids(3 + random_integer(key, 0, 7));
     for (size_t n = 0; n < ids.size(); ++n)
-      ids[n] =
-          static_cast<int32_t>(4 + integer_draw(key, n + 1, static_cast<uint64_t>(vocabulary - 4)));
+      ids[n] = static_cast<int32_t>(
+          4 + random_integer(key, n + 1, static_cast<uint64_t>(vocabulary - 4)));
     texts.push_back(std::move(ids));
   }
   return pack_texts(texts, examples);

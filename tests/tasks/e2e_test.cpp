@@ -53,7 +53,7 @@ TEST_F(E2e, WritesForEachMeaningOnce) {
   write_text(folder_ / "valid.txt", "a||x\nb||y\na||z\n");
   const auto task = open();
   EXPECT_EQ(task->train().examples.size(), 3u);
-  const auto prompts = task->writing_prompts(task->evaluation_sets()[0]);
+  const auto prompts = task->generation_prompts(task->evaluation_sets()[0]);
   ASSERT_EQ(prompts.size(), 2u);
   EXPECT_EQ(shown(prompts[0].prompt), "a$");
   EXPECT_EQ(prompts[0].references, (std::vector<std::string>{"x", "z"}));
@@ -77,7 +77,7 @@ TEST_F(E2e, ReadsTheDataOfThisProject) {
   EXPECT_EQ(task->evaluation_sets().at(0).examples.size(), 4672u);
   EXPECT_EQ(task->test_sets().at(0).examples.size(), 4693u);
   // 630 different meanings, as the challenge's test set has.
-  EXPECT_EQ(task->writing_prompts(task->test_sets()[0]).size(), 630u);
+  EXPECT_EQ(task->generation_prompts(task->test_sets()[0]).size(), 630u);
 }
 
 }  // namespace

@@ -35,10 +35,10 @@ TEST(PackedWeight, MultipliesAnyNumberOfRowsAndOutputs) {
 
 TEST(PackedWeight, UsesBfloat16OnlyIfItIsExact) {
   Tensor weight = random_tensor({40, 24}, "weight").to(at::kBFloat16).to(at::kFloat);
-  EXPECT_TRUE(PackedWeight(weight).is_narrow());
+  EXPECT_TRUE(PackedWeight(weight).is_bfloat16());
   EXPECT_EQ(PackedWeight(weight).bytes(), 64 * 24 * 2);
   weight[39][23] += 1e-4;
-  EXPECT_FALSE(PackedWeight(weight).is_narrow());
+  EXPECT_FALSE(PackedWeight(weight).is_bfloat16());
   EXPECT_EQ(PackedWeight(weight).bytes(), 64 * 24 * 4);
   expect_product(weight, random_tensor({5, 24}, "x"), Tensor());
 }

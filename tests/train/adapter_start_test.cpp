@@ -175,11 +175,11 @@ TEST(OpenPredictor, ReportsWhatIsMissing) {
 TEST(OpenPredictor, TakesAModelForIdsWithoutATask) {
   const TinyWorld world;
   Recorder recorder;
-  const auto base = open_predictor({.source = world.model(), .wants_task = false}, recorder);
+  const auto base = open_predictor({.source = world.model(), .needs_task = false}, recorder);
   EXPECT_EQ(base->model->labels(), 0);
   test::run(world.config("run"));
   const auto adapted = open_predictor(
-      {.source = world.model(), .adapter = world.path("run") / "adapter", .wants_task = false},
+      {.source = world.model(), .adapter = world.path("run") / "adapter", .needs_task = false},
       recorder);
   EXPECT_EQ(adapted->model->labels(), 3);
 }

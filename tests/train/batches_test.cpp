@@ -20,7 +20,7 @@ std::vector<int64_t> flatten(const std::vector<StepBatches>& steps) {
 std::vector<int64_t> some_lengths(int64_t count) {
   std::vector<int64_t> out;
   for (int64_t i = 0; i < count; ++i)
-    out.push_back(5 + static_cast<int64_t>(integer_draw(3, static_cast<uint64_t>(i), 60)));
+    out.push_back(5 + static_cast<int64_t>(random_integer(3, static_cast<uint64_t>(i), 60)));
   return out;
 }
 

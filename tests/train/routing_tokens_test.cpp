@@ -20,7 +20,7 @@ TEST(RoutingTokens, AreNotSupervisedInSequencesWithoutAPrompt) {
   encoded.examples = {text_of(9, {{1, 9}}),    text_of(9, {{1, 3}, {3, 6}, {7, 9}}),
                       text_of(4, {{1, 4}}),    text_of(9, {{2, 9}}, 2),
                       text_of(9, {{1, 9}}, 2), text_of(9, {})};
-  leave_routing_tokens_out(encoded, 4);
+  exclude_routing_tokens(encoded, 4);
   ASSERT_EQ(encoded.examples.size(), 5u);
   EXPECT_EQ(encoded.examples[0].supervised_tokens(), 5);
   EXPECT_EQ(encoded.examples[0].supervised.at(0).begin, 4);
@@ -34,7 +34,7 @@ TEST(RoutingTokens, AreNotSupervisedInSequencesWithoutAPrompt) {
   contains(encoded.notes[0], "10 tokens determine the routing of their sequence");
   contains(encoded.notes[0], "1 sequences have no other supervised tokens");
 
-  leave_routing_tokens_out(encoded, 0);
+  exclude_routing_tokens(encoded, 0);
   EXPECT_EQ(encoded.examples[0].supervised_tokens(), 5);
 }
 

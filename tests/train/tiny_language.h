@@ -83,10 +83,10 @@ class LanguageWorld {
       std::ofstream file(path("data") / (std::string(name) + ".jsonl"));
       for (int64_t i = 0; i < count; ++i) {
         const RandomKey row = derive(key, static_cast<uint64_t>(i));
-        const std::string color = colors[integer_draw(row, 0, 3)];
+        const std::string color = colors[random_integer(row, 0, 3)];
         std::string prompt = color;
-        for (uint64_t w = 0; w <= integer_draw(row, 1, 3); ++w)
-          prompt += " " + words[integer_draw(row, 2 + w, 4)];
+        for (uint64_t w = 0; w <= random_integer(row, 1, 3); ++w)
+          prompt += " " + words[random_integer(row, 2 + w, 4)];
         file << Json({{"prompt", prompt + "? "}, {"completion", color}}).dump() << '\n';
         text << prompt << " is " << color << ".\n";
       }

@@ -55,11 +55,11 @@ class TinyWorld {
       for (int64_t i = 0; i < count; ++i) {
         const RandomKey row = derive(key, static_cast<uint64_t>(i));
         const std::string label = kLabels[i % labels];
-        const auto words = static_cast<int64_t>(3 + integer_draw(row, 0, 12));
-        const auto at = static_cast<int64_t>(integer_draw(row, 1, static_cast<uint64_t>(words)));
+        const auto words = static_cast<int64_t>(3 + random_integer(row, 0, 12));
+        const auto at = static_cast<int64_t>(random_integer(row, 1, static_cast<uint64_t>(words)));
         for (int64_t w = 0; w < words; ++w)
           file << (w ? " " : "")
-               << (w == at ? label : kWords[integer_draw(row, static_cast<uint64_t>(w + 2), 8)]);
+               << (w == at ? label : kWords[random_integer(row, static_cast<uint64_t>(w + 2), 8)]);
         file << '\t' << label << '\n';
       }
     }

@@ -9,14 +9,14 @@
 #include "moe/layers/borrow.h"
 #include "moe/loss/balance.h"
 #include "moe/targets.h"
-#include "nn/decode_state.h"
+#include "nn/key_value_cache.h"
 
 namespace mixtune {
 namespace {
 
 constexpr const char* kRouter = "molex";
 
-// Compatibility: whether a mixed layer keeps one cache, the mean of both layers' (DecodeState).
+// Compatibility: whether a mixed layer keeps one cache, the mean of both layers' (KeyValueCache).
 bool averages(const ForwardContext& context) {
   return context.decode != nullptr && context.decode->averages();
 }
@@ -55,7 +55,7 @@ class MolexAdapter final : public StackAdapter {
 
  private:
   Tensor mix(const MixedLayer& here, const PooledTokens& pooled_tokens) {
-    DecodeState* state = here.context.decode;
+    KeyValueCache* state = here.context.decode;
     const bool has_mean = averages(here.context);
     // In generation a pinned decision is reused, so the gate runs only if there is none.
     const bool is_lazy = state != nullptr && !has_mean && here.context.record == nullptr;

@@ -41,7 +41,7 @@ std::vector<int64_t> uniform_draws(int64_t position, int64_t layers,
     const int64_t id = context.sequence_ids.empty() ? place : context.sequence_ids.at(place);
     const uint64_t counter =
         (static_cast<uint64_t>(id) << 32) ^ static_cast<uint64_t>(context.step);
-    out.push_back(static_cast<int64_t>(integer_draw(key, counter, layers)));
+    out.push_back(static_cast<int64_t>(random_integer(key, counter, layers)));
   }
   return out;
 }

@@ -1,5 +1,5 @@
 // Legend: T tokens, S sequences, C outputs of the head, D width.
-#include "cli/drawn_tokens.h"
+#include "cli/random_tokens.h"
 
 #include <algorithm>
 
@@ -12,14 +12,14 @@ constexpr int64_t kSequences = 3, kLongest = 48;
 
 }  // namespace
 
-PackedBatch drawn_tokens(const Model& model, const at::Device& device) {
+PackedBatch random_tokens(const Model& model, const at::Device& device) {
   std::vector<std::vector<int32_t>> ids;
   for (int64_t s = 0; s < kSequences; ++s) {
     const int64_t length = std::min(model.max_length(), kLongest - 7 * s);
     const RandomKey key = derive(derive(RandomKey(0), "drawn tokens"), static_cast<uint64_t>(s));
     std::vector<int32_t>& sequence = ids.emplace_back();
     for (int64_t t = 0; t < length; ++t)
-      sequence.push_back(static_cast<int32_t>(integer_draw(
+      sequence.push_back(static_cast<int32_t>(random_integer(
           key, static_cast<uint64_t>(t), static_cast<uint64_t>(model.config().vocab_size))));
   }
   std::vector<SequenceView> views;

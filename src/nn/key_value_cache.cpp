@@ -1,4 +1,4 @@
-#include "nn/decode_state.h"
+#include "nn/key_value_cache.h"
 
 #include <algorithm>
 #include <cmath>
@@ -174,8 +174,8 @@ void copy_rows(const Tensor& x, std::pair<int64_t, int64_t> corner, const Tensor
 
 }  // namespace
 
-void DecodeState::append(const CallPath& path, const Tensor& x, std::pair<int64_t, int64_t> columns,
-                         const SequenceLayout& rows) {
+void KeyValueCache::append(const CallPath& path, const Tensor& x,
+                           std::pair<int64_t, int64_t> columns, const SequenceLayout& rows) {
   const at::NoGradGuard no_grad;
   std::vector<Text>& texts = texts_[path];
   const std::vector<int64_t> indices = rows.example_of_sequence();
@@ -198,14 +198,14 @@ void DecodeState::append(const CallPath& path, const Tensor& x, std::pair<int64_
   }
 }
 
-Tensor DecodeState::of(const CallPath& path, int64_t text) const {
+Tensor KeyValueCache::of(const CallPath& path, int64_t text) const {
   const auto found = texts_.find(path);
   if (found == texts_.end() || text >= static_cast<int64_t>(found->second.size())) return {};
   const Text& one = found->second[text];
   return one.tokens > 0 ? one.buffer.narrow(0, 0, one.tokens) : Tensor();
 }
 
-void DecodeState::keep(const std::vector<int64_t>& texts) {
+void KeyValueCache::keep(const std::vector<int64_t>& texts) {
   for (auto& [path, old] : texts_) {
     std::vector<Text> kept(texts.size());
     std::vector<bool> taken(old.size());
@@ -220,7 +220,7 @@ void DecodeState::keep(const std::vector<int64_t>& texts) {
   }
 }
 
-void DecodeState::copy(const CallPath& from, const CallPath& to) {
+void KeyValueCache::copy(const CallPath& from, const CallPath& to) {
   const at::NoGradGuard no_grad;
   std::vector<Text> copied = texts_[from];
   for (Text& text : copied)
@@ -228,8 +228,8 @@ void DecodeState::copy(const CallPath& from, const CallPath& to) {
   texts_[to] = std::move(copied);
 }
 
-void DecodeState::average(const CallPath& own, const std::vector<CallPath>& others, double a,
-                          double o) {
+void KeyValueCache::average(const CallPath& own, const std::vector<CallPath>& others, double a,
+                            double o) {
   const at::NoGradGuard no_grad;
   for (size_t s = 0; s < others.size(); ++s) {
     const auto text = static_cast<int64_t>(s);
@@ -245,7 +245,7 @@ void DecodeState::average(const CallPath& own, const std::vector<CallPath>& othe
 
 Tensor attend(const Tensor& query, const Tensor& key_value, const SequenceLayout& query_rows,
               const Call& call, const AttentionShape& shape, const DropoutMask& mask) {
-  DecodeState* state = call.context.decode;
+  KeyValueCache* state = call.context.decode;
   if (state == nullptr)
     return packed_attention(query, key_value, query_rows, call.rows, shape, mask);
   MIXTUNE_CHECK(shape.causal && !mask.active(), "decoding needs a causal model and no dropout");

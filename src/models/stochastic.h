@@ -6,17 +6,18 @@
 
 namespace mixtune {
 
-inline bool draws(const LinearGroup& group) {
+inline bool is_stochastic(const LinearGroup& group) {
   return group.adapter && group.adapter->is_random();
 }
 
-inline bool draws(const FeedForward& part) {
-  return draws(part.up) || draws(part.down) || (part.adapter && part.adapter->is_random());
+inline bool is_stochastic(const FeedForward& part) {
+  return is_stochastic(part.up) || is_stochastic(part.down) ||
+         (part.adapter && part.adapter->is_random());
 }
 
 // For ResidualAdd and ResidualNorm (nn/norm.h).
 template <class End>
-bool end_draws(const End& end) {
+bool end_is_stochastic(const End& end) {
   return end.dropout() > 0 || (end.adapter && end.adapter->is_random());
 }
 

@@ -1,5 +1,5 @@
 // The fingerprint changes with the weights and does not depend on their folder.
-#include "cli/weights_mark.h"
+#include "cli/weights_fingerprint.h"
 
 #include <gtest/gtest.h>
 
@@ -27,7 +27,7 @@ class WeightsMark : public testing::Test {
   uint64_t with_adapter(const std::string& name) {
     ModelSettings settings = settings_;
     settings.adapter = (folder_ / name).string();
-    return weights_mark(settings);
+    return weights_fingerprint(settings);
   }
 
   TemporaryFolder folder_;
@@ -36,7 +36,7 @@ class WeightsMark : public testing::Test {
 
 TEST_F(WeightsMark, OfAnAdapterDependsOnItsBytes) {
   const uint64_t mark = with_adapter("adapter");
-  EXPECT_NE(mark, weights_mark(settings_));
+  EXPECT_NE(mark, weights_fingerprint(settings_));
   fs::copy(folder_ / "adapter", folder_ / "copy");
   EXPECT_EQ(with_adapter("copy"), mark);
   for (const std::string other : {"Twelve bytes", "twelve byteS", "twelve bytes."}) {
@@ -46,18 +46,18 @@ TEST_F(WeightsMark, OfAnAdapterDependsOnItsBytes) {
 }
 
 TEST_F(WeightsMark, OfAModelDependsOnSizeAndTimeOfItsWeights) {
-  const uint64_t mark = weights_mark(settings_);
+  const uint64_t mark = weights_fingerprint(settings_);
   write("model/texts.jsonl", "written there\n");
-  EXPECT_EQ(weights_mark(settings_), mark);
+  EXPECT_EQ(weights_fingerprint(settings_), mark);
   const fs::path file = folder_ / "model/model.safetensors";
   const auto changed = fs::last_write_time(file);
   fs::last_write_time(file, changed + std::chrono::seconds(2));
-  EXPECT_NE(weights_mark(settings_), mark);
+  EXPECT_NE(weights_fingerprint(settings_), mark);
   fs::last_write_time(file, changed);
-  EXPECT_EQ(weights_mark(settings_), mark);
+  EXPECT_EQ(weights_fingerprint(settings_), mark);
   write("model/model.safetensors", "more weights");
   fs::last_write_time(file, changed);
-  EXPECT_NE(weights_mark(settings_), mark);
+  EXPECT_NE(weights_fingerprint(settings_), mark);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace mixtune {
 
 // A few sequences of random token ids; equal for equal vocabulary sizes and maximum lengths.
-PackedBatch drawn_tokens(const Model& model, const at::Device& device);
+PackedBatch random_tokens(const Model& model, const at::Device& device);
 
 // Logits, or the last hidden state of a model without a head. `attachment` may be null.
 Tensor answers(Model& model, const PackedBatch& batch, const Attachment* attachment);

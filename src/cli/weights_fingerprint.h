@@ -10,6 +10,6 @@ namespace mixtune {
 
 // Depends on every byte of an adapter and, since the files of a model are large, on their names,
 // sizes and modification times only.
-uint64_t weights_mark(const ModelSettings& model);
+uint64_t weights_fingerprint(const ModelSettings& model);
 
 }  // namespace mixtune

@@ -9,12 +9,12 @@
 namespace mixtune {
 
 // In a decoding context `SequenceLayout::example` is the index of the sequence, from 0.
-class DecodeState {
+class KeyValueCache {
  public:
   // `averages` is a compatibility mode (the authors' MoLEx code on GPT-2): a position that mixes
   // two layers keeps one cache, the weighted mean of both layers' keys and values, and routes again
   // at every step.
-  explicit DecodeState(bool averages = false) : averages_(averages) {}
+  explicit KeyValueCache(bool averages = false) : averages_(averages) {}
   bool averages() const { return averages_; }
 
   // Appends columns [columns.first, columns.second) of x, the keys and values of a call's rows.

@@ -1,4 +1,4 @@
-#include "cli/weights_mark.h"
+#include "cli/weights_fingerprint.h"
 
 #include <algorithm>
 #include <cstring>
@@ -36,7 +36,7 @@ RandomKey derive_bytes(RandomKey key, std::string_view bytes) {
 
 }  // namespace
 
-uint64_t weights_mark(const ModelSettings& model) {
+uint64_t weights_fingerprint(const ModelSettings& model) {
   RandomKey out = 0;
   for (const fs::path& file : sorted_files(model.path)) {
     if (!holds_weights(file)) continue;

@@ -1,5 +1,5 @@
 // The key-value cache of generation: its contents, and attention to it.
-#include "nn/decode_state.h"
+#include "nn/key_value_cache.h"
 
 #include "support/tiny_model.h"
 
@@ -16,8 +16,8 @@ SequenceLayout next_rows(const std::vector<int64_t>& sequences,
   return rows;
 }
 
-TEST(DecodeState, KeepsAppendedRowsByPathAndSequence) {
-  DecodeState state;
+TEST(KeyValueCache, KeepsAppendedRowsByPathAndSequence) {
+  KeyValueCache state;
   const Tensor x = at::arange(20, at::kFloat).view({5, 4});
   state.append(kPath, x, {1, 3}, rows_of({2, 3}));
   EXPECT_SAME(state.of(kPath, 0), x.narrow(0, 0, 2).narrow(1, 1, 2));
@@ -32,8 +32,8 @@ TEST(DecodeState, KeepsAppendedRowsByPathAndSequence) {
   EXPECT_EQ(state.of(kPath, 0).size(0), 2);
 }
 
-TEST(DecodeState, FollowsDroppedAndDuplicatedSequences) {
-  DecodeState state;
+TEST(KeyValueCache, FollowsDroppedAndDuplicatedSequences) {
+  KeyValueCache state;
   state.append(kPath, at::tensor({1.f, 2.f, 3.f}).view({3, 1}), {0, 1}, rows_of({1, 1, 1}));
   state.keep({2, 0, 2});
   state.append(kPath, at::tensor({4.f, 5.f, 6.f}).view({3, 1}), {0, 1},
@@ -44,8 +44,8 @@ TEST(DecodeState, FollowsDroppedAndDuplicatedSequences) {
   EXPECT_FALSE(state.of(kPath, 3).defined());
 }
 
-TEST(DecodeState, AveragesTwoPathsAsTheReferenceCodeDoes) {
-  DecodeState state(true);
+TEST(KeyValueCache, AveragesTwoPathsAsTheReferenceCodeDoes) {
+  KeyValueCache state(true);
   state.append(kPath, at::tensor({1.f, 10.f}).view({2, 1}), {0, 1}, rows_of({1, 1}));
   state.copy(kPath, kBorrowed);
   const SequenceLayout next = next_rows({0, 1}, {1, 1});
@@ -61,7 +61,7 @@ TEST(DecodeState, AveragesTwoPathsAsTheReferenceCodeDoes) {
 TEST(Attend, WeighsTheCachedValues) {
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
-  DecodeState state;
+  KeyValueCache state;
   context.decode = &state;
   const AttentionShape shape{.heads = 1, .head_width = 1, .causal = true};
   const auto run = [&](const Tensor& fused, const SequenceLayout& rows) {
@@ -87,7 +87,7 @@ TEST(Attend, EqualsAttentionOverTheWholeSequence) {
       const Tensor expected = packed_attention(Tensor(), fused, whole, whole, shape, {});
       Reducer alone;
       ForwardContext context(Phase::evaluate, 0, 0, alone);
-      DecodeState state;
+      KeyValueCache state;
       context.decode = &state;
       for (int64_t n = 0; n < 4; ++n) {  // prompts of length - 3 tokens, then one by one
         std::vector<int64_t> index, positions, counts;
