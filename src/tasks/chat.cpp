@@ -17,7 +17,7 @@ std::string role(Speaker speaker) {
   return speaker == Speaker::system ? "system" : speaker == Speaker::user ? "user" : "assistant";
 }
 
-// Templates in which every turn has a header and an end, whoever speaks.
+// Templates in which the turns of every role have a header and an end token.
 struct Frame {
   std::string before = {}, after_role = {}, between = {}, assistant = "assistant";
 };
@@ -46,7 +46,7 @@ std::vector<TextPart> llama3(const std::vector<Turn>& turns) {
   return framed(turns, {.before = "<|start_header_id|>", .after_role = "<|end_header_id|>\n\n"});
 }
 
-// For templates without a system turn: it stands before the first question.
+// For templates without a system turn: puts the system text before the first question.
 std::vector<Turn> system_into_user(std::vector<Turn> turns, const std::string& before,
                                    const std::string& after) {
   if (turns.front().speaker != Speaker::system || turns.size() < 2) return turns;
@@ -61,7 +61,7 @@ std::vector<TextPart> gemma(const std::vector<Turn>& turns) {
       {.before = "<start_of_turn>", .after_role = "\n", .between = "\n", .assistant = "model"});
 }
 
-// Each question and its answer are a text of their own: <s>[INST] question [/INST] answer </s>.
+// Each question with its answer is a sequence of its own: <s>[INST] question [/INST] answer </s>.
 std::vector<TextPart> llama2(const std::vector<Turn>& given) {
   std::vector<TextPart> out;
   for (const Turn& turn : system_into_user(given, "<<SYS>>\n", "\n<</SYS>>\n\n")) {
@@ -133,16 +133,16 @@ std::string chat_problem(const std::vector<Turn>& turns, ChatEnd end) {
   for (size_t i = 0; i < turns.size(); ++i) {
     if (i == 0 && turns[i].speaker == Speaker::system) continue;
     if (turns[i].speaker != next)
-      return "message " + std::to_string(i + 1) + " is of " + role(turns[i].speaker) +
+      return "message " + std::to_string(i + 1) + " has the role " + role(turns[i].speaker) +
              "; expected " + role(next);
     if (turns[i].speaker == Speaker::assistant && turns[i].text.empty())
-      return "message " + std::to_string(i + 1) + ", an answer, is empty";
+      return "message " + std::to_string(i + 1) + ", an assistant message, is empty";
     next = next == Speaker::user ? Speaker::assistant : Speaker::user;
   }
   const bool answered = !turns.empty() && turns.back().speaker == Speaker::assistant;
-  if (end == ChatEnd::answered && !answered) return "the last message is not of the assistant";
+  if (end == ChatEnd::answered && !answered) return "the last message is not from the assistant";
   if (end == ChatEnd::open && (turns.empty() || turns.back().speaker == Speaker::system))
-    return "there is no message of the user";
+    return "there is no message from the user";
   return "";
 }
 

@@ -1,5 +1,5 @@
-// Conversations as text: a named template says how each turn is written and which token ends an
-// answer. What the assistant says is supervised, up to and with that token.
+// Conversations as text: a named template defines how each turn is formatted and which token ends
+// an answer. The assistant's messages are supervised, up to and including that token.
 #pragma once
 
 #include <string>
@@ -26,13 +26,14 @@ struct ChatTemplate {
 const std::vector<std::string>& chat_template_names();
 const ChatTemplate& chat_template(const std::string& name);
 
-// What is wrong with a conversation, in words; empty where nothing is: a system turn may only come
-// first, then user and assistant take turns, and the assistant has the last word unless `open`.
+// Describes what is wrong with a conversation; empty if it is valid. A system turn may only come
+// first, then user and assistant alternate, and the assistant has the last turn unless `end` is
+// `open`.
 enum class ChatEnd { answered, open };
 std::string chat_problem(const std::vector<Turn>& turns, ChatEnd end);
 
-// The turns as parts, joined where neighbours are alike. An open conversation ends with the header
-// of the answer to come.
+// The turns as parts; adjacent parts are merged if both are supervised or neither is. An open
+// conversation ends with the header of the next answer.
 std::vector<TextPart> render_chat(const ChatTemplate& chat, const std::vector<Turn>& turns);
 
 }  // namespace mixtune

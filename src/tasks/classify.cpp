@@ -1,7 +1,6 @@
 // Classification or regression on the user's own TSV, CSV or JSON with named columns. Labels are
-// whatever stands in the training file: sorted, numbered, and saved with the adapter, so that a
-// prediction needs no data. One file can be split by a hash of the text, the same way on every
-// machine.
+// inferred from the training file, sorted, numbered and saved with the adapter, so that prediction
+// requires no data. One file can be split by a hash of the text, the same way on every machine.
 #include <filesystem>
 
 #include "base/scalars.h"
@@ -28,31 +27,33 @@ struct ClassifyConfig : TaskConfig {
 
   void fields(FieldVisitor& v) override {
     TaskConfig::fields(v);
-    v.field("text", text, "Column of the text.");
-    v.field("text_pair", text_pair, "Column of a second text, for pairs.");
-    v.field("label", label, "Column of the label; 'label' if neither label nor score is given.");
-    v.field("score", score, "Column of a number to predict: the task is then a regression.");
+    v.field("text", text, "Column that contains the text.");
+    v.field("text_pair", text_pair, "Column that contains the second text of a pair.");
+    v.field("label", label,
+            "Column that contains the label; 'label' if neither label nor score is given.");
+    v.field("score", score,
+            "Column that contains a number to predict; makes the task a regression.");
     v.field("example_group", example_group,
-            "Column of the training file that tells two groups of examples apart, for localized "
-            "balancing (loramoe).");
-    v.field("format", format, "Format of the files; by default that of their ending.",
+            "Column of the training file that assigns each example to one of two groups, for "
+            "localized balancing (loramoe).");
+    v.field("format", format, "File format; by default given by the file extension.",
             {.choices = {"tsv", "csv", "jsonl", "json"}});
+    v.field("dev_share", dev_share,
+            "Fraction of the training file held out for evaluation if there is no dev file.",
+            {.above = 0, .below = 1});
     v.field(
-        "dev_share", dev_share,
-        "Share of the training file that is held out to evaluate on, where there is no dev file.",
-        {.above = 0, .below = 1});
-    v.field("best", best,
-            "Metric that decides the best checkpoint; by default accuracy, or pearson for scores.",
-            {.choices = {"accuracy", "f1_macro", "matthews", "pearson", "spearman"}});
+        "best", best,
+        "Metric that selects the best checkpoint; by default accuracy, or pearson for regression.",
+        {.choices = {"accuracy", "f1_macro", "matthews", "pearson", "spearman"}});
   }
 
   std::optional<FieldProblem> check() const override {
     if (label && score)
-      return FieldProblem{"score", "nothing beside label",
-                          "Give label to classify or score to regress."};
+      return FieldProblem{"score", "no score together with label",
+                          "Set label for classification or score for regression."};
     if (best && score.has_value() != (*best == "pearson" || *best == "spearman"))
       return FieldProblem{"best", score ? "pearson or spearman" : "accuracy, f1_macro or matthews",
-                          "Choose a metric of this kind of task."};
+                          "Choose a metric for this type of task."};
     return std::nullopt;
   }
 };
@@ -113,7 +114,7 @@ class ClassifyTask final : public Task {
 
   std::vector<DataSet> read_evaluation() override {
     if (const auto path = dev_file()) {
-      labels();  // those of the training file decide
+      labels();  // the training file determines the labels
       return {read(*path, "dev", ClassifyLabels::known)};
     }
     if (!config_.dev_share) return {};
@@ -154,7 +155,7 @@ class ClassifyTask final : public Task {
   }
 
   DataSet read(const fs::path& path, const std::string& set, ClassifyLabels kind) {
-    // Saved labels win over those of the file: the head has an output for each of them.
+    // Saved labels take precedence over those of the file: the head has one output per saved label.
     if (kind == ClassifyLabels::infer && !labels_.empty()) kind = ClassifyLabels::known;
     return read_classify(
         {.path = path, .format = config_.format, .set = set},
@@ -175,7 +176,7 @@ class ClassifyTask final : public Task {
 
 void register_classify(Registry<TaskEntry>& registry) {
   registry.add({.name = "classify",
-                .summary = "your own labels or scores, from TSV, CSV or JSON with named columns",
+                .summary = "classification or regression on your own TSV, CSV or JSON files",
                 .config = [] { return std::make_unique<ClassifyConfig>(); },
                 .open = [](const TaskSetup& setup) -> std::unique_ptr<Task> {
                   return std::make_unique<ClassifyTask>(

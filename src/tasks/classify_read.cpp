@@ -11,7 +11,7 @@
 namespace mixtune {
 namespace {
 
-// More different labels than this are scores or free text by mistake, not classes.
+// With more distinct labels than this the column probably holds scores or free text.
 constexpr size_t kMostLabels = 1000;
 
 std::string format_of(const ClassifyFile& file) {
@@ -21,12 +21,12 @@ std::string format_of(const ClassifyFile& file) {
   if (!ending.empty()) ending.erase(0, 1);
   if (std::find(known.begin(), known.end(), ending) == known.end())
     throw UserError(file.path.string(),
-                    "the ending is '" + ending + "'; expected " + join_names(known, " or "),
+                    "the file extension is '" + ending + "'; expected " + join_names(known, " or "),
                     "Rename the file or set task.format.");
   return ending;
 }
 
-// JSON objects hold what else they like, so only the columns in use are asked for.
+// JSON objects may have other keys, so only the columns in use are read.
 Table read_json_table(const std::string& format, const std::filesystem::path& path,
                       const std::vector<std::string>& columns) {
   return format == "jsonl" ? read_jsonl(path, columns) : read_json_list(path, columns);
@@ -45,8 +45,8 @@ Table read_table(const ClassifyFile& file, const ClassifyColumns& columns, Class
   try {
     return read_json_table(format, file.path, all);
   } catch (const UserError&) {
-    // A test file with a label missing somewhere counts as one without labels; anything else that
-    // is wrong with it is wrong here too.
+    // A test file in which any label is missing is read as a file without labels. Other errors
+    // occur here again.
     return read_json_table(format, file.path, texts);
   }
 }

@@ -1,5 +1,5 @@
-// Reads one file of the user's own data into examples: which columns are texts, which one is the
-// label or the score, and which labels there are.
+// Reads one file of the user's own data into examples. The caller names the columns of the texts
+// and of the label or score; labels are given or inferred from the file.
 #pragma once
 
 #include <filesystem>
@@ -16,10 +16,10 @@ struct ClassifyColumns {
   std::optional<std::string> text_pair = {};
   std::string target = "label";  // the column of the label or the score
   bool is_score = false;
-  std::optional<std::string> example_group = {};  // the column of which example group it is in
+  std::optional<std::string> example_group = {};  // the column of the example group
 };
 
-// Where labels come from: `infer` takes those of the file and returns them in `labels`, `known`
+// Source of the labels: `infer` collects them from the file and returns them in `labels`, `known`
 // accepts only those in `labels`, `optional` (test files) also accepts a missing column and empty
 // cells.
 enum class ClassifyLabels { infer, known, optional };
@@ -31,8 +31,8 @@ struct ClassifyFile {
   std::string set;  // the name of the data set
 };
 
-// UserError with file and line for a missing column, a label that is not known or a score that is
-// no number, and for example groups that are not two.
+// Throws UserError with file and line for a missing column, an unknown label, a score that is not a
+// number, or a number of example groups other than two.
 DataSet read_classify(const ClassifyFile& file, const ClassifyColumns& columns, ClassifyLabels kind,
                       std::vector<std::string>& labels);
 

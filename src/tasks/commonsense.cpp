@@ -1,7 +1,7 @@
-// Eight multiple-choice tasks. Two scorings: `label`, the released protocol of the LoRA-expert
-// papers (one token for each label, all labels of the task compete), and `likelihood`, the
-// log-probability of each offered answer for its length, which published baselines use. The metric
-// is called after its scoring: the two are not comparable.
+// Eight multiple-choice tasks with two scoring protocols: `label`, the reference protocol of the
+// LoRA-expert papers (one token per label; all labels of the task compete), and `likelihood`, the
+// length-normalized log-probability of each answer option, which published baselines use. The
+// metric is named after the scoring because the two are not comparable.
 #include <algorithm>
 
 #include "metrics/accuracy.h"
@@ -22,12 +22,13 @@ struct CommonsenseConfig final : LanguageTaskConfig {
   void fields(FieldVisitor& v) override {
     data_fields(v);
     v.field("scoring", scoring,
-            "label: the largest of the labels' tokens after the prompt; likelihood: the most "
-            "probable answer for its length.",
+            "label: choose the label whose token has the highest logit after the prompt; "
+            "likelihood: choose the answer with the highest length-normalized log-probability.",
             {.choices = {"label", "likelihood"}});
-    v.field("normalize", normalize, "What a likelihood is divided by.",
+    v.field("normalize", normalize,
+            "Unit of length by which the log-probability of an answer is divided.",
             {.choices = {"characters", "tokens", "none"}});
-    v.field("template", chat, "How questions in the instruction form are written.",
+    v.field("template", chat, "Chat template for questions in the instruction form.",
             {.choices = chat_template_names()});
     completion_fields(v);
     end_field(v);
@@ -55,7 +56,7 @@ class CommonsenseTask final : public LanguageTask {
                       "the saved labels are " + join_names(saved) + "; expected " +
                           join_names(spec.labels) + " or " + join_names(spec.list_labels),
                       "Use an adapter or run that was trained on " + spec.name + ".");
-    // Where both forms have the same labels the data says which it is.
+    // If both forms have the same labels, the data determines the form.
     if (spec.labels != spec.list_labels)
       form_ = saved == spec.labels ? CommonsenseForm::original : CommonsenseForm::instruction;
   }
@@ -113,7 +114,7 @@ class CommonsenseTask final : public LanguageTask {
           throw UserError(where,
                           "has " + std::to_string(tokens) + " tokens; expected at most " +
                               std::to_string(max_length) + " (task.max_length)",
-                          "Raise task.max_length: questions that are scored are never left out.");
+                          "Raise task.max_length: evaluation questions are never left out.");
         out.examples.push_back(std::move(sequence));
       }
     }
@@ -160,36 +161,36 @@ class CommonsenseTask final : public LanguageTask {
   }
 
  private:
-  // One sequence whose next token is a label.
+  // Returns one sequence whose next token is a label.
   std::vector<EncodedExample> label_sequence(const Tokenizer& tokenizer, const Example& example,
                                              const TextFrame& frame,
                                              const std::string& where) const {
     EncodedExample out;
     if (example.options.empty()) {
-      // Released protocol: the last token of " label", right after the prompt.
+      // Reference protocol: the last token of " label", right after the prompt.
       out = encode_parts(tokenizer, {example.parts.front()}, frame, {});
       out.prompt = static_cast<int64_t>(out.ids.size());
       for (const std::string& label : spec_.labels)
         out.candidates.push_back(tokenizer.encode(" " + label, {.add_special = false}).ids.back());
     } else {
-      // "the correct answer is answer2": all tokens up to the one that tells the labels apart.
+      // "the correct answer is answer2": all tokens up to the one in which the labels differ.
       for (const AnswerOption& option : example.options) {
         EncodedExample one = encode_parts(tokenizer, option.parts, frame, {});
         out.candidates.push_back(one.ids.back());
         one.ids.pop_back();
-        if (!out.ids.empty() && one.ids != out.ids) tell_apart(where);
+        if (!out.ids.empty() && one.ids != out.ids) reject_labels(where);
         out.prompt = one.prompt;
         out.ids = std::move(one.ids);
       }
     }
     std::vector<int32_t> sorted = out.candidates;
     std::sort(sorted.begin(), sorted.end());
-    if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) tell_apart(where);
+    if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) reject_labels(where);
     out.label = example.label;
     return {out};
   }
 
-  [[noreturn]] void tell_apart(const std::string& where) const {
+  [[noreturn]] void reject_labels(const std::string& where) const {
     throw UserError(where, "the labels differ in more than one token of this tokenizer, or in none",
                     "Set task.scoring=likelihood.");
   }
@@ -231,7 +232,8 @@ class CommonsenseTask final : public LanguageTask {
   DataSet read(const fs::path& path, const std::string& name, Gold gold) {
     CommonsenseFile file = read_commonsense(path, name, format(), gold);
     if (form_ && *form_ != file.form)
-      throw UserError(path.string(), "has the fields of another form than the data before it",
+      throw UserError(path.string(),
+                      "has the fields of a different form than the data read before it",
                       "Use one form for training and evaluation: original fields, or "
                       "instruction, input, output, answer.");
     form_ = file.form;
@@ -250,7 +252,7 @@ class CommonsenseTask final : public LanguageTask {
     return first_file(folder(), names("test", spec_.test_files));
   }
 
-  // Where there is no dev file the test file is evaluated, as the published results do.
+  // Without a dev file the test file is evaluated, as in the published results.
   std::optional<fs::path> evaluation_path() const {
     if (options().dev) return named_file(folder_or_none(), *options().dev, "task.dev");
     if (options().data.empty()) return std::nullopt;
@@ -264,7 +266,7 @@ class CommonsenseTask final : public LanguageTask {
   const CommonsenseSpec& spec_;
   CommonsenseConfig config_;
   bool by_label_;
-  mutable std::optional<CommonsenseForm> form_;  // known once anything was read
+  mutable std::optional<CommonsenseForm> form_;  // set once data has been read
 };
 
 }  // namespace

@@ -47,7 +47,7 @@ Example original_example(const Json& object, const CommonsenseFormat& format,
   return out;
 }
 
-// The labels after "Answer format: ", or those of the task.
+// The labels listed after "Answer format: ", or all labels of the task.
 std::vector<std::string> offered_labels(const std::string& instruction,
                                         const std::vector<std::string>& labels,
                                         const std::string& where) {
@@ -118,7 +118,7 @@ Example commonsense_example(const Json& object, CommonsenseForm form,
   if (form != form_of(object))
     throw UserError(where,
                     "has " + key_list(object) + "; expected " + form_text(form, *format.spec) +
-                        ", like the examples before",
+                        ", like the previous examples",
                     "Give all examples the same fields.");
   return form == CommonsenseForm::original ? original_example(object, format, where)
                                            : instruction_example(object, format, where);
@@ -132,7 +132,7 @@ CommonsenseFile read_commonsense(const std::filesystem::path& path, const std::s
     if (!form) form = form_of(object);
     Example example = commonsense_example(object, *form, format, place.text);
     if (gold == Gold::required && example.label < 0)
-      throw UserError(place.text, "does not say the right answer; found " + key_list(object),
+      throw UserError(place.text, "has no correct answer; found " + key_list(object),
                       "Give every example its answer.");
     example.id = static_cast<int64_t>(set.examples.size());
     example.line = place.line;

@@ -43,7 +43,8 @@ std::vector<Question::Answer> choices_of(const Json& choices, const std::string&
   std::vector<Question::Answer> out;
   if (choices.is_array()) {
     for (const Json& choice : choices) {
-      if (!choice.is_object()) malformed(where, "a choice is " + std::string(choice.type_name()));
+      if (!choice.is_object())
+        malformed(where, "a choice is " + std::string(choice.type_name()) + "; expected an object");
       out.push_back({text_at(choice, "label", where), text_at(choice, "text", where)});
     }
   } else if (choices.is_object()) {
@@ -52,7 +53,8 @@ std::vector<Question::Answer> choices_of(const Json& choices, const std::string&
       malformed(where, "'choices' has " + std::to_string(texts.size()) + " texts and " +
                            std::to_string(labels.size()) + " labels");
     for (size_t i = 0; i < texts.size(); ++i) {
-      if (!texts[i].is_string() || !labels[i].is_string()) malformed(where, "a choice is no text");
+      if (!texts[i].is_string() || !labels[i].is_string())
+        malformed(where, "a choice is not a string");
       out.push_back({labels[i].get<std::string>(), texts[i].get<std::string>()});
     }
   }
@@ -61,7 +63,7 @@ std::vector<Question::Answer> choices_of(const Json& choices, const std::string&
   return out;
 }
 
-// A label that may be written as a text or a number; none where it is missing or empty.
+// A label written as a string or a number; none if it is missing or empty.
 std::optional<std::string> gold_at(const Json& object, const std::string& key,
                                    const std::string& where) {
   const auto found = object.find(key);
@@ -73,7 +75,7 @@ std::optional<std::string> gold_at(const Json& object, const std::string& key,
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
-// Gold counted from `first` ("0" or "1") as a letter.
+// The correct answer, given as a number counted from `first` (0 or 1), as a letter.
 std::optional<std::string> counted_gold(const Json& object, const std::string& key, int first,
                                         size_t answers, const std::string& where) {
   const auto gold = gold_at(object, key, where);
@@ -84,8 +86,8 @@ std::optional<std::string> counted_gold(const Json& object, const std::string& k
                        std::to_string(first + static_cast<int>(answers) - 1));
 }
 
-// ARC and OpenBookQA, as released by their authors ("question": {"stem", "choices"}) and as on the
-// Hugging Face hub.
+// Reads ARC and OpenBookQA in the format of their authors ("question": {"stem", "choices"}) and in
+// that of the Hugging Face hub.
 Question choice_question(const Json& object, const std::string& stem_key,
                          const std::string& where) {
   Question out;
@@ -113,7 +115,7 @@ Question openbookqa(const Json& object, const std::string& where) {
   return choice_question(object, "question_stem", where);
 }
 
-// The released protocol does not give the passage; published likelihoods do.
+// The reference protocol omits the passage; published likelihood results include it.
 Question boolq(const Json& object, const std::string& where) {
   std::string question = text_at(object, "question", where);
   while (!question.empty() && (question.back() == '?' || question.back() == ' '))
@@ -161,7 +163,7 @@ Question hellaswag(const Json& object, const std::string& where) {
   const std::string begun = text_at(object, "ctx", where);
   Question out;
   for (const Json& ending : list_at(object, "endings", where)) {
-    if (!ending.is_string()) malformed(where, "an ending is no text");
+    if (!ending.is_string()) malformed(where, "an ending is not a string");
     out.answers.push_back({letter(out.answers.size()), ending.get<std::string>()});
   }
   out.asked = "Choose the ending that goes on sensibly.\nSentence: " + activity + ". " + begun +
@@ -171,7 +173,7 @@ Question hellaswag(const Json& object, const std::string& where) {
   return out;
 }
 
-// What is scored for its likelihood is what follows the blank, with each option filled in.
+// Likelihood scoring compares the text after the blank, with each option filled in.
 Question winogrande(const Json& object, const std::string& where) {
   const std::string sentence = text_at(object, "sentence", where);
   const size_t blank = sentence.find('_');
@@ -217,25 +219,25 @@ CommonsenseSpec arc_spec(const std::string& name, const std::string& folder,
 
 const std::vector<CommonsenseSpec>& commonsense_specs() {
   static const std::vector<CommonsenseSpec> specs = {
-      arc_spec("arc-easy", "ARC-Easy", "school science questions, the easy ones"),
-      arc_spec("arc-challenge", "ARC-Challenge", "school science questions, the hard ones"),
+      arc_spec("arc-easy", "ARC-Easy", "easy school science questions"),
+      arc_spec("arc-challenge", "ARC-Challenge", "difficult school science questions"),
       {.name = "boolq",
        .folder = "boolq",
-       .summary = "is the answer to the question yes?",
+       .summary = "yes/no questions about a passage",
        .labels = {"true", "false"},
        .list_labels = {"true", "false"},
        .fields = "question, passage, answer",
        .read = boolq},
       {.name = "openbookqa",
        .folder = "openbookqa",
-       .summary = "elementary science with a fact to find",
+       .summary = "elementary science questions that require an additional fact",
        .labels = {"A", "B", "C", "D"},
        .list_labels = numbered("answer", 4),
        .fields = "question_stem, choices, answerKey",
        .read = openbookqa},
       {.name = "piqa",
        .folder = "piqa",
-       .summary = "which of two ways to do it works?",
+       .summary = "which of two solutions achieves a practical goal?",
        .labels = {"A", "B"},
        .list_labels = numbered("solution", 2),
        .fields = "goal, sol1, sol2, label",
@@ -243,14 +245,14 @@ const std::vector<CommonsenseSpec>& commonsense_specs() {
        .dev_files = {"valid.jsonl"}},
       {.name = "siqa",
        .folder = "social_i_qa",
-       .summary = "what people do, feel and want in a situation",
+       .summary = "questions about actions, feelings and motives in social situations",
        .labels = {"A", "B", "C"},
        .list_labels = numbered("answer", 3),
        .fields = "context, question, answerA to answerC, label",
        .read = siqa},
       {.name = "hellaswag",
        .folder = "hellaswag",
-       .summary = "which ending goes on sensibly?",
+       .summary = "which ending continues the description plausibly?",
        .labels = {"A", "B", "C", "D"},
        .list_labels = numbered("ending", 4),
        .fields = "activity_label, ctx, endings, label",

@@ -1,7 +1,7 @@
-// What differs between the eight commonsense tasks, as data: names of files, labels, and how an
-// object with the original data set's fields becomes a question. Questions are worded by us after
-// the published descriptions; the places of options and of the answer are those of the released
-// protocol (specs: DynMoLE's framework), so scores are comparable, not equal.
+// Differences between the eight commonsense tasks, as data: file names, labels, and how an object
+// with the original data set's fields becomes a question. The wording of questions is ours and
+// follows the published descriptions; options and answer are placed as in the reference protocol
+// (specs: DynMoLE's framework), so scores are comparable but not equal.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,26 +11,26 @@
 
 namespace mixtune {
 
-// A question in both wordings.
+// A question, worded for both scoring protocols.
 struct Question {
   struct Answer {
     std::string label, text;
-    std::optional<std::string> open = {};  // in place of the question's own (WinoGrande)
+    std::optional<std::string> open = {};  // replaces the question's own (WinoGrande)
   };
-  std::string asked;                     // with its options; the label comes next
-  std::string open;                      // without; the answer's text comes next
-  std::vector<Answer> answers;           // those that are offered
-  std::optional<std::string> gold = {};  // a label; none where the file does not say
+  std::string asked;                     // prompt with the options; the label follows
+  std::string open;                      // prompt without; the answer's text follows
+  std::vector<Answer> answers;           // the options
+  std::optional<std::string> gold = {};  // a label; none if the file has no answer
 };
 
 struct CommonsenseSpec {
   std::string name, folder, summary;
-  std::vector<std::string> labels;       // of the original fields: all that are scored
-  std::vector<std::string> list_labels;  // of the form with instruction, output and answer
-  std::string fields;                    // for messages: what an original object holds
-  // UserError at `where` for what is missing or malformed.
+  std::vector<std::string> labels;       // of the original form; all of them are scored
+  std::vector<std::string> list_labels;  // of the instruction form
+  std::string fields;                    // keys of an original object, for messages
+  // Throws UserError at `where` for missing or malformed fields.
   Question (*read)(const nlohmann::json& object, const std::string& where);
-  // Beside train.json, dev.json, test.json and the same as .jsonl.
+  // File names in addition to train, dev and test with the extensions .json and .jsonl.
   std::vector<std::string> train_files = {}, dev_files = {}, test_files = {};
 };
 

@@ -1,8 +1,8 @@
-// The E2E challenge (Novikova et al. 2017): a restaurant's facts in, a sentence about it out. As in
-// the released LoRA and MoLEx experiments: the facts, an end-of-text token, a space and the text,
-// an end-of-text token; the text and its end are learnt, in training with label smoothing
-// (train.label_smoothing). A meaning has many texts: each pair is an example, and for writing each
-// meaning counts once.
+// The E2E challenge (Novikova et al. 2017): generate a sentence about a restaurant from its facts.
+// The format is that of the reference LoRA and MoLEx experiments: the facts, an end-of-text token,
+// a space and the text, an end-of-text token. The text and its end token are supervised, in
+// training with label smoothing (train.label_smoothing). A meaning has several texts: each pair is
+// a training example, but generation has one prompt per meaning.
 #include "tasks/e2e_read.h"
 #include "tasks/find_file.h"
 #include "tasks/language_task.h"
@@ -20,7 +20,8 @@ struct E2eConfig final : LanguageTaskConfig {
   void fields(FieldVisitor& v) override {
     data_fields(v);
     v.field("format", format,
-            "reference: facts, end-of-text token, text; plain: the same with words between them.",
+            "Format of an example. reference: facts, end-of-text token, text, as in the authors' "
+            "code; plain: \"Facts: ... Text: ...\".",
             {.choices = {"reference", "plain"}});
     completion_fields(v);
     end_field(v);
@@ -125,7 +126,7 @@ class E2eTask final : public LanguageTask {
 
 void register_e2e(Registry<TaskEntry>& registry) {
   registry.add({.name = "e2e",
-                .summary = "the E2E challenge: a sentence for the facts of a restaurant",
+                .summary = "E2E challenge: generate a sentence from the facts of a restaurant",
                 .config = [] { return std::make_unique<E2eConfig>(); },
                 .open = [](const TaskSetup& setup) -> std::unique_ptr<Task> {
                   return std::make_unique<E2eTask>(dynamic_cast<const E2eConfig&>(setup.config));

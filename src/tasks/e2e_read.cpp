@@ -19,7 +19,7 @@ namespace {
 
 enum class Layout { csv, tsv, pairs, json, lines };
 
-// The names that columns have in the challenge's files and in systems' outputs.
+// Column names in the challenge's files and in the outputs of systems.
 const std::vector<std::string> kMeaning = {"mr", "src", "source", "meaning",
                                            "meaning_representation"};
 const std::vector<std::string> kText = {"ref",    "reference",     "output", "sys_out",
@@ -31,8 +31,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
-// A cell of a TSV file, which may be in quotes that read_tsv leaves alone. A text that only begins
-// and ends with a quotation is none: its inner quotes are not doubled.
+// A cell of a TSV file; read_tsv keeps its quotes. A text that merely begins and ends with a
+// quotation is not a quoted cell: its inner quotes are not doubled.
 std::string unquoted(std::string_view cell) {
   cell = trimmed(cell);
   if (cell.size() < 2 || !cell.starts_with('"') || !cell.ends_with('"')) return std::string(cell);
@@ -75,8 +75,7 @@ class LinesOf {
   explicit LinesOf(const std::filesystem::path& path)
       : source_(path.string()), content_(read_file(path)) {
     lines_ = split_lines(checked_text(content_, source_));
-    if (lines_.empty())
-      throw UserError(source_, "is empty; expected texts", "Is this the right file?");
+    if (lines_.empty()) throw UserError(source_, "is empty; expected texts", "Check the path.");
   }
   LinesOf(const LinesOf&) = delete;
   LinesOf& operator=(const LinesOf&) = delete;
@@ -135,7 +134,7 @@ std::vector<E2ePair> pairs_of(const LinesOf& file) {
     const size_t bar = line.find("||");
     if (bar == line.npos)
       throw UserError(file.at(i), "has no \"||\"; expected meaning||text",
-                      "Write each pair on a line of its own.");
+                      "Put each pair on a line of its own.");
     out.push_back({std::string(trimmed(line.substr(0, bar))),
                    std::string(trimmed(line.substr(bar + 2))), static_cast<int64_t>(i) + 1});
     if (out.back().meaning.empty())
@@ -159,10 +158,10 @@ std::vector<E2ePair> read_pairs(const std::filesystem::path& path, const LinesOf
   }
   throw UserError(file.at(0),
                   "is neither a header like mr,ref nor meaning||text; expected one of them",
-                  "Name the columns, or write meaning||text on each line.");
+                  "Name the columns, or put meaning||text on each line.");
 }
 
-// Texts alone. Without any empty line each is the one reference of its output.
+// Reads a file with texts only. Without empty lines each text is the only reference of its output.
 std::vector<E2eGroup> groups_of(const LinesOf& file) {
   std::vector<E2eGroup> out(1);
   for (size_t i = 0; i < file.lines().size(); ++i) {
@@ -182,7 +181,8 @@ std::vector<E2eGroup> groups_of(const LinesOf& file) {
   return singles;
 }
 
-// As `mixtune generate` writes them: objects with "text" and, of a task's prompts, "meaning".
+// Reads the output of `mixtune generate`: objects with "text" and, for prompts of a task,
+// "meaning".
 E2eOutputs outputs_in_json(const std::filesystem::path& path) {
   E2eOutputs out;
   read_json_lines(path, [&](const Json& object, int64_t line) {
@@ -205,7 +205,7 @@ E2eOutputs outputs_in_json(const std::filesystem::path& path) {
   return out;
 }
 
-// Some 60 bytes for an error message, no half characters.
+// At most 60 bytes for an error message, cut at a character boundary.
 std::string shortened(std::string_view text) {
   constexpr size_t kShown = 60;
   if (text.size() <= kShown) return std::string(text);
@@ -288,8 +288,8 @@ std::vector<const E2eGroup*> align_e2e(const std::vector<E2eGroup>& references,
     for (const E2eGroup& group : references) out.push_back(&group);
     return out;
   }
-  // As the references write it or as the pairs files do: texts for the challenge's CSV have the
-  // latter.
+  // Meanings may be spelled as in the references or as in the pairs files; outputs generated for
+  // the challenge's CSV have the latter spelling.
   std::unordered_map<std::string, const E2eGroup*> groups;
   for (const E2eGroup& group : references) groups.emplace(group.meaning, &group);
   for (const E2eGroup& group : references) groups.emplace(reference_meaning(group.meaning), &group);
@@ -304,9 +304,9 @@ std::vector<const E2eGroup*> align_e2e(const std::vector<E2eGroup>& references,
       throw UserError(where(),
                       "no reference in " + references_path.string() + " has its meaning '" +
                           shortened(meaning) + "'",
-                      "Give the references that these outputs were made for.");
+                      "Give the references that these outputs were generated for.");
     if (!seen.insert(found->second).second)
-      throw UserError(where(), "the meaning '" + shortened(meaning) + "' comes twice",
+      throw UserError(where(), "the meaning '" + shortened(meaning) + "' occurs twice",
                       "Give one output for each meaning.");
     out.push_back(found->second);
   }

@@ -15,7 +15,7 @@
 namespace mixtune {
 namespace {
 
-// coco_words and mteval_words look after ASCII themselves.
+// coco_words and mteval_words convert ASCII letters to lower case themselves.
 std::string lower_case(const std::string& word) {
   if (is_ascii(word)) return word;
   std::string out;

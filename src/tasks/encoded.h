@@ -1,5 +1,5 @@
-// An example as a model reads it: token ids and what is asked of them. Nothing is padded: each has
-// its own length.
+// An encoded example: token ids and the targets of the model. Examples are not padded; each has its
+// own length.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,14 @@ struct EncodedExample {
   double score = std::numeric_limits<double>::quiet_NaN();
   bool truncated = false;
 
-  // Of language models. The tokens that the model must predict, by position and never by token id
-  // (a padding id that is also the end of text would lose its loss): rising, none the first token.
+  // For language models: the supervised tokens, as spans in ascending order that never include the
+  // first token. They are given by position and not by token id: a padding id that is also the
+  // end-of-text id would lose its loss.
   std::vector<TokenSpan> supervised = {};
-  int64_t prompt = 0;                    // tokens at the start that are the prompt
-  std::vector<int32_t> candidates = {};  // tokens of which one is chosen after the last token
-  double length = 1;                     // what a log-probability is divided by to be compared
-  bool is_distractor = false;            // an answer that is offered and wrong
+  int64_t prompt = 0;                    // number of prompt tokens at the start
+  std::vector<int32_t> candidates = {};  // token ids that compete as the next token
+  double length = 1;                     // divisor of the log-probability for comparisons
+  bool is_distractor = false;            // a wrong answer option
 
   int64_t example_group = -1;
 
@@ -37,11 +38,11 @@ struct EncodedExample {
   }
 };
 
-// The sequences of a data set. A set may have more of them than examples (one for each answer of a
-// question) or fewer (texts that were left out).
+// The sequences of a data set. There may be more sequences than examples (one per answer option) or
+// fewer (examples that were left out).
 struct EncodedExamples {
   std::vector<EncodedExample> examples = {};
-  std::vector<std::string> notes = {};  // what was cut or left out: for the preflight
+  std::vector<std::string> notes = {};  // what was truncated or left out, for the preflight
 };
 
 }  // namespace mixtune

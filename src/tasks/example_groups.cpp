@@ -8,9 +8,9 @@
 namespace mixtune {
 namespace {
 
-// Localized balancing gives each group one half of the experts.
-constexpr size_t kKinds = 2;
-constexpr size_t kShown = 5;  // values in a message
+// Localized balancing assigns each group one half of the experts.
+constexpr size_t kGroups = 2;
+constexpr size_t kShown = 5;  // values listed in a message
 
 std::string found_text(std::vector<std::string> names) {
   const size_t count = names.size();
@@ -26,7 +26,7 @@ void number_groups(const std::vector<std::string>& values, const std::string& fi
   std::vector<std::string> names = values;
   std::erase(names, "");
   names = ordered_label_names(std::move(names));
-  if (names.size() != kKinds)
+  if (names.size() != kGroups)
     throw UserError(
         set.source,
         "'" + field + "' has " + found_text(names) + "; expected two groups of examples",

@@ -45,7 +45,7 @@ fs::path named_file(const fs::path& folder, const std::string& name, const std::
   throw UserError(
       option,
       "there is no file '" + name + "'" +
-          (folder.empty() ? "" : " in " + folder.string() + ", which holds " + contents(folder)),
+          (folder.empty() ? "" : " in " + folder.string() + ", which contains " + contents(folder)),
       "Name a file within task.data, or give its full path.");
 }
 

@@ -1,5 +1,5 @@
-// Where a task's files are: the data folder, the names a set's file may have, and the options that
-// name a file outright.
+// Locates a task's files: the data folder, the possible file names of a data set, and the options
+// that name a file directly.
 #pragma once
 
 #include <filesystem>
@@ -9,12 +9,12 @@
 
 namespace mixtune {
 
-// The folder in `data`, or its subfolder `name` where that is the one that exists: data may be the
-// folder of one task or of all of GLUE. UserError where data is not given or is no folder.
+// The folder `data`, or its subfolder `name` if that exists: `data` may be the folder of one task
+// or of all of GLUE. Throws UserError if `data` is empty or not a folder.
 std::filesystem::path data_folder(const std::string& data, const std::string& name);
 
-// The file that an option names: a path of its own, or one within `folder`. UserError where there
-// is none.
+// The file that an option names: a path within `folder`, or a path of its own. Throws UserError if
+// there is no such file.
 std::filesystem::path named_file(const std::filesystem::path& folder, const std::string& name,
                                  const std::string& option);
 
@@ -22,7 +22,7 @@ std::filesystem::path named_file(const std::filesystem::path& folder, const std:
 std::optional<std::filesystem::path> first_file(const std::filesystem::path& folder,
                                                 const std::vector<std::string>& names);
 
-// For a set without which nothing works: UserError that says what the folder holds instead.
+// For a required data set: throws a UserError that lists what the folder contains instead.
 std::filesystem::path required_file(const std::filesystem::path& folder,
                                     const std::vector<std::string>& names,
                                     const std::string& option);

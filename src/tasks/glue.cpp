@@ -1,7 +1,7 @@
-// GLUE (Wang et al. 2019): nine tasks on sentences and pairs, read from the files of the release,
-// with the official metrics and the files that its site takes. The label order is that of Hugging
-// Face's GLUE, so that classifiers trained elsewhere keep their meaning. What differs between tasks
-// is data, in glue_spec.cpp.
+// GLUE (Wang et al. 2019): nine tasks on sentences and pairs, read from the original files, with
+// the official metrics and the submission format of its site. The label order is that of Hugging
+// Face's GLUE, so that classifiers trained elsewhere keep their meaning. The differences between
+// tasks are data, in glue_spec.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ class GlueTask final : public Task {
  public:
   GlueTask(const GlueSpec& spec, TaskConfig options, const std::vector<std::string>& saved)
       : Task(spec.name, std::move(options)), spec_(spec) {
-    // Ids are fixed by the benchmark; an adapter that says otherwise would be scored on swapped
+    // Ids are fixed by the benchmark; an adapter with another order would be scored on swapped
     // labels.
     if (!saved.empty() && saved != spec.labels)
       throw UserError(
@@ -66,8 +66,8 @@ class GlueTask final : public Task {
     return out;
   }
 
-  // GLUE's format: a header, then the index of the test file and the prediction; numbers or names
-  // as in the training file, scores within 0 to 5.
+  // GLUE's format: a header, then the index in the test file and the prediction on each line.
+  // Labels are numbers or names as in the training file; scores are clamped to 0 to 5.
   std::optional<Submission> submission(const DataSet& set,
                                        const Predictions& predictions) override {
     const auto found = std::find_if(spec_.test.begin(), spec_.test.end(),
@@ -119,7 +119,7 @@ class GlueTask final : public Task {
 
  private:
   std::filesystem::path folder() const { return data_folder(options().data, spec_.folder); }
-  // A file may be named by its own path and no folder given.
+  // A file may be given by its full path without a folder.
   std::filesystem::path folder_or_none() const { return options().data.empty() ? "" : folder(); }
 
   std::string prediction_text(const Predictions& predictions, size_t i) const {

@@ -31,7 +31,7 @@ bool same_name(std::string_view a, std::string_view b) {
          });
 }
 
-// The first of `names` that is a column.
+// The column of the first of `names` that exists.
 std::optional<size_t> column_of(const Cells& columns, const std::vector<std::string>& names) {
   for (const std::string& name : names)
     for (size_t i = 0; i < columns.size(); ++i)
@@ -70,7 +70,7 @@ class GlueReader {
       read_row(split(text));
     }
     if (set_.examples.empty())
-      throw UserError(path_, "the file has no examples", "Give the whole file of the release.");
+      throw UserError(path_, "the file has no examples", "Give the complete original file.");
     finish();
     return std::move(set_);
   }
@@ -80,7 +80,7 @@ class GlueReader {
     throw UserError(path_ + ':' + std::to_string(line_), what, todo);
   }
 
-  // Whether the first line names the columns; if it does not, it is data or an error.
+  // Returns whether the first line is a header; if it is not, it is data or an error.
   bool read_header(const Cells& cells) {
     if (match(cells)) return true;
     if (cells.size() == spec_.headerless.size() &&
@@ -91,7 +91,7 @@ class GlueReader {
     if (labels_ == LabelsAre::known) expected.push_back(join_names(spec_.label_columns, " or "));
     fail("found " + std::to_string(cells.size()) + " columns, '" + shortened(cells.front()) +
              "' first; expected a header line with " + join_names(expected),
-         "Give " + spec_.folder + "'s file as GLUE has it, separated by tabs.");
+         "Give the original GLUE file of " + spec_.folder + ", separated by tabs.");
   }
 
   bool match(const Cells& names) {
@@ -118,7 +118,7 @@ class GlueReader {
     if (cells.size() != columns_.count)
       fail("found " + std::to_string(cells.size()) + " columns; expected " +
                std::to_string(columns_.count),
-           "Repair the line: columns are separated by one tab, and texts hold none.");
+           "Repair the line: columns are separated by one tab, and texts contain no tabs.");
     Example example;
     example.id = id;
     example.first = cells[columns_.texts[0]];
@@ -157,10 +157,9 @@ class GlueReader {
     if (spec_.label_kind == GlueLabels::numbers)
       for (size_t i = 0; i < expected.size(); ++i)
         expected[i] = std::to_string(i) + " (" + expected[i] + ")";
-    // A number where names are expected is refused: which of the labels is 0 differs between
-    // copies.
+    // A number is rejected if names are expected: which of the labels is 0 differs between copies.
     fail("the label is '" + shortened(text) + "'; expected " + join_names(expected, " or "),
-         spec_.label_kind == GlueLabels::names ? "Write the name of the label."
+         spec_.label_kind == GlueLabels::names ? "Use the name of the label."
                                                : "Correct the line or leave it out.");
   }
 
@@ -168,15 +167,16 @@ class GlueReader {
     constexpr size_t kShown = 40;
     if (text.size() <= kShown) return std::string(text);
     std::string_view head = text.substr(0, kShown);
-    head = head.substr(0, first_invalid_utf8(head).value_or(head.size()));  // not half a character
+    head =
+        head.substr(0, first_invalid_utf8(head).value_or(head.size()));  // at a character boundary
     return std::string(head) + "...";
   }
 
   void finish() {
     if (short_lines_ > 0)
       set_.warnings.push_back(path_ + ": " + std::to_string(short_lines_) +
-                              " lines with too few columns were left out, line " +
-                              std::to_string(first_short_line_) + " first");
+                              " lines with too few columns were left out, the first is line " +
+                              std::to_string(first_short_line_));
     if (empty_texts_ > 0)
       set_.warnings.push_back(path_ + ": " + std::to_string(empty_texts_) +
                               " examples have an empty text");

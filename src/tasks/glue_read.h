@@ -1,5 +1,5 @@
-// Reads one file of GLUE: tab-separated, never quoted (a quotation mark is a letter), columns found
-// by the names in the header line.
+// Reads one file of GLUE: tab-separated, never quoted (a quotation mark is an ordinary
+// character). Columns are found by the names in the header line.
 #pragma once
 
 #include <filesystem>
@@ -10,8 +10,8 @@
 
 namespace mixtune {
 
-// `known` files need a label in every row; `optional`: test files, which may have no label column,
-// or -1 in it. UserError with file and line for anything else.
+// `known`: every row must have a label. `optional` (test files): the label column may be missing or
+// hold -1. Throws UserError with file and line for anything else.
 enum class LabelsAre { known, optional };
 
 DataSet read_glue(const GlueSpec& spec, const std::filesystem::path& path, const std::string& name,

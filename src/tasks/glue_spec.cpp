@@ -43,7 +43,7 @@ std::vector<GlueSpec> make_specs() {
   specs.push_back(
       {.name = "mrpc",
        .folder = "MRPC",
-       .summary = "do the two sentences say the same?",
+       .summary = "do the two sentences have the same meaning?",
        .label_kind = GlueLabels::numbers,
        .labels = {"not_equivalent", "equivalent"},
        .text_fields = {"sentence1", "sentence2"},
@@ -55,7 +55,7 @@ std::vector<GlueSpec> make_specs() {
        .test = {{"test", {"test.tsv", "msr_paraphrase_test.txt"}, "MRPC.tsv"}}});
   specs.push_back({.name = "stsb",
                    .folder = "STS-B",
-                   .summary = "how alike are the two sentences, from 0 to 5?",
+                   .summary = "how similar are the two sentences, from 0 to 5?",
                    .label_kind = GlueLabels::scores,
                    .labels = {},
                    .text_fields = {"sentence1", "sentence2"},
@@ -67,7 +67,7 @@ std::vector<GlueSpec> make_specs() {
                    .test = {test_set("STS-B.tsv")}});
   specs.push_back({.name = "qqp",
                    .folder = "QQP",
-                   .summary = "do the two questions ask the same?",
+                   .summary = "are the two questions duplicates?",
                    .label_kind = GlueLabels::numbers,
                    .labels = {"not_duplicate", "duplicate"},
                    .text_fields = {"question1", "question2"},
@@ -95,7 +95,7 @@ std::vector<GlueSpec> make_specs() {
                             {"diagnostic", {"diagnostic.tsv"}, "AX.tsv"}}});
   specs.push_back({.name = "qnli",
                    .folder = "QNLI",
-                   .summary = "does the sentence hold the answer to the question?",
+                   .summary = "does the sentence contain the answer to the question?",
                    .label_kind = GlueLabels::names,
                    .labels = {"entailment", "not_entailment"},
                    .text_fields = {"question", "sentence"},
@@ -119,7 +119,7 @@ std::vector<GlueSpec> make_specs() {
                    .test = {test_set("RTE.tsv")}});
   specs.push_back({.name = "wnli",
                    .folder = "WNLI",
-                   .summary = "does the text still hold with its pronoun replaced?",
+                   .summary = "does the text entail the sentence with its pronoun replaced?",
                    .label_kind = GlueLabels::numbers,
                    .labels = {"not_entailment", "entailment"},
                    .text_fields = {"sentence1", "sentence2"},

@@ -1,5 +1,5 @@
 // The nine tasks of GLUE as data: files, columns, labels, metrics. Everything that differs between
-// them is here; glue.cpp and glue_read.cpp know no task by name.
+// them is here; glue.cpp and glue_read.cpp contain no task names.
 #pragma once
 
 #include <string>
@@ -7,15 +7,15 @@
 
 namespace mixtune {
 
-// One data set of a task. `files`: its names in the releases that exist, the first one found is
+// One data set of a task. `files`: its names in the existing distributions; the first one found is
 // read.
 struct GlueSet {
   std::string name;                // "dev_mismatched"
   std::vector<std::string> files;  // "dev_mismatched.tsv"
-  std::string submission = "";     // the file that GLUE's site wants, of a test set
+  std::string submission = "";     // of a test set: the file name for GLUE's site
 };
 
-// How a label is written in the files: by its name or by its number.
+// How a label is stored in the files: as a name, a number, or a score to predict.
 enum class GlueLabels { names, numbers, scores };
 
 struct GlueSpec {
@@ -24,15 +24,15 @@ struct GlueSpec {
   std::string summary;
   GlueLabels label_kind;
   std::vector<std::string>
-      labels;  // in the order of ids, as in Hugging Face's GLUE; none for scores
+      labels;  // in the order of ids, as in Hugging Face's GLUE; empty for scores
   std::vector<std::string> text_fields;
-  // For each text, and for the label, the names of its column in the releases that exist.
+  // Column names of each text and of the label in the existing distributions.
   std::vector<std::vector<std::string>> text_columns;
   std::vector<std::string> label_columns;
-  std::vector<std::string> metrics;  // the official ones; the first decides the best checkpoint
+  std::vector<std::string> metrics;  // the official ones; the first selects the best checkpoint
   GlueSet train;
   std::vector<GlueSet> evaluation;  // the first must exist
-  std::vector<GlueSet> test;        // as far as they exist
+  std::vector<GlueSet> test;        // those that exist are read
   // Columns of a file without a header line, which only CoLA has.
   std::vector<std::string> headerless = {};
   // Some copies of QQP have a few lines that a line break in a question cut in two. They are

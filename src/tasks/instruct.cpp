@@ -1,6 +1,6 @@
-// Instructions and their answers: prompt and completion as they stand, or Alpaca's fields and chats
-// through a named template. The answer is learnt, and that it is over; the prompt is not, unless
-// loss says so.
+// Instruction tuning: prompt and completion used unchanged, or Alpaca's fields and chats formatted
+// by a named template. The answer and its end token are supervised; the prompt is not, unless
+// task.loss is `all`.
 #include "tasks/instruct_read.h"
 #include "tasks/language_task.h"
 
@@ -16,17 +16,17 @@ struct InstructConfig final : LanguageTaskConfig {
   void fields(FieldVisitor& v) override {
     data_fields(v);
     v.field("fields", fields_of_file,
-            "What the objects of a file hold: prompt and completion; instruction, input and "
-            "output; or messages. auto: by the first one.",
+            "Keys of the objects in a file: prompt and completion (completion); instruction, input "
+            "and output (alpaca); or messages (chat). auto: determined by the first object.",
             {.choices = instruct_field_names()});
-    v.field("template", chat, "How instructions and messages are written.",
+    v.field("template", chat, "Chat template for instructions and messages.",
             {.choices = chat_template_names()});
-    v.field("system", system, "Said first where a conversation has no system message.");
-    v.field("turns", turns, "Of a chat: learn all answers, or only the last.",
+    v.field("system", system, "System message for conversations that have none.");
+    v.field("turns", turns, "Supervised answers of a chat: all, or only the last.",
             {.choices = {"all", "last"}});
     v.field("example_group", example_group,
-            "Field of the training file that tells two groups of examples apart, for localized "
-            "balancing (loramoe).");
+            "Field of the training file that assigns each example to one of two groups, for "
+            "localized balancing (loramoe).");
     completion_fields(v);
     end_field(v);
     dev_share_field(v);
@@ -106,13 +106,14 @@ class InstructTask final : public LanguageTask {
 }  // namespace
 
 void register_instruct(Registry<TaskEntry>& registry) {
-  registry.add({.name = "instruct",
-                .summary = "instructions and answers, or chats, from JSON lines, for decoders",
-                .config = [] { return std::make_unique<InstructConfig>(); },
-                .open = [](const TaskSetup& setup) -> std::unique_ptr<Task> {
-                  return std::make_unique<InstructTask>(
-                      dynamic_cast<const InstructConfig&>(setup.config));
-                }});
+  registry.add(
+      {.name = "instruct",
+       .summary =
+           "instruction tuning on prompts, Alpaca fields or chats in JSON lines, for decoders",
+       .config = [] { return std::make_unique<InstructConfig>(); },
+       .open = [](const TaskSetup& setup) -> std::unique_ptr<Task> {
+         return std::make_unique<InstructTask>(dynamic_cast<const InstructConfig&>(setup.config));
+       }});
 }
 
 }  // namespace mixtune

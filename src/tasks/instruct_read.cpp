@@ -28,13 +28,13 @@ bool is_blank(const std::string& text) {
   return text.find_first_not_of(" \t\r\n") == text.npos;
 }
 
-// The completion, or nothing where it may be missing and is.
+// The completion, or nothing if it is missing and may be.
 std::optional<std::string> completion_at(const Json& object, const std::string& key, ChatEnd end,
                                          const std::string& where) {
   if (end == ChatEnd::open && !object.contains(key)) return std::nullopt;
   std::string text = text_at(object, key, where);
   if (is_blank(text))
-    throw UserError(where, "'" + key + "' is empty: there is nothing to learn",
+    throw UserError(where, "'" + key + "' is empty: there is nothing to train on",
                     "Fill it in or leave the example out.");
   return text;
 }
@@ -99,7 +99,7 @@ std::vector<TextPart> parts_of(const Json& object, InstructFields fields, ChatEn
   return parts;
 }
 
-// Texts, numbers and truth values as they are written; null: of no group.
+// Strings, numbers and booleans as they are written; null means no group.
 std::string group_at(const Json& object, const std::string& key, const std::string& where) {
   const auto value = object.find(key);
   if (value == object.end())
@@ -109,8 +109,8 @@ std::string group_at(const Json& object, const std::string& key, const std::stri
   if (value->is_string()) return value->get<std::string>();
   if (value->is_number() || value->is_boolean()) return value->dump();
   throw UserError(where,
-                  "has " + std::string(value->type_name()) + " in '" + key + "'; expected a text",
-                  "Write which example group it is in in quotes.");
+                  "has " + std::string(value->type_name()) + " in '" + key + "'; expected a string",
+                  "Write the example group as a string in quotes.");
 }
 
 void check_fields(const Json& object, InstructFields fields, const std::string& where) {
@@ -120,7 +120,7 @@ void check_fields(const Json& object, InstructFields fields, const std::string& 
   if (!known)
     throw UserError(where,
                     "has " + key_list(object) + "; expected " + fields_text(fields) +
-                        ", as the first example has or task.fields says",
+                        ", as in the first example or set by task.fields",
                     "Give all examples of a file the same fields.");
 }
 

@@ -1,5 +1,5 @@
-// One object of an instruction file to what is said and what is learnt: a prompt and a completion,
-// Alpaca's instruction, input and output, or the messages of a chat.
+// Converts the objects of an instruction file to context and supervised text: a prompt and a
+// completion, Alpaca's instruction, input and output, or the messages of a chat.
 #pragma once
 
 #include <filesystem>
@@ -11,19 +11,20 @@ namespace mixtune {
 enum class InstructFields { completion, alpaca, chat };
 
 struct InstructFormat {
-  std::optional<InstructFields> fields = {};  // none: those of the first object
-  const ChatTemplate* chat = nullptr;         // how instructions and messages are written
-  std::optional<std::string> system = {};     // said first where a conversation has no system turn
-  bool last_answer_alone = false;             // of a chat: earlier answers are not learnt
-  std::optional<std::string> example_group = {};  // the field of which example group it is in
+  std::optional<InstructFields> fields = {};      // none: detected from the first object
+  const ChatTemplate* chat = nullptr;             // formats instructions and messages
+  std::optional<std::string> system = {};         // added to a conversation without a system turn
+  bool last_answer_alone = false;                 // chats: earlier answers are not supervised
+  std::optional<std::string> example_group = {};  // the field of the example group
 };
 
-// UserError with file and line: keys that are missing, no texts, empty completions, turns out of
-// order, fields unlike those of the first object, example groups that are not two.
+// Throws UserError with file and line for missing keys, values that are not strings, empty
+// completions, turns out of order, fields unlike those of the first object, or a number of example
+// groups other than two.
 DataSet read_instruct(const std::filesystem::path& path, const std::string& name,
                       const InstructFormat& format);
 
-// An object without a completion is a prompt that waits for one.
+// Reads a request. An object without a completion becomes a prompt to complete.
 Example instruct_request(const nlohmann::json& object, const std::string& where,
                          const InstructFormat& format);
 

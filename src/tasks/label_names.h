@@ -7,8 +7,7 @@
 
 namespace mixtune {
 
-// Each name once: in numeric order where all are whole numbers ("2" before "10"), else by code
-// point.
+// Distinct names in numeric order if all are integers ("2" before "10"), else by code point.
 std::vector<std::string> ordered_label_names(std::vector<std::string> names);
 
 }  // namespace mixtune

@@ -10,21 +10,25 @@ namespace mixtune {
 namespace fs = std::filesystem;
 
 void LanguageTaskConfig::completion_fields(FieldVisitor& v) {
-  v.field("too_long", too_long,
-          "An example longer than max_length: its prompt is cut at the left, the example is left "
-          "out and counted, or it is an error. Answers are never cut.",
-          {.choices = too_long_names()});
-  v.field("loss", loss, "Which tokens are learnt: those of the completion, or the prompt's too.",
+  v.field(
+      "too_long", too_long,
+      "Handling of examples longer than max_length. cut_prompt: truncate the prompt on the left; "
+      "drop: leave the example out and count it; reject: error. Answers are never truncated.",
+      {.choices = too_long_names()});
+  v.field("loss", loss,
+          "Supervised tokens: those of the completion, or those of the prompt as well (all).",
           {.choices = {"completion", "all"}});
 }
 
 void LanguageTaskConfig::end_field(FieldVisitor& v) {
-  v.field("end", end, "Token that ends a text, as the tokenizer spells it; null: its own choice.");
+  v.field("end", end,
+          "Token that ends a text, as spelled in the tokenizer; null: the template's or the "
+          "tokenizer's end token.");
 }
 
 void LanguageTaskConfig::dev_share_field(FieldVisitor& v) {
   v.field("dev_share", dev_share,
-          "Share of the training data that is held out to evaluate on, where there is no dev file.",
+          "Fraction of the training data held out for evaluation if there is no dev file.",
           {.above = 0, .below = 1});
 }
 

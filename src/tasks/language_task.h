@@ -1,4 +1,5 @@
-// What the tasks of language models share: their options, and predictions that are likelihoods.
+// Shared parts of the language-model tasks: their options, their files, and metrics that are
+// computed from likelihoods.
 #pragma once
 
 #include <filesystem>
@@ -28,7 +29,8 @@ class LanguageTask : public Task {
   Goal goal() const override { return Goal::next_token; }
   const std::vector<std::string>& labels() override { return no_labels_; }
 
-  // Perplexity of the supervised tokens and how many of them the model would have chosen itself.
+  // Perplexity of the supervised tokens and the fraction that the model predicts correctly
+  // (argmax).
   std::vector<MetricValue> metrics(const DataSet& set,
                                    const Predictions& predictions) const override;
   std::string main_metric() const override { return "perplexity"; }
@@ -38,12 +40,12 @@ class LanguageTask : public Task {
   std::vector<std::string> no_labels_;
 };
 
-// exp(-sum of log-probabilities / tokens) and the share of tokens that were the model's first
-// choice, as "perplexity" and "token_accuracy"; nan without tokens.
+// exp(-sum of log-probabilities / tokens) and the fraction of tokens that were the model's argmax,
+// as "perplexity" and "token_accuracy"; NaN without tokens.
 std::vector<MetricValue> likelihood_metrics(const std::vector<Likelihood>& likelihoods);
 
 // The files of a task: `data` is a folder with train.*, dev.*, test.* or one file to train on;
-// the options name files outright.
+// the options train, dev and test name files directly.
 class TaskFiles {
  public:
   TaskFiles(const TaskConfig& config, std::vector<std::string> endings)
@@ -62,8 +64,8 @@ class TaskFiles {
   std::vector<std::string> endings_;  // "jsonl"
 };
 
-// Holds a share of the examples out as "dev" (sample.h, split_by_text). UserError where one side
-// would be empty.
+// Holds out a fraction of the examples as "dev" (sample.h, split_by_text). Throws UserError if one
+// side would be empty.
 std::pair<DataSet, DataSet> hold_out(const DataSet& all, double share);
 
 }  // namespace mixtune

@@ -1,8 +1,8 @@
-// Plain text: every token is learnt from those before it. A text file is one document, or one for
-// each line or paragraph. Documents follow each other in chunks with the end-of-text token between
-// them (as GPT-2 was trained), or are cut into chunks each for itself. Chunks overlap by what has
-// no loss, so that each token but the first is predicted exactly once (but for those that choose
-// blocks, train/routing_tokens.h).
+// Causal language modeling on plain text. A text file is one document, or has one per line or
+// paragraph. Documents are concatenated with the end-of-text token between them and cut into chunks
+// (as in the training of GPT-2), or each document is cut into chunks separately. Chunks overlap by
+// the tokens without loss, so that each token but the first is predicted exactly once (except
+// tokens that determine the routing, train/routing_tokens.h).
 #include <utility>
 
 #include "base/file.h"
@@ -22,15 +22,16 @@ struct LmConfig final : LanguageTaskConfig {
   void fields(FieldVisitor& v) override {
     data_fields(v);
     v.field("documents", documents,
-            "What a document is: the whole file, a paragraph (up to an empty line), or a line.",
+            "Unit of one document: the whole file, a paragraph (up to an empty line), or a line.",
             {.choices = {"file", "paragraph", "line"}});
     v.field("join", join,
-            "Chunks run over the ends of documents; else each has chunks of its own.");
-    v.field("document_end", document_end, "Put the end-of-text token after each document.");
+            "Whether chunks may cross document boundaries; if false, each document is split "
+            "separately.");
+    v.field("document_end", document_end, "Append the end-of-text token to each document.");
     end_field(v);
     v.field("prompt_tokens", prompt_tokens,
-            "Tokens at the start of each chunk that carry no loss (and may vote, MoLEx): they are "
-            "the last ones of the chunk before.",
+            "Number of tokens at the start of each chunk that are excluded from the loss (MoLEx "
+            "may route by them); they repeat the end of the previous chunk.",
             {.minimum = 0});
     dev_share_field(v);
     split_fields(v);
@@ -74,11 +75,11 @@ DataSet read_documents(const fs::path& path, const std::string& name, const LmCo
     add_document(out, paragraph, first);
   }
   if (out.examples.empty())
-    throw UserError(path.string(), "has no text", "Give a file with something to learn.");
+    throw UserError(path.string(), "has no text", "Give a file with text to train on.");
   return out;
 }
 
-// The end of the only document, from a line's start on.
+// Holds out the end of the only document, from the start of a line.
 std::pair<DataSet, DataSet> hold_out_end(const DataSet& all, double share) {
   const std::string& text = all.examples.front().first;
   const auto wanted = static_cast<size_t>((1 - share) * static_cast<double>(text.size()));
@@ -93,7 +94,7 @@ std::pair<DataSet, DataSet> hold_out_end(const DataSet& all, double share) {
   return {std::move(train), std::move(dev)};
 }
 
-// Cuts a run of tokens into chunks: begin tokens, then `prompt` tokens of the chunk before, then
+// Cuts a token sequence into chunks: begin tokens, then `prompt` tokens of the previous chunk, then
 // new ones.
 class Chunks {
  public:
@@ -105,7 +106,7 @@ class Chunks {
     if (space_ <= overlap_)
       throw UserError("task.max_length",
                       "leaves " + std::to_string(space_ - overlap_) +
-                          " tokens of a chunk to learn; expected at least 1",
+                          " tokens of a chunk to train on; expected at least 1",
                       "Raise task.max_length or lower task.prompt_tokens.");
   }
 
@@ -197,7 +198,7 @@ class LmTask final : public LanguageTask {
 
 void register_lm(Registry<TaskEntry>& registry) {
   registry.add({.name = "lm",
-                .summary = "plain text: every token from those before it, for decoders",
+                .summary = "causal language modeling on plain text, for decoders",
                 .config = [] { return std::make_unique<LmConfig>(); },
                 .open = [](const TaskSetup& setup) -> std::unique_ptr<Task> {
                   return std::make_unique<LmTask>(dynamic_cast<const LmConfig&>(setup.config));

@@ -34,7 +34,7 @@ uint64_t text_hash(const Example& example) {
 uint64_t stable_hash(std::string_view bytes) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
-  // FNV alone leaves the high bits of similar texts alike.
+  // With FNV-1a alone, similar texts have similar high bits.
   hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
   hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
   return hash ^ (hash >> 31);

@@ -1,5 +1,6 @@
-// Choosing rows without randomness: each row has a hash, the rows with the smallest hashes are
-// chosen. So a choice depends on neither seed nor platform, and a smaller one is part of a larger.
+// Deterministic selection of rows: each row has a hash, and the rows with the smallest hashes are
+// selected. The selection depends on neither seed nor platform, and a smaller one is a subset of a
+// larger one.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +11,15 @@
 
 namespace mixtune {
 
-// A hash of bytes that is the same everywhere: FNV-1a and the finaliser of splitmix64.
+// A hash of bytes that is the same everywhere: FNV-1a and the finalizer of splitmix64.
 uint64_t stable_hash(std::string_view bytes);
 
-// Keeps `count` examples (all, where there are no more), chosen by row number, in the order of the
-// file.
+// Keeps `count` examples (all, if there are no more), selected by row number, in file order.
 void limit_examples(DataSet& set, int64_t count);
 
-// Moves a share of the examples, rounded, into the second set. Chosen by text, and equal texts stay
-// together: no text stands in both sets, which can make the second set a little larger than asked.
+// Moves a fraction of the examples, rounded, into the second set. Rows are selected by text, and
+// equal texts stay together, so no text is in both sets; the second set can be slightly larger than
+// requested.
 std::pair<DataSet, DataSet> split_by_text(const DataSet& all, double share);
 
 }  // namespace mixtune

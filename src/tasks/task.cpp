@@ -9,24 +9,25 @@
 namespace mixtune {
 void TaskConfig::data_fields(FieldVisitor& v) {
   v.field("data", data, "Folder with the task's files (or, for your own data, one file).");
-  v.field("max_length", max_length, "Tokens per example; longer ones are truncated.",
-          {.minimum = 1});
+  v.field("max_length", max_length,
+          "Maximum number of tokens per example, including special tokens.", {.minimum = 1});
 }
 
 void TaskConfig::split_fields(FieldVisitor& v) {
   v.field("limit_train", limit_train,
-          "Train on that many examples only: a fixed choice, the same in every run.",
+          "Number of training examples to use: a fixed subset, the same in every run.",
           {.minimum = 1});
-  v.field("limit_dev", limit_dev, "Evaluate on that many examples only.", {.minimum = 1});
-  v.field("train", train, "File to train on, within the folder or a path of its own.");
-  v.field("dev", dev, "File to evaluate on, within the folder or a path of its own.");
-  v.field("test", test, "File to predict, within the folder or a path of its own.");
+  v.field("limit_dev", limit_dev, "Number of evaluation examples to use.", {.minimum = 1});
+  v.field("train", train, "Training file: a name within the data folder, or a path.");
+  v.field("dev", dev, "Evaluation file: a name within the data folder, or a path.");
+  v.field("test", test, "File to predict: a name within the data folder, or a path.");
 }
 
 void TaskConfig::fields(FieldVisitor& v) {
   data_fields(v);
   v.field("truncation", truncation,
-          "What is shortened in a pair: the longer text, token by token, or only the second.",
+          "How a pair that exceeds max_length is truncated: the longer text, token by token, or "
+          "only the second text.",
           {.choices = {"longest_first", "only_second"}});
   split_fields(v);
 }

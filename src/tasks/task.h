@@ -1,7 +1,7 @@
-// What a task is to the rest of the program: examples, what is asked of the model (its goal, which
-// decides head and loss), how an example becomes token ids, how what the model says becomes
-// predictions, and the metrics. One file per task family registers one entry per task (glue.cpp
-// registers nine). Files are read on first use: a prediction needs label names and no data.
+// The interface of a task: examples, the goal (which determines head and loss), how an example
+// becomes token ids, how model outputs become predictions, and the metrics. One file per task
+// family registers one entry per task (glue.cpp registers nine). Files are read on first use:
+// prediction requires label names but no data.
 #pragma once
 
 #include <cstdint>
@@ -22,30 +22,30 @@ namespace mixtune {
 
 class Tokenizer;
 
-// A piece of a text for a language model: what others say, or what the model is to say.
+// A piece of a text for a language model: context, or text that is supervised.
 struct TextPart {
   std::string text;
   bool is_supervised = false;
-  bool ends = false;    // the end token follows, supervised as the text is
-  bool begins = false;  // the begin tokens come before, as before the first part
+  bool ends = false;    // the end token follows, supervised like the text
+  bool begins = false;  // the begin tokens precede it, as they do the first part
 };
 
-// One answer that a question offers.
+// One answer option of a question.
 struct AnswerOption {
   int64_t label;                // its id among the task's labels
-  std::vector<TextPart> parts;  // the question with this answer; the answer is what is supervised
+  std::vector<TextPart> parts;  // the question with this answer; only the answer is supervised
 };
 
 struct Example {
-  int64_t id = 0;    // row number in its file, from 0; limits and splits do not renumber
-  int64_t line = 0;  // in its file, from 1; 0: not known
+  int64_t id = 0;    // row number in its file, from 0; unchanged by limits and splits
+  int64_t line = 0;  // in its file, from 1; 0: unknown
   std::string first = {};
   std::optional<std::string> second = {};
-  int64_t label = -1;                                       // -1: not known
-  double score = std::numeric_limits<double>::quiet_NaN();  // of a regression task; nan: not known
-  std::vector<TextPart> parts = {};        // of tasks that predict tokens: what is trained on
-  std::vector<AnswerOption> options = {};  // of questions with answers to choose from
-  int64_t example_group = -1;  // for localized balancing (example_groups.h); -1: not known
+  int64_t label = -1;                                       // -1: unknown
+  double score = std::numeric_limits<double>::quiet_NaN();  // of a regression task; NaN: unknown
+  std::vector<TextPart> parts = {};        // for tasks that predict tokens: the training text
+  std::vector<AnswerOption> options = {};  // for multiple-choice questions
+  int64_t example_group = -1;  // for localized balancing (example_groups.h); -1: unknown
 };
 
 struct DataSet {
@@ -53,7 +53,7 @@ struct DataSet {
   std::vector<Example> examples = {};
   std::string source = {};                 // the file
   std::vector<std::string> ids_text = {};  // the file's own identifiers, one per example, or empty
-  std::vector<std::string> warnings = {};  // what was skipped and why: for the preflight to print
+  std::vector<std::string> warnings = {};  // what was skipped and why, printed by the preflight
 };
 
 struct MetricValue {
@@ -61,11 +61,11 @@ struct MetricValue {
   double value = 0;
 };
 
-// How probable a model finds the supervised tokens of a sequence.
+// The likelihood of the supervised tokens of a sequence.
 struct Likelihood {
   double log_probability = 0;  // sum, in nats
   int64_t tokens = 0;
-  int64_t best = 0;  // tokens that the model would have chosen itself
+  int64_t best = 0;  // tokens that are the model's argmax
 };
 
 struct LabelScore {
@@ -74,7 +74,7 @@ struct LabelScore {
 };
 
 // One entry per example of the data set, in its order: `labels` for classification, `scores` for
-// regression. `label_scores`, where filled, say how each label fared; `likelihoods` have one entry
+// regression. `label_scores`, if filled, has the score of each label; `likelihoods` has one entry
 // per sequence.
 struct Predictions {
   std::vector<int64_t> labels = {};
@@ -83,23 +83,22 @@ struct Predictions {
   std::vector<Likelihood> likelihoods = {};
 };
 
-// A prompt for which texts are to be written, and what people wrote.
+// A prompt for generation and its reference texts.
 struct GenerationPrompt {
   Example prompt;
   std::vector<std::string> references;
 };
 
-// What is asked of the model: a label or a number for a sequence, or its next tokens.
+// What the model predicts: a label or a number for a sequence, or its next tokens.
 enum class Goal { classify, regress, next_token };
 
-// A file as a benchmark's site wants it.
+// A file in the submission format of a benchmark's site.
 struct Submission {
   std::string file;  // "RTE.tsv"
   std::string text;
 };
 
-// The options that every task has; families derive from it. `name` is the key that chooses the
-// task.
+// The options that every task has; task families derive from it. The key `name` selects the task.
 struct TaskConfig : Config {
   std::string data;
   int64_t max_length = 256;
@@ -126,43 +125,42 @@ class Task {
 
   virtual Goal goal() const { return Goal::classify; }
   bool is_regression() const { return goal() == Goal::regress; }
-  // Label names in the order of label ids; empty where there are none. May read the training file.
+  // Label names in the order of label ids; empty if there are none. May read the training file.
   virtual const std::vector<std::string>& labels() = 0;
   // Outputs of the classification head: one per label, one for regression.
   int64_t outputs() { return is_regression() ? 1 : static_cast<int64_t>(labels().size()); }
 
-  // Read on first use, then kept. UserError with file and line for what cannot be read. The first
-  // evaluation set decides the best checkpoint; there may be none. Test sets may lack labels.
+  // Read on first use, then kept. Throws UserError with file and line for what cannot be read. The
+  // first evaluation set selects the best checkpoint; there may be none. Test sets may lack labels.
   const DataSet& train();
   const std::vector<DataSet>& evaluation_sets();
   const std::vector<DataSet>& test_sets();
 
-  // Token ids of what is trained on, and of what is evaluated or predicted; by default both are one
-  // sequence per example, for a classification head. UserError with the file and the example.
+  // Token ids for training, and for evaluation or prediction; by default both are one sequence per
+  // example, for a classification head. Throws UserError with the file and the example.
   virtual EncodedExamples encode_training(const Tokenizer& tokenizer, const DataSet& set,
                                           int64_t max_length) const;
   virtual EncodedExamples encode_evaluation(const Tokenizer& tokenizer, const DataSet& set,
                                             int64_t max_length) const {
     return encode_training(tokenizer, set, max_length);
   }
-  // The token that every training sequence must end with, supervised; nothing where the task knows
-  // none.
+  // The token that every training sequence must end with, supervised; nothing if the task has none.
   virtual std::optional<int32_t> end_token(const Tokenizer&) const { return std::nullopt; }
 
-  // What the model says of each sequence, as predictions of the examples.
+  // Combines the predictions for sequences into predictions for the examples.
   virtual Predictions combine(const DataSet&, const std::vector<EncodedExample>&,
                               Predictions of_sequences) const {
     return of_sequences;
   }
 
-  // What to write texts for, each prompt once, of tasks that are scored by what is written.
+  // The distinct prompts for generation, for tasks that are scored on generated text.
   virtual std::vector<GenerationPrompt> generation_prompts(const DataSet&) const { return {}; }
 
-  // The official metrics over the labelled examples of `set`, none where nothing is labelled. Names
+  // The official metrics over the labeled examples of `set`, empty if none is labeled. Names
   // are unique over the evaluation sets of a task: MNLI has accuracy and accuracy_mismatched.
   virtual std::vector<MetricValue> metrics(const DataSet& set,
                                            const Predictions& predictions) const = 0;
-  // Which of them decides the best checkpoint; a nan never is the best.
+  // The metric that selects the best checkpoint; NaN is never the best.
   virtual std::string main_metric() const = 0;
   virtual bool smaller_is_better() const { return false; }
 
@@ -172,7 +170,7 @@ class Task {
   // key that is missing or not text.
   virtual Example example_from_json(const nlohmann::json& object, const std::string& where) const;
 
-  // The benchmark's file for a set, where the task has one.
+  // The benchmark's submission file for a set, if the task has one.
   virtual std::optional<Submission> submission(const DataSet& set, const Predictions& predictions);
 
  protected:
@@ -202,7 +200,7 @@ struct TaskEntry {
 
 const Registry<TaskEntry>& tasks();
 
-// The labelled examples alone, as the metrics want them.
+// Only the labeled examples, as the metrics expect them.
 struct Labeled {
   std::vector<int64_t> labels, predicted_labels;
   std::vector<double> scores, predicted_scores;

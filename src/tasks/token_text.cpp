@@ -23,8 +23,8 @@ void append(std::vector<int32_t>& to, const std::vector<int32_t>& from, size_t f
 Supervision join_parts(const Tokenizer& tokenizer, const std::vector<TextPart>& parts,
                        const TextFrame& frame) {
   Supervision out;
-  std::string text;             // since the last begin or end token
-  std::vector<int32_t> before;  // its ids
+  std::string text;             // the text since the last begin or end token
+  std::vector<int32_t> before;  // the ids of `text`
   for (const TextPart& part : parts) {
     if (part.begins) {
       append(out.ids, frame.begin);
@@ -67,7 +67,7 @@ void shift(EncodedExample& example, int64_t by) {
           " of them from the first answer on; expected at most task.max_length " +
           std::to_string(max_length),
       by_choice ? "Raise task.max_length, or set task.too_long to cut_prompt or drop."
-                : "Answers are never cut: raise task.max_length, or set task.too_long=drop.");
+                : "Answers are never truncated: raise task.max_length, or set task.too_long=drop.");
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ TextFrame text_frame(const Tokenizer& tokenizer, const std::optional<std::string
   if (!end)
     throw UserError(key,
                     end_token ? "the tokenizer has no token '" + *end_token + "'"
-                              : "the tokenizer names no end-of-text token",
+                              : "the tokenizer has no end-of-text token",
                     "Name the token that ends a text with task.end; a chat template needs its own "
                     "tokens in the tokenizer.");
   out.end = *end;
@@ -119,7 +119,7 @@ EncodedExample encode_parts(const Tokenizer& tokenizer, const std::vector<TextPa
   }
   const auto tokens = static_cast<int64_t>(out.ids.size());
   if (options.learns_all && tokens > 1) out.supervised = {{1, tokens}};
-  // The first token has nothing before it that could predict it.
+  // The first token cannot be predicted, because no token precedes it.
   if (!out.supervised.empty() && out.supervised.front().begin == 0) {
     if (++out.supervised.front().begin == out.supervised.front().end)
       out.supervised.erase(out.supervised.begin());
@@ -132,13 +132,13 @@ bool cut_prompt(EncodedExample& example, const TextFrame& frame, int64_t max_len
   if (excess <= 0) return true;
   const int64_t kept =
       starts_with(example.ids, frame.begin) ? static_cast<int64_t>(frame.begin.size()) : 0;
-  const bool learns_prompt =
+  const bool supervises_prompt =
       !example.supervised.empty() && example.supervised.front().begin < example.prompt;
   if (example.prompt - kept < excess || example.prompt - excess < 1) return false;
   const auto from = example.ids.begin() + static_cast<ptrdiff_t>(kept);
   example.ids.erase(from, from + static_cast<ptrdiff_t>(excess));
   shift(example, -excess);
-  if (learns_prompt) example.supervised.front().begin = 1;
+  if (supervises_prompt) example.supervised.front().begin = 1;
   example.truncated = true;
   return true;
 }
@@ -160,7 +160,7 @@ EncodedExamples encode_parts_set(const Tokenizer& tokenizer, const DataSet& set,
     encoded.label = example.label;
     encoded.example_group = example.example_group;
     if (encoded.supervised.empty())
-      throw UserError(example_place(set, i), "has no token to learn",
+      throw UserError(example_place(set, i), "has no supervised token",
                       "Give every example a completion.");
     if (static_cast<int64_t>(encoded.ids.size()) > options.max_length) {
       if (options.too_long == TooLong::reject)
@@ -177,7 +177,7 @@ EncodedExamples encode_parts_set(const Tokenizer& tokenizer, const DataSet& set,
   if (dropped > 0)
     out.notes.push_back(std::to_string(dropped) + " of " + std::to_string(set.examples.size()) +
                         " examples of " + set.name + " are longer than task.max_length " +
-                        std::to_string(options.max_length) + " and left out");
+                        std::to_string(options.max_length) + " and were left out");
   return out;
 }
 

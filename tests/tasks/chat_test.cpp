@@ -52,15 +52,15 @@ TEST(Chat, AnOpenConversationEndsWithTheHeaderOfTheAnswer) {
 TEST(Chat, TurnsMustAlternate) {
   EXPECT_EQ(chat_problem(kTalk, ChatEnd::answered), "");
   EXPECT_EQ(chat_problem({{Speaker::user, "a"}, {Speaker::user, "b"}}, ChatEnd::open),
-            "message 2 is of user; expected assistant");
+            "message 2 has the role user; expected assistant");
   EXPECT_EQ(chat_problem({{Speaker::user, "a"}}, ChatEnd::answered),
-            "the last message is not of the assistant");
+            "the last message is not from the assistant");
   EXPECT_EQ(chat_problem({{Speaker::user, "a"}, {Speaker::assistant, ""}}, ChatEnd::answered),
-            "message 2, an answer, is empty");
+            "message 2, an assistant message, is empty");
   EXPECT_EQ(chat_problem({{Speaker::system, "a"}}, ChatEnd::open),
-            "there is no message of the user");
+            "there is no message from the user");
   EXPECT_EQ(chat_problem({{Speaker::user, "a"}, {Speaker::system, "b"}}, ChatEnd::open),
-            "message 2 is of system; expected assistant");
+            "message 2 has the role system; expected assistant");
 }
 
 }  // namespace

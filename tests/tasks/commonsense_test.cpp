@@ -180,7 +180,7 @@ TEST_F(Commonsense, ALongQuestionIsCutAtItsLeftAndNeverLeftOut) {
   const auto strict = open("piqa", one_line(kOriginal.at("piqa")), "{too_long: reject}");
   contains(
       user_error([&] { strict->encode_evaluation(tokenizer(), strict->evaluation_sets()[0], 20); }),
-      "questions that are scored are never left out");
+      "evaluation questions are never left out");
 }
 
 TEST_F(Commonsense, SaysWhereAFileIsWrong) {
@@ -190,9 +190,9 @@ TEST_F(Commonsense, SaysWhereAFileIsWrong) {
   contains(error("piqa", good + R"({"goal": "a", "sol1": "b", "sol2": "c", "label": 2})"),
            "'label' is 2; expected 0 to 1");
   contains(error("piqa", good + R"({"goal": "a", "sol1": "b", "sol2": "c"})"),
-           "train.jsonl:2: does not say the right answer");
+           "train.jsonl:2: has no correct answer");
   contains(error("piqa", good + R"({"instruction": "a", "output": "b", "answer": "solution1"})"),
-           "expected goal, sol1, sol2, label, like the examples before");
+           "expected goal, sol1, sol2, label, like the previous examples");
   contains(error("winogrande", R"({"sentence": "no blank", "option1": "a", "option2": "b"})"),
            "has no blank (_)");
   contains(error("arc-easy", R"({"question": "q", "choices": {"text": ["a"], "label": []}})"),

@@ -134,7 +134,7 @@ TEST_F(E2eRead, AMeaningWithoutReferencesIsNamed) {
   contains(mistake("refs.csv", "mr,ref\na,A.\nb,B.\n", "out.tsv", "MR\toutput\na\tA.\nc\tC.\n"),
            "out.tsv:3: no reference in ");
   contains(mistake("refs.csv", "mr,ref\na,A.\nb,B.\n", "out.tsv", "MR\toutput\na\tA.\na\tC.\n"),
-           "out.tsv:3: the meaning 'a' comes twice.");
+           "out.tsv:3: the meaning 'a' occurs twice.");
 }
 
 TEST_F(E2eRead, FilesThatAreMissingOrEmptyAreNamed) {

@@ -31,7 +31,8 @@ TEST(GlueMalformed, ShortLinesOfQqpAreLeftOutAndCounted) {
   ASSERT_EQ(task->train().examples.size(), 2u);
   EXPECT_EQ(task->train().examples[1].id, 2);
   ASSERT_EQ(task->train().warnings.size(), 1u);
-  contains(task->train().warnings[0], "2 lines with too few columns were left out, line 3 first");
+  contains(task->train().warnings[0],
+           "2 lines with too few columns were left out, the first is line 3");
 }
 
 TEST(GlueMalformed, AnUnknownLabelIsNamedWithTheKnownOnes) {
@@ -44,7 +45,7 @@ TEST(GlueMalformed, AnUnknownLabelIsNamedWithTheKnownOnes) {
 
 TEST(GlueMalformed, ANumberIsNoLabelWhereNamesAreExpected) {
   contains(train_error("rte", "sentence1\tsentence2\tlabel\nA.\tB.\t1\n"),
-           "the label is '1'; expected entailment or not_entailment. Write the name of the label.");
+           "the label is '1'; expected entailment or not_entailment. Use the name of the label.");
 }
 
 TEST(GlueMalformed, AnEmptyLabelIsAnErrorInTraining) {

@@ -86,7 +86,7 @@ TEST_F(Instruct, KindsOfExamplesReachTheSequences) {
   contains(error(text, "{example_group: nows}"),
            "train.jsonl:1: has completion, knows, prompt; expected");
   contains(error(R"({"prompt": "a", "completion": "b", "k": [1]})", "{example_group: k}"),
-           "has array in 'k'; expected a text");
+           "has array in 'k'; expected a string");
 }
 
 TEST_F(Instruct, EveryExampleEndsWithASupervisedEndToken) {
@@ -120,7 +120,7 @@ TEST_F(Instruct, SaysWhereAFileIsWrong) {
   contains(error("[]", "{}", "train.json"), "has no examples");
   contains(error(R"({"messages": []})"), "without an entry");
   contains(error(R"({"messages": [{"role": "user", "content": "a"}]})"),
-           "the last message is not of the assistant");
+           "the last message is not from the assistant");
   contains(error(R"({"messages": [{"role": "tool", "content": "a"}]})"), "has the role 'tool'");
   contains(error(R"({"messages": [3]})"), "message 1: is number");
   contains(error(R"({"messages": "a"})"), "'messages' is string");

@@ -147,7 +147,7 @@ TEST(EncodePartsSet, RejectsDropsOrCutsWhatIsTooLong) {
   ASSERT_EQ(dropped.notes.size(), 1u);
   contains(dropped.notes[0], "1 of 2 examples of train are longer than task.max_length 6");
   contains(user_error([&] { encode(7, TooLong::reject); }), "data.jsonl:4: has 8 tokens");
-  contains(user_error([&] { encode(5, TooLong::cut_prompt); }), "Answers are never cut");
+  contains(user_error([&] { encode(5, TooLong::cut_prompt); }), "Answers are never truncated");
   set.examples.pop_back();
   EXPECT_TRUE(encode(5, TooLong::cut_prompt).examples[0].truncated);
 }

@@ -292,7 +292,7 @@ TEST(OpenForTraining, ReportsWhyNoExampleIsLeft) {
         world.config("unused", "instruct", {"task.too_long=drop", "task.max_length=4"}), recorder);
   });
   contains(line, "train.jsonl: 40 of 40 examples of train are longer than task.max_length 4");
-  contains(line, "and left out. Raise task.max_length");
+  contains(line, "and were left out. Raise task.max_length");
 }
 
 TEST(FromScratch, InitializesAsInTheConfigAndLearns) {
