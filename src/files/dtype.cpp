@@ -12,7 +12,7 @@ struct Entry {
   size_t bytes;
 };
 
-// In the order of the enum.
+// Entries are in the order of the enum.
 constexpr std::array<Entry, 17> kTypes{{
     {DType::F64, "F64", 8},
     {DType::F32, "F32", 4},

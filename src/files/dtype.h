@@ -30,8 +30,8 @@ enum class DType {
 size_t dtype_bytes(DType dtype);
 std::string_view dtype_name(DType dtype);  // "BF16"
 
-// Nothing for a name that is not known; is_packed_dtype tells those that are known but take less
-// than a byte an element, which we do not read.
+// Nothing for an unknown name. is_packed_dtype is true for known types with less than one byte per
+// element, which are not supported.
 std::optional<DType> dtype_from_name(std::string_view name);
 bool is_packed_dtype(std::string_view name);
 

@@ -20,7 +20,7 @@ struct Event {
   Json object;
 };
 
-// The whole events of a file. Only the last line may be torn: it is the one that a crash cuts off.
+// The complete events of a file. Only the last line may be incomplete, after a crash.
 std::vector<Event> parse_events(std::string_view content, const std::string& source) {
   const std::vector<std::string_view> lines = split_lines(content);
   std::vector<Event> events;
@@ -33,7 +33,7 @@ std::vector<Event> parse_events(std::string_view content, const std::string& sou
     } catch (const UserError&) {
       if (i + 1 == lines.size()) break;
       throw UserError(where, "is not a JSON object",
-                      "Remove the line; a run writes one event on each line.");
+                      "Remove the line; every line must be one event.");
     }
   }
   return events;
@@ -84,7 +84,7 @@ EventWriter& EventWriter::operator=(EventWriter&& other) noexcept {
 
 void EventWriter::write(const nlohmann::json& event) {
   MIXTUNE_CHECK(event.is_object(), "an event is an object");
-  // A text that is not UTF-8 (a path, say) must not end a run.
+  // A string that is not UTF-8 (a path, for example) must not end a run.
   std::string line = event.dump(-1, ' ', false, Json::error_handler_t::replace);
   line += '\n';
   for (size_t at = 0; at < line.size();) {
@@ -93,7 +93,7 @@ void EventWriter::write(const nlohmann::json& event) {
     if (count <= 0)
       throw UserError(path_.string(),
                       "cannot be written (" + std::string(std::strerror(errno)) + ")",
-                      "Free space; 'mixtune resume' goes on from the last checkpoint.");
+                      "Free disk space; 'mixtune resume' continues from the last checkpoint.");
     at += static_cast<size_t>(count);
   }
 }

@@ -1,5 +1,5 @@
-// The events of a run, one JSON object on each line, append-only: a run that dies loses at most the
-// line it was writing, and a resumed run goes on from exactly the step of its checkpoint.
+// The events of a run, one JSON object per line, append-only: a run that crashes loses at most the
+// line it was writing, and a resumed run continues from exactly the step of its checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,9 @@ namespace mixtune {
 
 class EventWriter {
  public:
-  // A new file; UserError where there is one already.
+  // Creates a new file. Throws UserError if it exists already.
   static EventWriter create(const std::filesystem::path& path);
-  // Goes on in a file: a torn last line is dropped and, where `step` is given, so is every line
+  // Continues a file: an incomplete last line is dropped and, if `step` is given, so is every line
   // whose "step" is greater. A missing file is created.
   static EventWriter resume(const std::filesystem::path& path, std::optional<int64_t> step);
 
@@ -22,7 +22,8 @@ class EventWriter {
   EventWriter(EventWriter&& other) noexcept;
   EventWriter& operator=(EventWriter&& other) noexcept;
 
-  // One line, handed to the system before this returns. UserError where it cannot be written.
+  // Writes one line, passed to the operating system before this returns. Throws UserError if that
+  // fails.
   void write(const nlohmann::json& event);
 
  private:
@@ -32,7 +33,7 @@ class EventWriter {
   int fd_ = -1;
 };
 
-// The events of a run that may still be writing: a torn last line is left out.
+// The events of a run, which may still be in progress: an incomplete last line is ignored.
 std::vector<nlohmann::json> read_events(const std::filesystem::path& path);
 
 }  // namespace mixtune

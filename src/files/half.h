@@ -1,6 +1,6 @@
-// The two 16-bit float formats to float and back, one value at a time, with subnormals, infinities
-// and NaNs; to 16 bits with round to nearest, ties to even. Checked against the compiler's own half
-// type.
+// Conversions between float and the two 16-bit float formats, one value at a time, including
+// subnormals, infinities and NaNs. Conversion to 16 bits rounds to nearest, ties to even. Tested
+// against the compiler's own half type.
 #pragma once
 
 #include <bit>
@@ -14,7 +14,7 @@ inline float float_from_bf16(uint16_t bits) {
 
 inline uint16_t bf16_from_float(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
-  // Rounding up could carry a NaN over into an infinity or a zero.
+  // Rounding up could turn a NaN into an infinity or a zero.
   if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<uint16_t>(bits >> 16 | 0x0040u);
   const uint32_t is_odd = bits >> 16 & 1u;
   return static_cast<uint16_t>((bits + 0x7FFFu + is_odd) >> 16);
@@ -26,7 +26,7 @@ inline float float_from_f16(uint16_t bits) {
   const uint32_t mantissa = bits & 0x3FFu;
   if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000u | mantissa << 13);
   if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
-  const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;  // a subnormal, exact in float
+  const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;  // subnormal, exact in float
   return sign != 0 ? -magnitude : magnitude;
 }
 

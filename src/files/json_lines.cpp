@@ -18,7 +18,7 @@ void read_json_lines(const std::filesystem::path& path,
     try {
       object = parse_strict_json(line, where);
     } catch (const UserError& error) {
-      if (error.where() == where) throw;  // otherwise it ends in the line within the line
+      if (error.where() == where) throw;  // otherwise it ends with the line number inside this line
       throw UserError(where, "is not valid JSON", "Write one JSON object on each line.");
     }
     if (!object.is_object())

@@ -1,4 +1,4 @@
-// Files with one JSON object on each line (JSONL). Includes nlohmann: for .cpp files.
+// Files with one JSON object per line (JSONL). Includes nlohmann, so include it only in .cpp files.
 #pragma once
 
 #include <filesystem>
@@ -9,8 +9,8 @@
 
 namespace mixtune {
 
-// Calls `use` for every object with its line number, from 1. Empty lines are skipped; UserError at
-// "file:line" where a line is no JSON object.
+// Calls `use` for every object with its line number, from 1. Empty lines are skipped. Throws
+// UserError at "file:line" if a line is not a JSON object.
 void read_json_lines(const std::filesystem::path& path,
                      const std::function<void(const Json& object, int64_t line)>& use);
 

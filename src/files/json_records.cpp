@@ -39,7 +39,7 @@ std::string key_list(const Json& object) {
 std::string text_at(const Json& object, const std::string& key, const std::string& where) {
   const auto found = object.find(key);
   if (found == object.end())
-    throw UserError(where, "the text '" + key + "' is missing; found " + key_list(object),
+    throw UserError(where, "'" + key + "' is missing; found " + key_list(object),
                     "Give every object the key '" + key + "'.");
   if (!found->is_string())
     throw UserError(where, "'" + key + "' is " + found->type_name() + "; expected a string",

@@ -27,7 +27,7 @@ std::shared_ptr<const Mapping> Mapping::open(const std::filesystem::path& path) 
   void* data = nullptr;
   if (size > 0) data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   const int error = errno;
-  ::close(fd);  // the mapping stays
+  ::close(fd);  // the mapping remains valid
   if (data == MAP_FAILED)
     fail("cannot be mapped into memory (" + std::string(std::strerror(error)) + ")");
   return std::shared_ptr<const Mapping>(new Mapping(static_cast<const std::byte*>(data), size));

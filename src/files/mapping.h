@@ -1,4 +1,4 @@
-// A file mapped into memory, read-only. Shared, so that tensors that point into it can outlive the
+// A read-only memory-mapped file. It is shared, so that tensors that point into it can outlive the
 // reader.
 #pragma once
 
@@ -11,8 +11,8 @@ namespace mixtune {
 
 class Mapping {
  public:
-  // UserError where the path is not a readable regular file. A file that another program makes
-  // shorter while it is mapped ends the program (SIGBUS): replace files by rename, as we do.
+  // Throws UserError if the path is not a readable regular file. If another program truncates a
+  // mapped file, this program ends with SIGBUS: replace files by rename, as we do.
   static std::shared_ptr<const Mapping> open(const std::filesystem::path& path);
   ~Mapping();
   Mapping(const Mapping&) = delete;

@@ -11,7 +11,7 @@
 namespace mixtune {
 namespace {
 
-// Fields that change what an adapter computes and that we do not compute.
+// Fields that change what an adapter computes and that are not supported.
 const std::set<std::string> kRejected = {"target_parameters",
                                          "layer_replication",
                                          "trainable_token_indices",
@@ -29,7 +29,7 @@ const std::set<std::string> kRejected = {"target_parameters",
                                          "loftq_config",
                                          "ensure_weight_tying"};
 
-// Fields that say how training was set up or are about PEFT's own loading.
+// Fields that describe the training setup or PEFT's own loading.
 const std::set<std::string> kWithoutEffect = {
     "peft_type",      "auto_mapping",      "inference_mode",   "megatron_core",
     "runtime_config", "qalora_group_size", "init_lora_weights"};
@@ -85,10 +85,10 @@ class Reader {
     std::string found = object_.at(key).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
     if (found.size() > 80) found = found.substr(0, 80) + "...";
     throw UserError(where_, key + " is " + found + "; expected " + expected,
-                    "Save the adapter again with a release of PEFT.");
+                    "Save the adapter again with a released version of PEFT.");
   }
 
-  // The value, or null where it is absent or null: PEFT's defaults then hold.
+  // The value, or nullptr if it is absent or null: PEFT's defaults apply then.
   const OrderedJson* value(const std::string& key) {
     known_.insert(key);
     const auto found = object_.find(key);
@@ -111,8 +111,8 @@ class Reader {
       if (const OrderedJson* found = value(key); found != nullptr && is_set(*found))
         throw UserError(where_, key + " is set, which mixtune does not support",
                         "Merge the adapter into its base with PEFT and use the merged model.");
-    // These take their start out of the base weights, so the adapter alone does not say what it
-    // adds.
+    // These initializations subtract the initial adapter from the base weights, so the adapter
+    // alone does not define its update.
     const OrderedJson* start = value("init_lora_weights");
     if (start == nullptr || start->is_boolean()) return;
     for (const char* name : {"gaussian", "eva", "orthogonal"})
@@ -144,7 +144,7 @@ class Reader {
   void text(const std::string& key, std::string& out) {
     const OrderedJson* found = value(key);
     if (found == nullptr) return;
-    if (!found->is_string()) wrong(key, "a text or null");
+    if (!found->is_string()) wrong(key, "a string or null");
     out = found->get<std::string>();
   }
   void names(const std::string& key, std::vector<std::string>& out) {
@@ -173,7 +173,7 @@ class Reader {
       out = found->get<std::vector<int64_t>>();
     else
       wrong("layers_to_transform", "a layer, a list of layers or null");
-    if (out->empty()) out.reset();  // PEFT takes an empty list for no choice
+    if (out->empty()) out.reset();  // PEFT treats an empty list as null
   }
   void rank_pattern(std::vector<std::pair<std::string, int64_t>>& out) {
     const OrderedJson* found = value("rank_pattern");
@@ -213,7 +213,7 @@ OrderedJson text_or_null(const std::string& text) {
   return text.empty() ? OrderedJson(nullptr) : OrderedJson(text);
 }
 
-// Older releases of PEFT declare alpha as an int.
+// Older versions of PEFT declare alpha as an int.
 OrderedJson number_json(double value) {
   if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<int64_t>(value);
   return value;
@@ -235,7 +235,8 @@ PeftLoraConfig read_peft_config(const std::filesystem::path& path) {
 }
 
 std::string print_peft_config(const PeftLoraConfig& config) {
-  // The patterns keep their order, which counts; the keys around them are written in sorted order.
+  // The patterns keep their order, which is significant; the other keys are written in sorted
+  // order.
   OrderedJson ranks = OrderedJson::object(), alphas = OrderedJson::object();
   for (const auto& [pattern, rank] : config.rank_pattern) ranks[pattern] = rank;
   for (const auto& [pattern, alpha] : config.alpha_pattern) alphas[pattern] = number_json(alpha);
@@ -251,7 +252,7 @@ std::string print_peft_config(const PeftLoraConfig& config) {
   out["layers_to_transform"] =
       config.layers_to_transform ? OrderedJson(*config.layers_to_transform) : OrderedJson(nullptr);
   out["lora_alpha"] = number_json(config.lora_alpha);
-  // Older releases do not know it.
+  // Older versions of PEFT do not have this key.
   if (config.lora_bias) out["lora_bias"] = true;
   out["lora_dropout"] = config.lora_dropout;
   out["modules_to_save"] = list_or_null(config.modules_to_save);

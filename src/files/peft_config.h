@@ -1,5 +1,5 @@
-// PEFT's adapter_config.json for LoRA. What would change the result and is not supported is refused
-// by name, never dropped.
+// PEFT's adapter_config.json for LoRA. A field that would change the result and is not supported is
+// rejected by name, never ignored.
 #pragma once
 
 #include <cstdint>
@@ -23,37 +23,37 @@ struct PeftLoraConfig {
   bool lora_bias = false;     // B has a bias
 
   // Either names (a module matches if its path is one or ends in ".name"), or a pattern that must
-  // match the whole path, or "all-linear" as the pattern. Both empty: null, the defaults of the
-  // model's type.
+  // match the whole path, or "all-linear" as the pattern. Both empty means
+  // null, the defaults of the model's type.
   std::vector<std::string> target_modules;
   std::string target_pattern;
 
-  // Modules that are left out whatever the above says: names, or one pattern for the whole path.
-  // Read only: what we write names its modules one by one.
+  // Modules that are excluded from the above: names, or one pattern for the whole path. This is
+  // only read; files that we write list their modules one by one.
   std::vector<std::string> exclude_modules;
 
   std::vector<std::string> modules_to_save;
   std::optional<std::vector<int64_t>> layers_to_transform;
   std::vector<std::string> layers_pattern;
 
-  // Regular expressions in file order, which counts: the first that matches wins.
+  // Regular expressions in file order, which is significant: the first match applies.
   std::vector<std::pair<std::string, int64_t>> rank_pattern;
   std::vector<std::pair<std::string, double>> alpha_pattern;
 
   std::string task_type;                // "SEQ_CLS", "CAUSAL_LM", ...; empty for null
   std::string base_model_name_or_path;  // empty for null
   std::string revision;                 // empty for null
-  std::string peft_version;             // empty leaves the key out
+  std::string peft_version;             // empty: the key is omitted
 
-  // Keys of the file that are set and unknown to us, for a warning. Not written.
+  // Keys of the file that are set and unknown to mixtune, for a warning. Not written.
   std::vector<std::string> unknown_keys;
 };
 
 PeftLoraConfig read_peft_config(const std::filesystem::path& path);
 PeftLoraConfig parse_peft_config(std::string_view json, const std::string& where);
 
-// The small set of keys that every version of PEFT takes, sorted, two spaces deep, with a final
-// line end.
+// The small set of keys that every version of PEFT accepts, sorted, indented by two spaces, with a
+// final newline.
 std::string print_peft_config(const PeftLoraConfig& config);
 void write_peft_config(const std::filesystem::path& path, const PeftLoraConfig& config);
 

@@ -9,17 +9,18 @@
 namespace mixtune {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "data is used as it lies in the file");
+static_assert(std::endian::native == std::endian::little, "data is used without byte swapping");
 
 constexpr uint64_t kLengthBytes = 8;
-constexpr uint64_t kMaximumHeader = 100'000'000;  // what the reference reader allows
+constexpr uint64_t kMaximumHeader = 100'000'000;  // the limit of the reference reader
 
 }  // namespace
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
   const std::string where = path.string();
   const auto reject = [&](const std::string& what) {
-    throw UserError(where, what, "The file is cut off or not a safetensors file; fetch it again.");
+    throw UserError(where, what,
+                    "The file is truncated or not a safetensors file; fetch it again.");
   };
   SafetensorsFile file;
   file.path_ = path;
@@ -31,10 +32,10 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), kLengthBytes);
   if (length > kMaximumHeader)
-    reject("says that its header has " + std::to_string(length) + " bytes; expected at most " +
+    reject("gives a header size of " + std::to_string(length) + " bytes; expected at most " +
            std::to_string(kMaximumHeader));
   if (length > bytes.size() - kLengthBytes)
-    reject("says that its header has " + std::to_string(length) + " bytes; the file has only " +
+    reject("gives a header size of " + std::to_string(length) + " bytes; the file has only " +
            std::to_string(bytes.size()));
   const std::string_view json(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
   file.buffer_ = bytes.subspan(kLengthBytes + length);
@@ -60,7 +61,7 @@ const TensorInfo& SafetensorsFile::info(const std::string& name) const {
   if (const TensorInfo* tensor = find(name)) return *tensor;
   const auto near = nearest(name, names());
   throw UserError(path_.string(), "has no tensor \"" + name + '"',
-                  near.empty() ? "It holds " + std::to_string(tensors_.size()) + " other tensors."
+                  near.empty() ? "It has " + std::to_string(tensors_.size()) + " other tensors."
                                : "Nearest: " + join_names(near) + ".");
 }
 

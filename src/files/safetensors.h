@@ -1,6 +1,5 @@
 // Reads and writes safetensors files: 8 bytes of header length, a JSON header, one buffer. The
-// reader treats a file as hostile: every rule of the format is checked before a byte of data is
-// handed out.
+// reader does not trust the file: every rule of the format is checked before any data is returned.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +26,8 @@ struct TensorInfo {
 
 class SafetensorsFile {
  public:
-  // Maps and validates. UserError that names the file, the tensor and the broken rule.
+  // Maps and validates a file. Throws a UserError that names the file, the tensor and the violated
+  // rule.
   static SafetensorsFile open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
@@ -38,7 +38,7 @@ class SafetensorsFile {
   const TensorInfo* find(const std::string& name) const;
   const TensorInfo& info(const std::string& name) const;  // UserError with the nearest names
   // The data, little-endian and row-major. In files of other writers it may be unaligned: copy it.
-  // It lives as long as the mapping.
+  // It is valid as long as the mapping.
   std::span<const std::byte> bytes(const std::string& name) const;
   std::span<const std::byte> bytes(const TensorInfo& info) const;
   std::shared_ptr<const Mapping> mapping() const { return mapping_; }
@@ -48,11 +48,11 @@ class SafetensorsFile {
   std::shared_ptr<const Mapping> mapping_;
   std::span<const std::byte> buffer_;
   std::vector<TensorInfo> tensors_;
-  std::unordered_map<std::string, size_t> index_;  // name to its place in tensors_
+  std::unordered_map<std::string, size_t> index_;  // name to index in tensors_
   std::map<std::string, std::string> metadata_;
 };
 
-// `data` is borrowed; `bytes` must be what dtype and shape say.
+// `data` is borrowed; `bytes` must match dtype and shape.
 struct TensorToWrite {
   std::string name;
   DType dtype = DType::F32;
@@ -61,9 +61,9 @@ struct TensorToWrite {
   size_t bytes = 0;
 };
 
-// Replaces the file as one step. Tensors lie in the order of element size (largest first), then
-// name, so every tensor is aligned and equal inputs give equal files. "format": "pt" is added to
-// the metadata where it is missing: transformers refuses files without it.
+// Replaces the file atomically. Tensors are stored in the order of element size (largest first),
+// then name, so that every tensor is aligned and equal inputs give equal files. "format": "pt" is
+// added to the metadata if it is missing, because transformers rejects files without it.
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWrite> tensors,
                        std::map<std::string, std::string> metadata = {});
 

@@ -17,8 +17,8 @@ namespace {
                   "The file is damaged or not in the safetensors format; fetch or write it again.");
 }
 
-// Takes the parser's events one by one: no tree is built, a repeated key is seen, and nesting
-// beyond the three levels of the format is an error at once.
+// Handles the parser's events one by one: no tree is built, repeated keys are detected, and nesting
+// beyond the three levels of the format is an immediate error.
 class HeaderHandler final : public nlohmann::json_sax<Json> {
  public:
   explicit HeaderHandler(const std::string& where) : where_(where) {}
@@ -78,13 +78,13 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
     } else if (place_ == Place::tensor && key_ == "dtype" && !in_array_) {
       const auto dtype = dtype_from_name(value);
       if (is_packed_dtype(value))
-        throw UserError(where_,
-                        tensor() + " has dtype " + value + ", which packs elements below a byte",
-                        "Convert it to BF16 or F32 first.");
+        throw UserError(
+            where_, tensor() + " has dtype " + value + ", which packs several elements into a byte",
+            "Convert it to BF16 or F32 first.");
       if (!dtype) reject(where_, tensor() + " has the unknown dtype \"" + value + "\"");
       current_.dtype = *dtype;
     } else {
-      wrong("a text");
+      wrong("a string");
     }
     return true;
   }
@@ -124,13 +124,13 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
       case Place::header:
         reject(where_, "the header's \"" + key_ + "\" is " + found + "; expected an object");
       case Place::metadata:
-        reject(where_, "the header's __metadata__ holds " + found + " under \"" + key_ +
-                           "\"; expected texts only");
+        reject(where_, "the header's __metadata__ has " + found + " under \"" + key_ +
+                           "\"; expected only strings");
       case Place::tensor:
         break;
     }
     reject(where_, tensor() + " has " + found + " in " + key_ + "; expected " +
-                       (key_ == "dtype" ? "a text" : "a list of whole numbers from 0"));
+                       (key_ == "dtype" ? "a string" : "a list of whole numbers from 0"));
   }
 
   void start_tensor() {
@@ -160,8 +160,8 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
   bool has_dtype_ = false, has_shape_ = false, has_offsets_ = false;
 };
 
-// Nothing where the product does not fit. Zeros count as ones on the way, so that [2^40, 2^40, 0]
-// is refused too: strides are products that leave dimensions out.
+// Nothing if the product overflows. Zeros count as ones in the product, so that [2^40, 2^40, 0] is
+// rejected too: strides are products of some of the dimensions.
 std::optional<uint64_t> bytes_of(const TensorInfo& tensor) {
   int64_t product = static_cast<int64_t>(dtype_bytes(tensor.dtype));
   bool is_empty = false;
@@ -176,9 +176,9 @@ void check_sizes(const TensorInfo& tensor, uint64_t buffer_bytes, const std::str
   const std::string name = "tensor \"" + tensor.name + "\" ";
   const std::string range = std::to_string(tensor.begin) + " to " + std::to_string(tensor.end);
   if (tensor.begin > tensor.end)
-    reject(where, name + "has data_offsets that run backwards: " + range);
+    reject(where, name + "has data_offsets in descending order: " + range);
   if (tensor.end > buffer_bytes)
-    reject(where, name + "lies at bytes " + range + "; the file has only " +
+    reject(where, name + "is at bytes " + range + "; the file has only " +
                       std::to_string(buffer_bytes) + " bytes of data");
   const auto bytes = bytes_of(tensor);
   if (!bytes) reject(where, name + "has a shape whose size overflows");
@@ -187,7 +187,7 @@ void check_sizes(const TensorInfo& tensor, uint64_t buffer_bytes, const std::str
                       std::to_string(*bytes) + " from its shape and dtype");
 }
 
-// Tensors must tile the buffer: no holes, no overlaps, nothing left at the end.
+// Tensors must cover the buffer exactly: no gaps, no overlaps, no bytes left at the end.
 void check_cover(const std::vector<TensorInfo>& tensors, uint64_t buffer_bytes,
                  const std::string& where) {
   std::vector<const TensorInfo*> sorted;
@@ -200,7 +200,7 @@ void check_cover(const std::vector<TensorInfo>& tensors, uint64_t buffer_bytes,
     if (tensor->begin != covered)
       reject(where, "tensor \"" + tensor->name + "\" begins at byte " +
                         std::to_string(tensor->begin) + "; expected " + std::to_string(covered) +
-                        (tensor->begin < covered ? " (it overlaps another tensor)" : " (a hole)"));
+                        (tensor->begin < covered ? " (it overlaps another tensor)" : " (a gap)"));
     covered = tensor->end;
   }
   if (covered != buffer_bytes)

@@ -1,4 +1,5 @@
-// The writer of safetensors files; see safetensors.h.
+// The writer of safetensors files; see safetensors.h. A header is checked by the reader's own
+// parser before anything is written.
 #include <algorithm>
 #include <cstring>
 
@@ -14,7 +15,7 @@ constexpr size_t kAlignment = 8;
 
 std::string header_json(const std::vector<TensorToWrite>& tensors,
                         const std::map<std::string, std::string>& metadata) {
-  // Not a Json object: that would sort the names, and readers print them in file order.
+  // This is not a Json object, which would sort the names: readers print them in file order.
   std::string out = "{\"__metadata__\":" + Json(metadata).dump();
   uint64_t begin = 0;
   for (const TensorToWrite& tensor : tensors) {
@@ -46,9 +47,10 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWr
   std::string header;
   try {
     header = header_json(tensors, metadata);
-    // The reader's own rules: what we write, we can read.
+    // The reader's rules must accept what is written.
     parse_safetensors_header(header, total, path.string());
-  } catch (const std::exception& error) {  // also of nlohmann, on a name that is not UTF-8
+  } catch (
+      const std::exception& error) {  // including nlohmann's error for a name that is not UTF-8
     MIXTUNE_CHECK(false, error.what());
   }
 

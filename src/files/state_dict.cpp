@@ -22,7 +22,7 @@ constexpr StorageType kStorageTypes[] = {
     {"torch.ShortStorage", DType::I16},  {"torch.CharStorage", DType::I8},
     {"torch.ByteStorage", DType::U8},    {"torch.BoolStorage", DType::BOOL}};
 
-// What the pickle may name. Each is data here, and never a function.
+// The names that a pickle may refer to. They are treated as data and never called.
 constexpr const char* kOrderedDict = "collections.OrderedDict";
 constexpr const char* kTensor = "torch._utils._rebuild_tensor_v2";
 constexpr const char* kParameter = "torch._utils._rebuild_parameter";
@@ -40,8 +40,8 @@ struct Value {
   PickledTensor tensor = {};       // storage, tensor
 };
 
-// One pass over the opcodes (Python's pickletools lists them). Values live in one arena, so that
-// neither nesting nor a list that holds itself matters.
+// Makes one pass over the opcodes (listed in Python's pickletools). Values are stored in one arena,
+// so that nesting and self-referential lists cause no problems.
 class StateDictReader {
  public:
   StateDictReader(std::string_view pickle, std::string where)
@@ -50,7 +50,7 @@ class StateDictReader {
   std::vector<PickledTensor> read() {
     while (!done_) step();
     const Value& whole = *pop();
-    if (whole.kind != Kind::dictionary) fail("is no dictionary of tensors");
+    if (whole.kind != Kind::dictionary) fail("is not a dictionary of tensors");
     std::vector<PickledTensor> out;
     for (size_t i = 0; i + 1 < whole.items.size(); i += 2) {
       if (whole.items[i]->kind != Kind::text || whole.items[i + 1]->kind != Kind::tensor) continue;
@@ -65,7 +65,7 @@ class StateDictReader {
     throw UserError(where_, found,
                     "Expected the state_dict of a model; save it as model.safetensors.");
   }
-  [[noreturn]] void malformed() const { fail("holds a pickle that is damaged"); }
+  [[noreturn]] void malformed() const { fail("contains a damaged pickle"); }
 
   std::string_view take(uint64_t count) {
     if (count > rest_.size()) malformed();
@@ -74,7 +74,7 @@ class StateDictReader {
     return out;
   }
 
-  // Little-endian, as pickles are.
+  // Reads a little-endian number, as in pickles.
   uint64_t number(size_t bytes) {
     const std::string_view text = take(bytes);
     uint64_t out = 0;
@@ -120,7 +120,7 @@ class StateDictReader {
     return out;
   }
 
-  // What stands above the last mark, which goes too.
+  // Pops the values above the last mark, and the mark.
   std::vector<Value*> pop_marked() {
     size_t at = stack_.size();
     while (at > 0 && stack_[at - 1]->kind != Kind::mark) --at;
@@ -149,7 +149,7 @@ class StateDictReader {
   void push_name(const std::string& name) {
     bool known = name == kOrderedDict || name == kTensor || name == kParameter;
     for (const StorageType& one : kStorageTypes) known = known || name == one.name;
-    if (!known) fail("asks for " + name + ", which is no part of a state_dict");
+    if (!known) fail("refers to " + name + ", which is not part of a state_dict");
     push(make(Kind::name));
     stack_.back()->text = name;
   }
@@ -184,7 +184,7 @@ class StateDictReader {
     return out;
   }
 
-  // Whether each element of the view, and as many as it has, are within the storage.
+  // Whether every element of the view lies within the storage and their count does not exceed it.
   static bool fits(const PickledTensor& t) {
     int64_t last = t.offset, count = 1;
     for (size_t d = 0; d < t.sizes.size(); ++d) {
@@ -209,7 +209,7 @@ class StateDictReader {
     out->tensor.sizes = integers(*arguments.items[2]);
     out->tensor.strides = integers(*arguments.items[3]);
     if (out->tensor.sizes.size() != out->tensor.strides.size()) malformed();
-    if (!fits(out->tensor)) fail("holds a tensor that is larger than its data");
+    if (!fits(out->tensor)) fail("contains a tensor that is larger than its data");
     return out;
   }
 
@@ -225,7 +225,7 @@ class StateDictReader {
              arguments.items[0]->kind == Kind::tensor)
       push(arguments.items[0]);
     else
-      fail("makes a " + name.text + " in a way that is not known");
+      fail("constructs " + name.text + " with unsupported arguments");
   }
 
   void remember(uint64_t number) { memo_[number] = top(); }
@@ -285,7 +285,7 @@ class StateDictReader {
         break;
       case 'U':
         push_text(take(number(1)));
-        break;  // of Python 2
+        break;  // Python 2 string
       case 'T':
         push_text(take(number(4)));
         break;
@@ -360,9 +360,9 @@ class StateDictReader {
       case 'b':
         pop();
         top_of(Kind::dictionary);
-        break;  // _metadata, which modules have
+        break;  // BUILD: _metadata of modules
       default:
-        fail("holds a pickle with a step that no state_dict has (" + std::to_string(code) + ")");
+        fail("contains a pickle opcode that no state_dict has (" + std::to_string(code) + ")");
     }
   }
 

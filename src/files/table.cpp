@@ -9,7 +9,7 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-// The first row added is the header where no columns are given.
+// The first row added is the header if no columns are given.
 class TableBuilder {
  public:
   TableBuilder(const std::filesystem::path& path, const std::vector<std::string>& columns) {
@@ -27,14 +27,14 @@ class TableBuilder {
                       "has " + std::to_string(row.size()) + " fields; expected " +
                           std::to_string(table_.columns.size()) + " (" +
                           join_names(table_.columns) + ")",
-                      "Correct the line, or name the columns that the file has.");
+                      "Correct the line, or name the columns of the file.");
     table_.rows.push_back(std::move(row));
     table_.lines.push_back(line);
   }
 
   Table take() {
     if (table_.columns.empty())
-      throw UserError(table_.source, "is empty; expected a header line", "Is this the right file?");
+      throw UserError(table_.source, "is empty; expected a header line", "Check the path.");
     return std::move(table_);
   }
 
@@ -63,7 +63,7 @@ Row split_tabs(std::string_view line) {
   return row;
 }
 
-// Reads one CSV record after another; `next` is false at the end of the text.
+// Reads CSV records one by one; `next` returns false at the end of the text.
 class CsvReader {
  public:
   CsvReader(std::string_view text, const TableBuilder& place) : text_(text), place_(place) {}
@@ -107,7 +107,7 @@ class CsvReader {
     for (++at_;; ++at_) {
       if (at_ == text_.size())
         fail(first_line, "opens a quote that is never closed",
-             "Close it, or double a quote that is meant.");
+             "Close it, or double a literal quote.");
       if (text_[at_] == '\n') ++line_;
       if (text_[at_] != '"') {
         field += text_[at_];
@@ -121,8 +121,8 @@ class CsvReader {
     ++at_;
     const std::string_view rest = text_.substr(at_, 2);
     if (!rest.empty() && rest[0] != ',' && rest[0] != '\n' && rest != "\r\n" && rest != "\r")
-      fail(line_, "goes on after a closing quote",
-           "Put the whole field in quotes and double quotes in it.");
+      fail(line_, "continues after a closing quote",
+           "Put the whole field in quotes and double the quotes inside it.");
     return field;
   }
 

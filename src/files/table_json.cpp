@@ -1,4 +1,5 @@
-// JSON lines and JSON lists as tables; see table.h.
+// Reads JSON lines and JSON lists as tables; see table.h. Line numbers of a list are the indices of
+// its objects, from 1.
 #include "base/error.h"
 #include "base/file.h"
 #include "files/json_lines.h"
@@ -19,7 +20,7 @@ void add_object(Table& table, const Json& object, int64_t line) {
       std::vector<std::string> keys;
       for (const auto& [key, ignored] : object.items()) keys.push_back(key);
       throw UserError(where, "has no \"" + name + '"',
-                      keys.empty() ? "It has no keys at all." : suggestion(name, keys));
+                      keys.empty() ? "It has no keys." : suggestion(name, keys));
     }
     if (value->is_string())
       row.push_back(value->get<std::string>());
@@ -28,7 +29,7 @@ void add_object(Table& table, const Json& object, int64_t line) {
     else
       throw UserError(where,
                       "has " + std::string(value->type_name()) + " in \"" + name +
-                          "\"; expected a text or a number",
+                          "\"; expected a string or a number",
                       "Write it in quotes.");
   }
   table.rows.push_back(std::move(row));

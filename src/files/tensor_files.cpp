@@ -20,7 +20,7 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
-// The shards of an index, and for each the names that the index expects in it.
+// The shards of an index, with the tensor names that the index expects in each.
 std::map<std::string, std::vector<std::string>> read_index(const fs::path& path) {
   const auto reject = [&](const std::string& what) {
     throw UserError(path.string(), what, "The index is damaged; fetch the model again.");
@@ -32,10 +32,10 @@ std::map<std::string, std::vector<std::string>> read_index(const fs::path& path)
   for (const auto& [name, shard] : index["weight_map"].items()) {
     if (!shard.is_string()) reject("maps \"" + name + "\" to no file name");
     const auto file = shard.get<std::string>();
-    // A name with a path in it could reach any file of the machine.
+    // A name that contains a path could refer to any file on the machine.
     if (file.empty() || file[0] == '.' || file.find_first_of(std::string("/\\\0", 3)) != file.npos)
       reject("maps \"" + name + "\" to \"" + file +
-             "\"; expected the name of a file beside the index");
+             "\"; expected the name of a file next to the index");
     shards[file].push_back(name);
   }
   if (shards.empty()) reject("has an empty weight_map");
@@ -52,10 +52,10 @@ std::map<std::string, std::vector<std::string>> read_index(const fs::path& path)
       "', {'format': 'pt'})\"";
   const std::string shards =
       "load the folder with transformers and call save_pretrained on the model";
-  throw UserError(
-      path.string(), "stands for a pickle, which can run code when it is read; expected " + target,
-      "Convert it once, where you trust it: " + (path.extension() == ".json" ? shards : one_file) +
-          '.');
+  throw UserError(path.string(),
+                  "is a pickle checkpoint, which can run code when it is read; expected " + target,
+                  "If you trust it, convert it once: " +
+                      (path.extension() == ".json" ? shards : one_file) + '.');
 }
 
 }  // namespace
@@ -65,9 +65,9 @@ void TensorFiles::add(SafetensorsFile file) {
     const auto [other, is_new] = file_of_.emplace(tensor.name, files_.size());
     if (!is_new)
       throw UserError(file.path().string(),
-                      "holds \"" + tensor.name + "\", which " +
-                          files_[other->second].path().filename().string() + " holds too",
-                      "The shards are not of one model; fetch it again.");
+                      "contains \"" + tensor.name + "\", which is also in " +
+                          files_[other->second].path().filename().string(),
+                      "The shards belong to different models; fetch the model again.");
   }
   files_.push_back(std::move(file));
 }
@@ -84,7 +84,7 @@ const SafetensorsFile& TensorFiles::file(const std::string& name) const {
   if (found != file_of_.end()) return files_[found->second];
   const auto near = nearest(name, names());
   throw UserError(path_.string(), "has no tensor \"" + name + '"',
-                  near.empty() ? "It holds " + std::to_string(file_of_.size()) + " other tensors."
+                  near.empty() ? "It has " + std::to_string(file_of_.size()) + " other tensors."
                                : "Nearest: " + join_names(near) + ".");
 }
 
@@ -110,8 +110,8 @@ TensorFiles open_model(const fs::path& path) {
       for (const std::string& name : names)
         if (file.find(name) == nullptr)
           throw UserError(index.string(),
-                          "places \"" + name + "\" in " + shard + ", which lacks it",
-                          "The shards are not of one model; fetch it again.");
+                          "assigns \"" + name + "\" to " + shard + ", which does not contain it",
+                          "The shards belong to different models; fetch the model again.");
       model.add(std::move(file));
     }
     return model;
@@ -119,7 +119,7 @@ TensorFiles open_model(const fs::path& path) {
   for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
     if (is_there(path / pickle)) reject_pickle(path / pickle, "model.safetensors");
   if (is_there(path / "adapter_config.json"))
-    throw UserError(path.string(), "holds an adapter and no model",
+    throw UserError(path.string(), "contains an adapter and no model",
                     "Name the base model's folder as the model and this folder as the adapter.");
   throw UserError(path.string(), "has no model.safetensors and no model.safetensors.index.json",
                   "Name a model folder in the Hugging Face layout.");
@@ -137,10 +137,9 @@ TensorFiles open_adapter(const fs::path& path) {
   if (!is_there(file) && is_there(path / "adapter_model.bin"))
     reject_pickle(path / "adapter_model.bin", "adapter_model.safetensors");
   if (!is_there(file))
-    throw UserError(
-        path.string(), "has no adapter_model.safetensors",
-        "Name an adapter folder; an adapter that is not called default lies in a folder of "
-        "its name inside.");
+    throw UserError(path.string(), "has no adapter_model.safetensors",
+                    "Name an adapter folder; an adapter with a name other than default is in a "
+                    "subfolder of that name.");
   adapter.add(SafetensorsFile::open(file));
   return adapter;
 }

@@ -10,7 +10,7 @@ namespace mixtune {
 std::string_view checked_text(std::string_view content, const std::string& source) {
   if (const auto bad = first_invalid_utf8(content)) {
     const auto line = 1 + std::count(content.begin(), content.begin() + *bad, '\n');
-    throw UserError(source + ':' + std::to_string(line), "holds a byte that is not UTF-8 text",
+    throw UserError(source + ':' + std::to_string(line), "contains a byte that is not UTF-8",
                     "Save the file as UTF-8.");
   }
   if (content.starts_with("\xEF\xBB\xBF")) content.remove_prefix(3);

@@ -1,4 +1,4 @@
-// The share of predictions that equal their label. Nan where there are none.
+// The fraction of predictions that equal their label. NaN if there are none.
 #pragma once
 
 #include <cstdint>

@@ -75,7 +75,7 @@ double bleu(std::span<const WordSegment> segments) {
 }
 
 double segment_bleu(const BleuCounts& counts, double added) {
-  constexpr double kSmallestMatches = 1e-15, kSmallestCandidates = 1e-9;  // those of e2e-metrics
+  constexpr double kSmallestMatches = 1e-15, kSmallestCandidates = 1e-9;  // as in e2e-metrics
   if (counts.length == 0) return 0;
   double sum = 0;
   for (size_t n = 0; n < BleuCounts::kLongest; ++n)

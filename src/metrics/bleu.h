@@ -10,8 +10,9 @@
 
 namespace mixtune {
 
-// What BLEU counts in a segment; a system's counts are the sums. Of references of unequal length
-// the closest to the output counts (of two as close, the shorter), empty ones only where all are.
+// BLEU's counts of a segment; a system's counts are their sums. The reference length is that of the
+// reference closest in length to the output (the shorter of two equally close ones); empty
+// references count only if all are empty.
 struct BleuCounts {
   static constexpr size_t kLongest = 4;
   std::array<int64_t, kLongest> matches = {}, candidates = {};
@@ -21,13 +22,14 @@ struct BleuCounts {
 };
 BleuCounts bleu_counts(const WordSegment& segment);
 
-// As mteval-v13a gives it: a precision without a match is smoothed to 1 / (2^k n), k counting such
-// precisions; n-grams that no output is long enough for count as precision 1. 0 without a word.
+// As in mteval-v13a: a precision without matches is smoothed to 1 / (2^k n), where k counts such
+// precisions; n-gram lengths that no output reaches count as precision 1. 0 without words.
 double bleu(const BleuCounts& counts);
 double bleu(std::span<const WordSegment> segments);
 
-// Of one segment, as e2e-metrics reports it: nothing is smoothed, a precision of zero is a very
-// small number. `added` is added to each count: 1 gives its sentBLEU. An empty output scores 0.
+// The score of one segment, as e2e-metrics reports it: without smoothing, a precision of zero
+// becomes a very small number. `added` is added to each count: 1 gives its sentBLEU. An empty
+// output scores 0.
 double segment_bleu(const BleuCounts& counts, double added = 0);
 
 }  // namespace mixtune

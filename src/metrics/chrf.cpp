@@ -1,6 +1,6 @@
-// Characters have many n-grams: instead of a table of them, each text has its positions in the
-// order of the characters that follow. Equal n-grams of any length are neighbours there, and two
-// texts are compared by one walk along both.
+// Texts have many character n-grams: instead of storing them in a table, the positions of each text
+// are sorted by the characters that follow. Equal n-grams of any length are adjacent in that order,
+// and two texts are compared in one pass over both.
 #include "metrics/chrf.h"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ struct LengthCounts {
 };
 using ChrfCounts = std::array<LengthCounts, kLongestCharacters>;
 
-// Precision and recall are means over the lengths that both sides have n-grams of.
+// Precision and recall are means over the n-gram lengths that both sides have.
 double f_score(const ChrfCounts& counts) {
   double precision = 0, recall = 0;
   int lengths = 0;
@@ -36,8 +36,8 @@ double f_score(const ChrfCounts& counts) {
   return 100 * (1 + kBeta2) * precision * recall / (kBeta2 * precision + recall);
 }
 
-// Up to six characters as one number, the first in the highest bits; it compares as they do. A
-// character is its code point + 1, so that 0 is none.
+// Up to six characters as one number, the first in the highest bits, so that keys compare like the
+// characters. A character is stored as its code point + 1; 0 means no character.
 using Key = unsigned __int128;
 constexpr int kBits = 21;
 
@@ -68,9 +68,9 @@ class Characters {
     return std::max<int64_t>(static_cast<int64_t>(sorted_.size() + 1) - static_cast<int64_t>(n), 0);
   }
 
-  // The sorted n-grams of length n that are equal to the one at `at`, which moves behind them.
-  // False at the end; positions too near to the end of the text have no such n-gram and are passed
-  // over.
+  // Counts the sorted n-grams of length n that equal the one at `at`, and moves `at` behind them.
+  // Returns false at the end. Positions too close to the end of the text have no such n-gram and
+  // are skipped.
   bool next(size_t n, size_t& at, Key& ngram, int64_t& count) const {
     while (at < sorted_.size() && !has_length(sorted_[at], n)) ++at;
     if (at == sorted_.size()) return false;
@@ -80,7 +80,7 @@ class Characters {
   }
 
  private:
-  std::vector<Key> sorted_;  // what begins at each position
+  std::vector<Key> sorted_;  // the n-gram that begins at each position
 };
 
 int64_t count_matches(const Characters& a, const Characters& b, size_t n) {
@@ -101,8 +101,8 @@ ChrfCounts compare(const Characters& output, const Characters& reference) {
   ChrfCounts counts;
   for (size_t n = 1; n <= kLongestCharacters; ++n) {
     const int64_t references = reference.ngrams(n);
-    // An output's n-grams are not held against it where the reference is too short to have any, so
-    // that one without a reference counts nothing in the sums.
+    // The output's n-grams are not counted if the reference is too short to have any, so that an
+    // output without a reference adds nothing to the sums.
     counts[n - 1] = {.output = references == 0 ? 0 : output.ngrams(n),
                      .reference = references,
                      .matches = count_matches(output, reference, n)};

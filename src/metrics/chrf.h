@@ -1,5 +1,5 @@
-// chrF (Popovic 2015) as sacrebleu has it by default: F with beta 2 of character n-grams of lengths
-// 1 to 6, white space left out, case kept. From 0 to 100.
+// chrF (Popovic 2015) with sacrebleu's defaults: F score with beta 2 of character n-grams of
+// lengths 1 to 6, without white space, case-sensitive. From 0 to 100.
 #pragma once
 
 #include <span>
@@ -14,7 +14,7 @@ struct TextSegment {
 };
 
 struct ChrfScores {
-  double system = 0;  // of counts summed over segments, each against the reference that scores best
+  double system = 0;  // from counts summed over segments, each against its best reference
   std::vector<double> segments;
 };
 ChrfScores chrf(std::span<const TextSegment> segments);

@@ -10,9 +10,9 @@ namespace mixtune {
 namespace {
 
 constexpr size_t kCiderLongest = 4;
-constexpr double kSigma = 6;  // of the Gauss curve over the difference in length
+constexpr double kSigma = 6;  // of the Gaussian length penalty
 
-// In how many segments the references have an n-gram.
+// The number of segments whose references have an n-gram.
 NgramCounts document_frequency(const std::vector<SymbolSegment>& segments) {
   NgramCounts out;
   for (const SymbolSegment& segment : segments)
@@ -21,7 +21,7 @@ NgramCounts document_frequency(const std::vector<SymbolSegment>& segments) {
   return out;
 }
 
-// How much an n-gram says: the log of the share of segments whose references have it, negated.
+// IDF weight of an n-gram: -log(fraction of segments whose references have it).
 class Weights {
  public:
   explicit Weights(const std::vector<SymbolSegment>& segments)
@@ -39,11 +39,11 @@ class Weights {
   double log_segments_;
 };
 
-// A text as a vector with an entry for each n-gram: its count times its weight.
+// A text as a vector with one entry per n-gram: its count times its weight.
 struct Vector {
   NgramCounts counts;
   std::array<double, kCiderLongest> norms = {};
-  double length = 0;  // in bigrams, as coco-caption counts it
+  double length = 0;  // in bigrams, as in coco-caption
 };
 
 Vector vector_of(const Symbols& words, const Weights& weights) {
@@ -58,7 +58,8 @@ Vector vector_of(const Symbols& words, const Weights& weights) {
   return out;
 }
 
-// The mean over n-gram lengths of the cosine, with the output's entries clipped to the reference's.
+// The mean cosine similarity over n-gram lengths, with the output's entries clipped to the
+// reference's.
 double similarity(const Vector& output, const Vector& reference, const Weights& weights) {
   std::array<double, kCiderLongest> products = {};
   for (const auto& [ngram, count] : output.counts)

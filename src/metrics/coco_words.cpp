@@ -1,5 +1,5 @@
-// One pass over each run of text without white space. Punctuation that coco-caption throws away
-// (. , : ; ? ! - -- ... and quotes) is never written; what matters is where it parts words.
+// Makes one pass over each part of the text without white space. Punctuation that coco-caption
+// removes (. , : ; ? ! - -- ... and quotes) is not output; it only separates words.
 #include "metrics/coco_words.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 using Replacement = std::pair<std::string_view, std::string_view>;
 
-// Not ASCII, but no letters either. Empty: thrown away.
+// Symbols that are neither ASCII nor letters, with their replacements. Empty: removed.
 constexpr std::array<Replacement, 13> kSymbols = {{{"\u00A3", "#"},
                                                    {"\u20AC", "$"},
                                                    {"\u00A2", "cents"},
@@ -37,7 +37,7 @@ constexpr std::array<Replacement, 6> kBrackets = {{{"(", "-lrb-"},
                                                    {"{", "-lcb-"},
                                                    {"}", "-rcb-"}}};
 
-// Words that are two in the Penn Treebank, and the size of the first.
+// Words that are split in two in the Penn Treebank, and the size of the first part.
 constexpr std::array<std::pair<std::string_view, size_t>, 8> kPairs = {{{"cannot", 3},
                                                                         {"gonna", 3},
                                                                         {"gotta", 3},
@@ -49,7 +49,7 @@ constexpr std::array<std::pair<std::string_view, size_t>, 8> kPairs = {{{"cannot
 
 constexpr std::array<std::string_view, 6> kClitics = {"'s", "'m", "'d", "'re", "'ve", "'ll"};
 
-// Keep their full stop. Single letters do too.
+// Abbreviations keep their full stop, and so do single letters.
 constexpr std::array<std::string_view, 38> kAbbreviations = {
     "mr",  "mrs", "ms",  "dr",  "st",   "prof", "rev", "gen", "sen",  "rep",  "gov", "hon", "jr",
     "sr",  "inc", "ltd", "co",  "corp", "bros", "vs",  "etc", "ave",  "blvd", "rd",  "mt",  "ph.d",
@@ -59,7 +59,7 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// In words: letters of any script (bytes of a longer character), digits and the underscore.
+// Letters of any script; the bytes of a multi-byte character count as letters.
 bool is_letter(char c) {
   return std::isalpha(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80;
 }
@@ -107,7 +107,7 @@ class ChunkReader {
     at_ += size;
   }
 
-  // Web and mail addresses stay whole, but for punctuation at their end.
+  // Web and mail addresses are one word, without punctuation at their end.
   bool is_address() {
     const size_t mail = chunk_.find('@');
     const bool is_mail = mail != 0 && mail != std::string_view::npos &&
@@ -137,7 +137,8 @@ class ChunkReader {
     return false;
   }
 
-  // -25, .5, ,5 and +5 at the beginning of a token; 10.50, 1,000, 3:30 and 1/2 within.
+  // Matches -25, .5, ,5 and +5 at the beginning of a token, and 10.50, 1,000, 3:30 and 1/2 after
+  // the sign.
   bool number() {
     const bool is_signed = std::string_view("-+.,").find(peek()) != std::string_view::npos &&
                            is_digit(peek(1)) && !(at_ > 0 && chunk_[at_ - 1] == '-');
@@ -153,7 +154,7 @@ class ChunkReader {
   bool is_digit_at(size_t at) const { return at < chunk_.size() && is_digit(chunk_[at]); }
   static bool is_number_link(char c) { return c == '.' || c == ',' || c == ':' || c == '/'; }
 
-  // Whether the character at `end` (not part of a word itself) goes on with the word before it.
+  // Whether the character at `end` (not a word character itself) continues the word before it.
   bool links(size_t begin, size_t end) const {
     if (end + 1 >= chunk_.size() || !is_word_at(end + 1)) return false;
     const char c = chunk_[end], before = chunk_[end - 1], after = chunk_[end + 1];
@@ -178,13 +179,13 @@ class ChunkReader {
     return true;
   }
 
-  // The bytes of the apostrophe there, straight or curved; 0: none.
+  // The size in bytes of the apostrophe at `at`, straight or curved; 0 if there is none.
   size_t apostrophe_at(size_t at) const {
     if (chunk_.substr(at).starts_with("\u2019")) return 3;
     return at < chunk_.size() && chunk_[at] == '\'' ? 1 : 0;
   }
 
-  // n't, the clitics and names like o'neil.
+  // Handles n't, the clitics and names like o'neil.
   bool with_apostrophe(size_t end) {
     const size_t mark = apostrophe_at(end);
     if (mark == 0) return false;
@@ -218,7 +219,7 @@ class ChunkReader {
     return false;
   }
 
-  // "St.", "L.", "p.m.", and a stop that other punctuation follows at once.
+  // True for "St.", "L.", "p.m.", and a stop directly followed by other punctuation.
   bool keeps_stop(std::string_view word, size_t stop) const {
     if (!std::all_of(word.begin(), word.end(), [](char c) { return is_letter(c) || c == '.'; }))
       return false;
@@ -233,7 +234,8 @@ class ChunkReader {
     return word.size() % 2 == 1;
   }
 
-  // One that no word precedes: 's and the like are words, '90s a year, others a quote.
+  // An apostrophe without a word before it: clitics such as 's are words, '90s is a year, others
+  // are quotes.
   bool apostrophe() {
     const size_t mark = apostrophe_at(at_);
     if (mark == 0) return false;
@@ -261,7 +263,7 @@ class ChunkReader {
       }
     const char c = peek();
     const size_t end = std::min(rest().find_first_not_of("?!"), rest().size());
-    if (end > 1) return take(end);  // "!!" is not in the list of what is thrown away
+    if (end > 1) return take(end);  // "!!" is not in the list of removed punctuation
     if (c == '*') return take(std::min(rest().find_first_not_of('*'), rest().size()));
     if (std::string_view(".,:;?!-\"`").find(c) != std::string_view::npos) {
       ++at_;

@@ -1,5 +1,5 @@
-// Counts of labels against predictions: what Matthews and F1 are computed from. Classes are the
-// integers that occur in either vector, whatever they are.
+// Counts of labels against predictions, from which Matthews' correlation and F1 are computed.
+// Classes are the integers that occur in either vector.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace mixtune {
 
-// One class: how often it is the label (`labelled`), the prediction (`predicted`), and both
+// One class: how often it is the label (`labeled`), the prediction (`predicted`), and both
 // (`hits`).
 struct ClassCount {
   int64_t id = 0, labeled = 0, predicted = 0, hits = 0;
@@ -20,7 +20,7 @@ struct Confusion {
   int64_t correct = 0;
 };
 
-// BugError where the lengths differ.
+// Throws BugError if the lengths differ.
 Confusion confusion(std::span<const int64_t> labels, std::span<const int64_t> predictions);
 
 }  // namespace mixtune

@@ -11,7 +11,7 @@ double share(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// F1 = 2 TP / (2 TP + FP + FN), and labelled + predicted = 2 TP + FP + FN.
+// F1 = 2 TP / (2 TP + FP + FN), and labeled + predicted = 2 TP + FP + FN.
 double f1_of(const ClassCount& count) {
   return share(2 * count.hits, count.labeled + count.predicted);
 }

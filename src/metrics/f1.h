@@ -1,6 +1,6 @@
-// F1, precision and recall: of one class (GLUE's MRPC and QQP report class 1), and averaged over
-// classes. A class that occurs in labels or predictions takes part in the averages. A division 0 /
-// 0 gives 0, as in scikit-learn; averages over no example are nan.
+// F1, precision and recall: for one class (GLUE's MRPC and QQP report class 1), and averaged over
+// classes. Every class that occurs in labels or predictions is included in the averages. A division
+// 0 / 0 gives 0, as in scikit-learn; averages over no examples are NaN.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ ClassScores class_scores(std::span<const int64_t> labels, std::span<const int64_
 struct AveragedF1 {
   double macro = 0;  // the mean over classes
   double micro =
-      0;  // from counts summed over classes; with one label per example it is the accuracy
+      0;  // from counts summed over classes; equals the accuracy with one label per example
   double weighted = 0;  // the mean over classes, each weighted by its number of labels
 };
 

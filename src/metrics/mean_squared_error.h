@@ -1,5 +1,5 @@
 // The mean of squared differences between scores and predictions, in squared units of the score.
-// Nan where there are none.
+// NaN if there are none.
 #pragma once
 
 #include <span>

@@ -15,14 +15,14 @@ constexpr double kAlpha = 0.9, kBeta = 3, kGamma = 0.5;
 
 using Match = std::pair<size_t, size_t>;  // positions in the output and in the reference
 
-// The words of one text at one stage of matching. What is matched leaves.
+// The words of one text at one stage of matching; matched words are no longer free.
 struct Side {
   Symbols keys;
   std::vector<bool> is_free;
 };
 
-// nltk's order: from the last word of the output to the first, each takes the last free word of the
-// reference that is the same. It is greedy: matches are not chosen for few crossings.
+// Matches in nltk's order: from the last word of the output to the first, each is matched with the
+// last free equal word of the reference. This is greedy and does not minimize crossings.
 void match(Side& output, Side& reference, std::vector<Match>& matches) {
   std::unordered_map<char32_t, std::vector<size_t>> places;
   for (size_t j = 0; j < reference.keys.size(); ++j)
@@ -38,7 +38,7 @@ void match(Side& output, Side& reference, std::vector<Match>& matches) {
   }
 }
 
-// Runs of matches that are neighbours in both texts.
+// Number of runs of matches that are contiguous in both texts.
 size_t count_chunks(std::vector<Match> matches) {
   std::sort(matches.begin(), matches.end());
   size_t chunks = 1;
@@ -69,7 +69,7 @@ double score(const Stemmed& output, const Stemmed& reference) {
   return (1 - kGamma * std::pow(fragmentation, kBeta)) * mean;
 }
 
-// Words and stems share no table: a stem may look like another word.
+// Words and stems have separate tables, because a stem may equal another word.
 class Symbolizer {
  public:
   Stemmed operator()(const Words& words) {

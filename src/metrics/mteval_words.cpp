@@ -1,5 +1,6 @@
 // The rules of mteval-v13a.pl (NIST 2009) are regular expressions applied one after another, each
-// to what the one before left; so are ours. Bytes do: all that they look for is ASCII.
+// to the result of the previous one, and so are ours. They work on bytes, because they match only
+// ASCII.
 #include "metrics/mteval_words.h"
 
 #include "metrics/white_space.h"
@@ -11,7 +12,7 @@ bool is_decimal(char c) {
   return c >= '0' && c <= '9';
 }
 
-// The ASCII punctuation and symbols but ' , - and the full stop.
+// ASCII punctuation and symbols except ' , - and the full stop.
 bool stands_alone(char c) {
   return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') ||
          (c >= '(' && c <= '+') || (c >= ':' && c <= '@') || c == '/';
@@ -26,7 +27,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.replace(at, from.size(), to);
 }
 
-// Line ends are white space like any other: the scorer joins lines before it looks for hyphens.
+// Line ends are ordinary white space: the scorer joins lines before it handles hyphens.
 std::string plain(std::string_view text) {
   std::string out(text);
   replace_all(out, "<skipped>", "");
@@ -50,8 +51,8 @@ std::string set_apart(const std::string& text) {
   return out;
 }
 
-// Replaces every pair of neighbours that `matches`, left to right; a pair takes both characters, so
-// the next one begins behind it.
+// Replaces every pair of adjacent characters for which `matches` is true, left to right; a pair
+// consumes both characters, so the next pair begins behind it.
 template <typename Matches, typename Write>
 std::string for_pairs(const std::string& text, Matches matches, Write write) {
   std::string out;

@@ -1,5 +1,5 @@
-// Words as mteval-v13a.pl makes them, the scorer of BLEU and NIST: ASCII letters in lower case,
-// punctuation apart, but not full stops, commas and dashes within numbers, nor hyphens and
+// Words as tokenized by mteval-v13a.pl, the scorer of BLEU and NIST: ASCII letters in lower case,
+// punctuation separated, except full stops, commas and dashes within numbers, and hyphens and
 // apostrophes.
 #pragma once
 

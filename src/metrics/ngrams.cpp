@@ -34,7 +34,7 @@ SymbolSegment symbols_of(const WordSegment& segment, WordSymbols& symbols) {
   return out;
 }
 
-// One table for all references: most of their n-grams are the same.
+// All references share one table, because most of their n-grams are the same.
 LargestCounts largest_counts(const std::vector<Symbols>& references, size_t longest) {
   LargestCounts out;
   for (size_t r = 0; r < references.size(); ++r) {

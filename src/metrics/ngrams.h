@@ -1,5 +1,5 @@
-// Counted n-grams. A sentence is a string of symbols, one for each word (or character), so an
-// n-gram is a view into it and costs no memory of its own.
+// N-gram counts. A sentence is a string of symbols, one per word (or character), so an n-gram is a
+// view into it and has no memory of its own.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ using NgramCounts = std::unordered_map<Ngram, int64_t>;
 void count_ngrams(const Symbols& sentence, size_t longest, NgramCounts& counts);
 NgramCounts count_ngrams(const Symbols& sentence, size_t longest);
 
-// Gives equal words equal symbols. One for all sentences that are compared.
+// Maps equal words to equal symbols. Use one instance for all sentences that are compared.
 class WordSymbols {
  public:
   Symbols operator()(const Words& words);
@@ -34,11 +34,11 @@ struct SymbolSegment {
 };
 SymbolSegment symbols_of(const WordSegment& segment, WordSymbols& symbols);
 
-// For each n-gram of the references the largest count in any one of them.
+// For each n-gram of the references, the largest count in any one of them.
 struct LargestCount {
   int64_t largest = 0;
-  int64_t in_last = 0;  // in the last reference that has it,
-  size_t last = 0;      // which is this one
+  int64_t in_last = 0;  // count in the last reference that has it
+  size_t last = 0;      // index of that reference
 };
 using LargestCounts = std::unordered_map<Ngram, LargestCount>;
 LargestCounts largest_counts(const std::vector<Symbols>& references, size_t longest);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kNistLongest = 5;
 
-// 1 for outputs that are long enough, 1/2 where they have 2/3 of the references' words.
+// 1 for outputs that are long enough, 1/2 for outputs with 2/3 of the references' words.
 double length_penalty(double share) {
   if (share >= 1) return 1;
   if (share <= 0) return 0;
@@ -33,11 +33,11 @@ class Information {
   int64_t words() const { return words_; }
   int64_t references() const { return references_; }
 
-  // In bits; of an n-gram that occurs in a reference.
+  // The information, in bits, of an n-gram that occurs in a reference.
   double operator()(Ngram ngram) const {
     const Ngram before = ngram.substr(0, ngram.size() - 1);
-    // The scorer is a Perl program, where the text "0" is false like an empty one: a word after
-    // "0" is weighed as if nothing came before.
+    // The scorer is a Perl program, where the string "0" is false like an empty one: a word after
+    // "0" is weighted as if nothing preceded it.
     const bool is_first = before.empty() || before == word_zero_;
     return std::log2(static_cast<double>(is_first ? words_ : counts_.at(before)) /
                      static_cast<double>(counts_.at(ngram)));

@@ -1,6 +1,6 @@
-// NIST with up to 5-grams (Doddington 2002): matches weighted by how much the last word of an
-// n-gram says after the words before it, in bits, counted over all references. 0 and up. Words come
-// from mteval_words.
+// NIST with up to 5-grams (Doddington 2002): matches are weighted by the information of the last
+// word of an n-gram given the words before it, in bits, from counts over all references. The range
+// is 0 and up. Words come from mteval_words.
 #pragma once
 
 #include <span>
@@ -9,12 +9,13 @@
 
 namespace mixtune {
 
-// Of a whole system, as the mteval-v13a of e2e-metrics gives it: the length penalty compares with
-// all words of the references, divided by the mean number of references (empty ones do not count)
-// of a segment. 0 where the references hold no word.
+// The score of a whole system, as in the mteval-v13a of e2e-metrics: the length penalty compares
+// with the number of words of all references, divided by the mean number of non-empty references
+// per segment. 0 if the references contain no words.
 double nist(std::span<const WordSegment> segments);
 
-// Of one segment, as e2e-metrics reports it: information from the references of that segment alone.
+// The score of one segment, as e2e-metrics reports it: the information comes from the references of
+// that segment only.
 double segment_nist(const WordSegment& segment);
 
 }  // namespace mixtune

@@ -16,8 +16,8 @@ bool is_constant(std::span<const double> values) {
 }
 
 // Values minus their mean. The mean is rounded to a double before it is subtracted, as in scipy:
-// for vectors that are constant but for rounding noise the result depends on it.
-std::vector<double> centred(std::span<const double> values) {
+// for vectors that are constant except for rounding noise the result depends on it.
+std::vector<double> centered(std::span<const double> values) {
   long double sum = 0;
   for (const double value : values) sum += value;
   const auto mean = static_cast<double>(sum / static_cast<long double>(values.size()));
@@ -33,7 +33,7 @@ double pearson(std::span<const double> x, std::span<const double> y) {
                 std::to_string(x.size()) + " and " + std::to_string(y.size()) + " values");
   if (x.size() < 2 || is_constant(x) || is_constant(y))
     return std::numeric_limits<double>::quiet_NaN();
-  const std::vector<double> dx = centred(x), dy = centred(y);
+  const std::vector<double> dx = centered(x), dy = centered(y);
   long double xy = 0, xx = 0, yy = 0;
   for (size_t i = 0; i < dx.size(); ++i) {
     xy += static_cast<long double>(dx[i]) * dy[i];

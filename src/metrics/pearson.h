@@ -1,6 +1,6 @@
-// Pearson's correlation of two vectors, in [-1, 1]; the first official metric of STS-B. Nan where a
-// vector is constant, holds a nan or has fewer than two entries: nothing can be said then, and 0
-// would look like a result.
+// Pearson's correlation of two vectors, in [-1, 1]; the first official metric of STS-B. NaN if a
+// vector is constant, contains a NaN or has fewer than two entries: the correlation is undefined
+// then, and 0 would look like a result.
 #pragma once
 
 #include <span>

@@ -1,6 +1,6 @@
-// Each step of the paper is a list of rules, of which the first whose suffix fits decides, whether
-// or not its condition holds. The measure m of a stem is how often a vowel is followed by a
-// consonant in it.
+// Each step of the paper is a list of rules; the first rule whose suffix matches applies, even if
+// its condition is not met. The measure m of a stem is the number of times a vowel is followed by a
+// consonant.
 #include "metrics/porter_stem.h"
 
 #include <array>
@@ -19,7 +19,7 @@ bool is_vowel_letter(char c) {
   return Text("aeiou").find(c) != Text::npos;
 }
 
-// 'v' or 'c' for each character, one of several bytes included. A y is a vowel after a consonant.
+// 'v' or 'c' for each character, including multi-byte ones. A y is a vowel after a consonant.
 std::string classes(Text stem) {
   std::string out;
   for (const char c : stem) {
@@ -44,8 +44,8 @@ bool ends_in_double_consonant(Text stem) {
   return stem.size() >= 2 && stem.back() == stem[stem.size() - 2] && classes(stem).back() == 'c';
 }
 
-// *o of the paper: consonant, vowel, consonant other than w, x and y; nltk: also a whole stem of
-// vowel and consonant.
+// Condition *o of the paper: consonant, vowel, consonant other than w, x and y. nltk also accepts a
+// whole stem of vowel and consonant.
 bool ends_in_cvc(Text stem) {
   const std::string kinds = classes(stem);
   if (kinds == "vc") return true;
@@ -113,7 +113,7 @@ std::string step_1c(Text word) {
 }
 
 std::string step_2(Text word) {
-  // nltk: -alli goes before -bli, and what it leaves goes through this step again.
+  // nltk: -alli is handled before -bli, and the result goes through this step again.
   if (word.ends_with("alli") && measure(without(word, "alli")) > 0)
     return step_2(joined(without(word, "alli"), "al"));
   std::string out = replace_first(

@@ -8,7 +8,7 @@ namespace mixtune {
 namespace {
 
 size_t longest_common_subsequence(const Symbols& a, const Symbols& b) {
-  std::vector<size_t> row(b.size() + 1);  // of the words of a so far and the first words of b
+  std::vector<size_t> row(b.size() + 1);  // LCS of the words of a so far and the first words of b
   for (const char32_t word : a) {
     size_t diagonal = 0;
     for (size_t j = 0; j < b.size(); ++j) {

@@ -1,5 +1,5 @@
-// What the metrics of text generation compare: one output with the references for the same input,
-// as words. How a text becomes words belongs to the metric: see mteval_words.h and coco_words.h.
+// The unit that text-generation metrics compare: one output and the references for the same input,
+// as words. Tokenization depends on the metric: see mteval_words.h and coco_words.h.
 #pragma once
 
 #include <string>

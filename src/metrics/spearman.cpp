@@ -18,7 +18,7 @@ bool has_nan(std::span<const double> values) {
 }  // namespace
 
 std::vector<double> average_ranks(std::span<const double> values) {
-  MIXTUNE_CHECK(!has_nan(values), "a nan has no rank");
+  MIXTUNE_CHECK(!has_nan(values), "a NaN has no rank");
   std::vector<size_t> order(values.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });

@@ -1,5 +1,5 @@
-// White space in the sense of Unicode, without tables of a library: this room needs no other
-// properties of characters.
+// White space as defined by Unicode, without the tables of a library: the metrics use no other
+// character properties.
 #pragma once
 
 #include <string>
@@ -11,10 +11,10 @@ namespace mixtune {
 // Code points of valid UTF-8.
 std::u32string code_points(std::string_view text);
 
-// Unicode's White_Space, and the four separators of ASCII that Python adds to it.
+// Unicode's White_Space and the four ASCII separators that Python adds to it.
 bool is_space(char32_t c);
 
-// Between runs of white space; never empty ones.
+// The non-empty parts between runs of white space.
 std::vector<std::string> split_at_spaces(std::string_view text);
 
 }  // namespace mixtune

@@ -89,7 +89,7 @@ TEST_F(Score, MistakesAreOneLine) {
   expect_mistake(score("/nowhere/r.csv", outs), "/nowhere/r.csv");
   expect_mistake(score(refs, file("e.txt", "")), "e.txt: is empty");
   expect_mistake(score(refs, file("u.txt", "A\n\xFF\n")),
-                 "u.txt:2: holds a byte that is not UTF-8");
+                 "u.txt:2: contains a byte that is not UTF-8");
   expect_mistake(score(file("m.csv", "mr,ref\na,\"A\n"), outs), "m.csv:2: opens a quote");
   expect_mistake(run_cli({"score", "e2", "--references", refs, "--outputs", outs}),
                  "cannot score the task 'e2'. Did you mean e2e?");

@@ -67,7 +67,7 @@ TEST(Events, RejectAWrongLineInTheMiddle) {
   const fs::path path = folder / "e";
   write_file_atomically(path, "{\"step\":1}\n{\"st\n{\"step\":2}\n");
   EXPECT_EQ(error_line(folder, [&] { EventWriter::resume(path, std::nullopt); }),
-            "e:2: is not a JSON object. Remove the line; a run writes one event on each line.");
+            "e:2: is not a JSON object. Remove the line; every line must be one event.");
   EXPECT_THROW(read_events(path), UserError);
 }
 

@@ -154,7 +154,7 @@ TEST(PeftConfig, RejectsWrongValues) {
   rejects("\"rank_pattern\": []", "expected a map of patterns to ranks");
   rejects("\"rank_pattern\": {\"a\": 0}", "expected whole numbers from 1");
   rejects("\"alpha_pattern\": {\"a\": null}", "expected numbers");
-  rejects("\"task_type\": 3", "expected a text or null");
+  rejects("\"task_type\": 3", "expected a string or null");
   rejects("\"r\": 4, \"r\": 8", "repeats the key \"r\"");
 }
 
@@ -163,9 +163,9 @@ TEST(PeftConfig, RejectsOtherAdaptersAndOtherFiles) {
   const auto error = [&](const std::string& text) {
     return error_line(folder, [&] { parse_peft_config(text, "f"); });
   };
-  EXPECT_EQ(
-      error("{\"peft_type\": \"IA3\"}"),
-      "f: peft_type is \"IA3\"; expected \"LORA\". Save the adapter again with a release of PEFT.");
+  EXPECT_EQ(error("{\"peft_type\": \"IA3\"}"),
+            "f: peft_type is \"IA3\"; expected \"LORA\". Save the adapter again with a released "
+            "version of PEFT.");
   EXPECT_EQ(error("{}").substr(0, 21), "f: has no peft_type; ");
   EXPECT_EQ(error("[]").substr(0, 23), "f: is not a JSON object");
   EXPECT_EQ(error("{").substr(0, 5), "f:1:2");

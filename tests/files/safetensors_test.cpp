@@ -91,7 +91,7 @@ TEST(Safetensors, RejectsTruncatedFiles) {
   expect_error("", "f: is empty");
   expect_error("1234567", "has 7 bytes; expected at least 8");
   expect_error(raw_safetensors("{}", 0).substr(0, 9),
-               "says that its header has 2 bytes; the file has only 9");
+               "gives a header size of 2 bytes; the file has only 9");
   const std::string whole = read_file(source_dir() / "tests/files/reference.safetensors");
   for (size_t length = 0; length < whole.size(); ++length)
     EXPECT_NE(error_of(whole.substr(0, length)), "no error") << length;
@@ -99,7 +99,7 @@ TEST(Safetensors, RejectsTruncatedFiles) {
 }
 
 TEST(Safetensors, CapsTheHeader) {
-  expect_error(std::string(8, '\xff'), "says that its header has 18446744073709551615 bytes");
+  expect_error(std::string(8, '\xff'), "gives a header size of 18446744073709551615 bytes");
   std::string large(8, '\0');
   const uint64_t length = 100'000'001;
   std::memcpy(large.data(), &length, 8);
@@ -137,10 +137,10 @@ TEST(Safetensors, RejectsRepeatedKeys) {
 }
 
 TEST(Safetensors, RejectsMetadataThatIsNotText) {
-  expect_error(raw_safetensors("{\"__metadata__\":{\"k\":1}}", 0), "holds a number under \"k\"");
-  expect_error(raw_safetensors("{\"__metadata__\":{\"k\":null}}", 0), "holds null");
-  expect_error(raw_safetensors("{\"__metadata__\":{\"k\":{}}}", 0), "holds an object");
-  expect_error(raw_safetensors("{\"__metadata__\":\"x\"}", 0), "is a text; expected an object");
+  expect_error(raw_safetensors("{\"__metadata__\":{\"k\":1}}", 0), "has a number under \"k\"");
+  expect_error(raw_safetensors("{\"__metadata__\":{\"k\":null}}", 0), "has null");
+  expect_error(raw_safetensors("{\"__metadata__\":{\"k\":{}}}", 0), "has an object");
+  expect_error(raw_safetensors("{\"__metadata__\":\"x\"}", 0), "is a string; expected an object");
 }
 
 TEST(Safetensors, RejectsEntriesOfTheWrongForm) {
@@ -164,7 +164,7 @@ TEST(Safetensors, RejectsUnknownAndPackedTypes) {
   for (const char* name : {"F4", "F6_E2M3", "F6_E3M2"})
     expect_entry_error(
         "{\"dtype\":\"" + std::string(name) + "\",\"shape\":[16],\"data_offsets\":[0,8]}",
-        "packs elements below a byte. Convert it");
+        "packs several elements into a byte. Convert it");
 }
 
 TEST(Safetensors, RejectsWrongShapes) {
@@ -175,7 +175,7 @@ TEST(Safetensors, RejectsWrongShapes) {
   shape("[2.0]", "has 2.0 in shape");
   shape("[2.5]", "has 2.5 in shape");
   shape("[1e400]", "");
-  shape("[\"2\"]", "has a text in shape");
+  shape("[\"2\"]", "has a string in shape");
   shape("[[2]]", "has a list in shape");
   shape("[null]", "has null in shape");
   shape("[true]", "has true or false in shape");
@@ -194,9 +194,9 @@ TEST(Safetensors, RejectsWrongOffsets) {
   const auto offsets = [](const std::string& text, const std::string& part) {
     expect_entry_error("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":" + text + "}", part);
   };
-  offsets("[8,0]", "run backwards: 8 to 0");
-  offsets("[0,16]", "lies at bytes 0 to 16; the file has only 8 bytes of data");
-  offsets("[18446744073709551608,18446744073709551615]", "lies at bytes");
+  offsets("[8,0]", "in descending order: 8 to 0");
+  offsets("[0,16]", "is at bytes 0 to 16; the file has only 8 bytes of data");
+  offsets("[18446744073709551608,18446744073709551615]", "is at bytes");
   offsets("[-8,0]", "has -8 in data_offsets");
   offsets("[0.0,8]", "has 0.0 in data_offsets");
 }
@@ -210,11 +210,11 @@ TEST(Safetensors, RejectsHolesOverlapsAndUncoveredData) {
                         bytes),
         part);
   };
-  pair("[0,2]", "[3,5]", 5, "tensor \"b\" begins at byte 3; expected 2 (a hole)");
+  pair("[0,2]", "[3,5]", 5, "tensor \"b\" begins at byte 3; expected 2 (a gap)");
   pair("[0,2]", "[1,3]", 3,
        "tensor \"b\" begins at byte 1; expected 2 (it overlaps another tensor)");
   pair("[0,2]", "[0,2]", 2, "overlaps");
-  pair("[1,3]", "[3,5]", 5, "tensor \"a\" begins at byte 1; expected 0 (a hole)");
+  pair("[1,3]", "[3,5]", 5, "tensor \"a\" begins at byte 1; expected 0 (a gap)");
   pair("[2,4]", "[0,2]", 5, "has 5 bytes of data, of which tensors cover 4");
   pair("[2,4]", "[0,2]", 4, "no error");
   expect_error(raw_safetensors("{}", 3), "of which tensors cover 0");

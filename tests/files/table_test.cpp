@@ -8,7 +8,7 @@
 namespace mixtune::test {
 namespace {
 
-using SequenceLayout = std::vector<std::vector<std::string>>;
+using Rows = std::vector<std::vector<std::string>>;
 using Lines = std::vector<int64_t>;
 
 // The reader's result, or the error as the only row.
@@ -37,9 +37,9 @@ Table list(const std::string& text, const std::vector<std::string>& columns = {}
 TEST(Tsv, TakesTheFirstLineForTheHeaderUnlessColumnsAreGiven) {
   const Table table = tsv("sentence\tlabel\nfine \"film\t1\n\tx\n");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"sentence", "label"}));
-  EXPECT_EQ(table.rows, (SequenceLayout{{"fine \"film", "1"}, {"", "x"}}));
+  EXPECT_EQ(table.rows, (Rows{{"fine \"film", "1"}, {"", "x"}}));
   EXPECT_EQ(table.lines, (Lines{2, 3}));
-  EXPECT_EQ(tsv("a\t1\n", {"text", "label"}).rows, (SequenceLayout{{"a", "1"}}));
+  EXPECT_EQ(tsv("a\t1\n", {"text", "label"}).rows, (Rows{{"a", "1"}}));
 }
 
 TEST(Tsv, TakesAnyLineEndAndAByteOrderMark) {
@@ -47,23 +47,23 @@ TEST(Tsv, TakesAnyLineEndAndAByteOrderMark) {
       tsv("\xEF\xBB\xBF"
           "a\tb\r\n1\t2\r\n3\t4");
   EXPECT_EQ(table.columns[0], "a");
-  EXPECT_EQ(table.rows, (SequenceLayout{{"1", "2"}, {"3", "4"}}));
+  EXPECT_EQ(table.rows, (Rows{{"1", "2"}, {"3", "4"}}));
 }
 
 TEST(Tsv, RejectsLinesOfTheWrongLength) {
   EXPECT_EQ(tsv("a\tb\n1\t2\n3\n").rows[0][0],
-            "f:3: has 1 fields; expected 2 (a, b). Correct the line, or name the columns that the "
-            "file has.");
+            "f:3: has 1 fields; expected 2 (a, b). Correct the line, or name the columns of the "
+            "file.");
   EXPECT_EQ(tsv("a\tb\n1\t2\t3\n").rows[0][0].substr(0, 31), "f:2: has 3 fields; expected 2 (");
   EXPECT_EQ(tsv("a\tb\n\n").rows[0][0].substr(0, 17), "f:2: has 1 fields");
 }
 
 TEST(Tsv, RejectsEmptyFilesRepeatedColumnsAndOtherEncodings) {
-  EXPECT_EQ(tsv("").rows[0][0], "f: is empty; expected a header line. Is this the right file?");
+  EXPECT_EQ(tsv("").rows[0][0], "f: is empty; expected a header line. Check the path.");
   EXPECT_TRUE(tsv("", {"a"}).rows.empty());
   EXPECT_EQ(tsv("a\ta\n").rows[0][0], "f:1: names the column \"a\" twice. Rename one of them.");
   EXPECT_EQ(tsv("a\nb\n\xe9\n").rows[0][0],
-            "f:3: holds a byte that is not UTF-8 text. Save the file as UTF-8.");
+            "f:3: contains a byte that is not UTF-8. Save the file as UTF-8.");
 }
 
 TEST(TableColumn, NamesTheNearestOne) {
@@ -81,12 +81,12 @@ TEST(TableColumn, NamesTheNearestOne) {
 TEST(Csv, KeepsCommasQuotesAndLineBreaksOfQuotedFields) {
   const Table table = csv("mr,ref\n\"a, b\",\"say \"\"hi\"\"\"\n\"two\nlines\",\n\"\",x\n");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"mr", "ref"}));
-  EXPECT_EQ(table.rows, (SequenceLayout{{"a, b", "say \"hi\""}, {"two\nlines", ""}, {"", "x"}}));
+  EXPECT_EQ(table.rows, (Rows{{"a, b", "say \"hi\""}, {"two\nlines", ""}, {"", "x"}}));
   EXPECT_EQ(table.lines, (Lines{2, 3, 5}));
 }
 
 TEST(Csv, TakesAnyLineEndAndAByteOrderMark) {
-  const SequenceLayout rows = {{"1", "2"}, {"3", "4"}};
+  const Rows rows = {{"1", "2"}, {"3", "4"}};
   EXPECT_EQ(csv("\xEF\xBB\xBF"
                 "\"a\",b\r\n\"1\",\"2\"\r\n3,4\r\n")
                 .rows,
@@ -98,25 +98,26 @@ TEST(Csv, TakesAnyLineEndAndAByteOrderMark) {
 }
 
 TEST(Csv, AllowsTrailingEmptyFields) {
-  EXPECT_EQ(csv("a,b,c\n,,").rows, (SequenceLayout{{"", "", ""}}));
-  EXPECT_EQ(csv("a,b\n\"x\",\n").rows, (SequenceLayout{{"x", ""}}));
+  EXPECT_EQ(csv("a,b,c\n,,").rows, (Rows{{"", "", ""}}));
+  EXPECT_EQ(csv("a,b\n\"x\",\n").rows, (Rows{{"x", ""}}));
 }
 
 TEST(Csv, RejectsWhatIsMalformedWithItsLine) {
   const auto error = [](const std::string& text) { return csv(text).rows.at(0).at(0); };
   EXPECT_EQ(error("a,b\n1,\"2\n3,4\n"),
-            "f:2: opens a quote that is never closed. Close it, or double a quote that is meant.");
-  EXPECT_EQ(error("a,b\n\"x\ny\",\"2\" 3\n").substr(0, 35), "f:3: goes on after a closing quote.");
+            "f:2: opens a quote that is never closed. Close it, or double a literal quote.");
+  EXPECT_EQ(error("a,b\n\"x\ny\",\"2\" 3\n").substr(0, 37),
+            "f:3: continues after a closing quote.");
   EXPECT_EQ(error("a,b\n1,2\"3\n").substr(0, 24), "f:2: has a quote inside ");
   EXPECT_EQ(error("a,b\n\"1\n2\",2\n1\n").substr(0, 17), "f:4: has 1 fields");
-  EXPECT_EQ(error("a,b\n1,\xff\n").substr(0, 27), "f:2: holds a byte that is n");
+  EXPECT_EQ(error("a,b\n1,\xff\n").substr(0, 30), "f:2: contains a byte that is n");
 }
 
 TEST(Jsonl, TakesTheNamedColumns) {
   const Table table =
       jsonl("{\"text\": \"a\\tb\", \"label\": 1, \"x\": [1]}\n\n{\"label\": true, \"text\": \"\"}",
             {"text", "label"});
-  EXPECT_EQ(table.rows, (SequenceLayout{{"a\tb", "1"}, {"", "true"}}));
+  EXPECT_EQ(table.rows, (Rows{{"a\tb", "1"}, {"", "true"}}));
   EXPECT_EQ(table.lines, (Lines{1, 3}));
   EXPECT_EQ(table.columns, (std::vector<std::string>{"text", "label"}));
 }
@@ -124,7 +125,7 @@ TEST(Jsonl, TakesTheNamedColumns) {
 TEST(Jsonl, TakesTheFirstObjectsKeysWhereNoneAreNamed) {
   const Table table = jsonl("{\"b\": \"x\", \"a\": 0.5}\r\n{\"a\": -2, \"b\": \"y\"}\r\n");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(table.rows, (SequenceLayout{{"0.5", "x"}, {"-2", "y"}}));
+  EXPECT_EQ(table.rows, (Rows{{"0.5", "x"}, {"-2", "y"}}));
 }
 
 TEST(Jsonl, RejectsWhatIsMalformedWithItsLine) {
@@ -133,20 +134,20 @@ TEST(Jsonl, RejectsWhatIsMalformedWithItsLine) {
             "f:2: is not valid JSON. Write one JSON object on each line.");
   EXPECT_EQ(error("[1]"), "f:1: is array; expected an object. Write one JSON object on each line.");
   EXPECT_EQ(error("{\"txt\": \"a\"}"), "f:1: has no \"text\". Did you mean txt?");
-  EXPECT_EQ(error("{}"), "f:1: has no \"text\". It has no keys at all.");
+  EXPECT_EQ(error("{}"), "f:1: has no \"text\". It has no keys.");
   EXPECT_EQ(error("{\"text\": null}"),
-            "f:1: has null in \"text\"; expected a text or a number. Write it in quotes.");
+            "f:1: has null in \"text\"; expected a string or a number. Write it in quotes.");
   EXPECT_EQ(error("{\"text\": [\"a\"]}").substr(0, 27), "f:1: has array in \"text\"; e");
   EXPECT_EQ(error("{\"text\": \"a\", \"text\": \"b\"}").substr(0, 28),
             "f:1: repeats the key \"text\".");
-  EXPECT_EQ(error("\n{\"text\": \"\xff\"}").substr(0, 20), "f:2: holds a byte th");
+  EXPECT_EQ(error("\n{\"text\": \"\xff\"}").substr(0, 23), "f:2: contains a byte th");
   EXPECT_EQ(error(std::string(10'000, '[')),
             "f:1: nests deeper than 256 levels. Is this the right file?");
 }
 
 TEST(JsonList, IsATableWithNumberedItems) {
   const Table table = list("[{\"a\": \"x\"},\n {\"a\": 2}]");
-  EXPECT_EQ(table.rows, (SequenceLayout{{"x"}, {"2"}}));
+  EXPECT_EQ(table.rows, (Rows{{"x"}, {"2"}}));
   EXPECT_EQ(table.lines, (Lines{1, 2}));
   EXPECT_EQ(list("{}").rows[0][0].substr(0, 33), "f: is object; expected a list of ");
   EXPECT_EQ(list("[{\"a\": 1}, 3]").rows[0][0].substr(0, 36),

@@ -56,7 +56,7 @@ TEST(OpenModel, JoinsShards) {
   EXPECT_EQ(model.file("c").path().filename(), "model-00002-of-00002.safetensors");
   EXPECT_EQ(
       error_line(folder, [&] { model.info("query.weight"); }).substr(folder.path().string().size()),
-      ": has no tensor \"query.weight\". It holds 3 other tensors.");
+      ": has no tensor \"query.weight\". It has 3 other tensors.");
 }
 
 TEST(OpenModel, RejectsAnIndexThatDoesNotFitItsShards) {
@@ -64,9 +64,9 @@ TEST(OpenModel, RejectsAnIndexThatDoesNotFitItsShards) {
   write_tensors(folder / "1.safetensors", {"a", "b"});
   write_tensors(folder / "2.safetensors", {"b", "c"});
   write_index(folder, "{\"a\": \"1.safetensors\", \"c\": \"2.safetensors\"}");
-  expect_folder_error(folder, "2.safetensors: holds \"b\", which 1.safetensors holds too");
+  expect_folder_error(folder, "2.safetensors: contains \"b\", which is also in 1.safetensors");
   write_index(folder, "{\"a\": \"1.safetensors\", \"z\": \"1.safetensors\"}");
-  expect_folder_error(folder, "places \"z\" in 1.safetensors, which lacks it");
+  expect_folder_error(folder, "assigns \"z\" to 1.safetensors, which does not contain it");
   write_index(folder, "{\"a\": \"3.safetensors\"}");
   expect_folder_error(folder, "names 3.safetensors, which is missing. Fetch that file too.");
 }
@@ -88,16 +88,17 @@ TEST(OpenModel, RejectsAMalformedIndex) {
   for (const char* name :
        {"../x.safetensors", "/etc/passwd", "..", ".", "", "a/../x", "a\\\\x", "a\\u0000x"}) {
     write_index(folder, "{\"a\": \"" + std::string(name) + "\"}");
-    expect_folder_error(folder, "expected the name of a file beside the index");
+    expect_folder_error(folder, "expected the name of a file next to the index");
   }
 }
 
 TEST(OpenModel, RejectsPicklesAndSaysHowToConvertThem) {
   TemporaryFolder folder;
   write_file_atomically(folder / "pytorch_model.bin", "x");
-  expect_folder_error(folder,
-                      "pytorch_model.bin: stands for a pickle, which can run code when it is read; "
-                      "expected model.safetensors. Convert it once, where you trust it: python -c");
+  expect_folder_error(
+      folder,
+      "pytorch_model.bin: is a pickle checkpoint, which can run code when it is read; "
+      "expected model.safetensors. If you trust it, convert it once: python -c");
   TemporaryFolder sharded;
   write_file_atomically(sharded / "pytorch_model.bin.index.json", "{}");
   expect_folder_error(sharded, "save_pretrained");
@@ -107,7 +108,7 @@ TEST(OpenModel, SaysWhatIsMissing) {
   TemporaryFolder folder;
   expect_folder_error(folder, "has no model.safetensors and no model.safetensors.index.json");
   write_file_atomically(folder / "adapter_config.json", "{}");
-  expect_folder_error(folder, "holds an adapter and no model");
+  expect_folder_error(folder, "contains an adapter and no model");
   EXPECT_EQ(error_line(folder, [&] { open_model(folder / "absent"); }),
             "absent: does not exist. Check the path.");
 }
@@ -117,7 +118,7 @@ TEST(OpenAdapter, TakesSafetensorsOnly) {
   const auto error = [&] { return error_line(folder, [&] { open_adapter(folder.path()); }); };
   EXPECT_NE(error().find("has no adapter_model.safetensors"), std::string::npos);
   write_file_atomically(folder / "adapter_model.bin", "x");
-  EXPECT_NE(error().find("adapter_model.bin: stands for a pickle"), std::string::npos);
+  EXPECT_NE(error().find("adapter_model.bin: is a pickle checkpoint"), std::string::npos);
   write_tensors(folder / "adapter_model.safetensors", {"a"});
   EXPECT_EQ(open_adapter(folder.path()).names(), std::vector<std::string>{"a"});
 }

@@ -186,7 +186,7 @@ TEST_F(Commonsense, ALongQuestionIsCutAtItsLeftAndNeverLeftOut) {
 TEST_F(Commonsense, SaysWhereAFileIsWrong) {
   const std::string good = one_line(kOriginal.at("piqa"));
   contains(error("piqa", good + R"({"goal": "a", "sol1": "b", "label": 0})"),
-           "train.jsonl:2: the text 'sol2' is missing; found goal, label, sol1");
+           "train.jsonl:2: 'sol2' is missing; found goal, label, sol1");
   contains(error("piqa", good + R"({"goal": "a", "sol1": "b", "sol2": "c", "label": 2})"),
            "'label' is 2; expected 0 to 1");
   contains(error("piqa", good + R"({"goal": "a", "sol1": "b", "sol2": "c"})"),

@@ -149,9 +149,9 @@ TEST_F(E2eRead, FilesThatAreMissingOrEmptyAreNamed) {
 
 TEST_F(E2eRead, BytesThatAreNotUtf8AreNamedWithTheirLine) {
   contains(user_error([&] { read_e2e_outputs(file("o.txt", "a\nb\xFF\n")); }),
-           "o.txt:2: holds a byte that is not UTF-8");
+           "o.txt:2: contains a byte that is not UTF-8");
   contains(user_error([&] { read_e2e_references(file("r.csv", "mr,ref\na,A\na,\xC3\n")); }),
-           "r.csv:3: holds a byte that is not UTF-8");
+           "r.csv:3: contains a byte that is not UTF-8");
 }
 
 TEST_F(E2eRead, MalformedFilesAreNamedWithTheirLine) {

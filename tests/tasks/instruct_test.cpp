@@ -110,7 +110,7 @@ TEST_F(Instruct, SaysWhereAFileIsWrong) {
                            "\n";
   contains(error(good + R"({"instruction": "a", "output": "b"})"),
            "train.jsonl:2: has instruction, output; expected prompt and completion");
-  contains(error(good + R"({"prompt": "a"})"), "train.jsonl:2: the text 'completion' is missing");
+  contains(error(good + R"({"prompt": "a"})"), "train.jsonl:2: 'completion' is missing");
   contains(error(good + R"({"prompt": "a", "completion": " "})"),
            "train.jsonl:2: 'completion' is empty");
   contains(error(good + R"({"prompt": 3, "completion": "b"})"), "'prompt' is number");

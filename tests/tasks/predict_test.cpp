@@ -28,7 +28,7 @@ TEST(PredictRequest, OfASingleTextHasNoSecond) {
 
 TEST(PredictRequest, AMissingFieldIsNamedWithWhatWasFound) {
   const std::string error = request_error(R"({"question": "What?", "text": "Tea."})");
-  contains(error, "requests.jsonl:3: the text 'sentence' is missing; found question, text.");
+  contains(error, "requests.jsonl:3: 'sentence' is missing; found question, text.");
   contains(request_error("{}"), "found no keys");
 }
 

@@ -83,7 +83,7 @@ TEST(PickledTensors, WithACallAreRejectedAndTheCallIsNotRun) {
               std::string::npos)
         << error_of_model(folder.path());
     write_archive(file, pickle);
-    EXPECT_NE(error_of_model(folder.path()).find("asks for os.system"), std::string::npos)
+    EXPECT_NE(error_of_model(folder.path()).find("refers to os.system"), std::string::npos)
         << error_of_model(folder.path());
     EXPECT_FALSE(fs::exists(touched));
   }
