@@ -53,7 +53,7 @@ AddedToken read_added_token(const JsonField& field) {
 }  // namespace
 
 void AddedTokenFinder::add(const std::string& pattern, const AddedToken& token) {
-  if (pattern.empty()) return;  // the normalizer leaves nothing of it: it is never found
+  if (pattern.empty()) return;  // removed by the normalizer, so it is never found
   uint32_t node = 0;
   for (char letter : pattern) {
     const auto byte = static_cast<uint8_t>(letter);
@@ -64,7 +64,7 @@ void AddedTokenFinder::add(const std::string& pattern, const AddedToken& token) 
   }
   may_begin_[static_cast<uint8_t>(pattern[0])] = true;
   if (token_at_[node] >= 0)
-    return;  // two tokens look alike after normalization: the first one counts
+    return;  // two tokens are equal after normalization: the first one is used
   token_at_[node] = static_cast<int32_t>(tokens_.size());
   tokens_.push_back(token);
 }
@@ -142,8 +142,8 @@ AddedTokens::AddedTokens(const std::optional<JsonField>& field, const Vocabulary
     token.shown = text.text;
     in_normalized_.add(text.text, token);
   }
-  // The reference library asks whether the text that is shown is that of a special token, so it
-  // does not skip one that the normalizer changes.
+  // The reference library checks whether the decoded text is that of a special token, so it does
+  // not skip a token that the normalizer changes.
   for (AddedToken& token : tokens_) {
     const int32_t shown = find(token.shown);
     token.is_hidden = shown >= 0 && by_id(shown)->special;

@@ -1,6 +1,6 @@
-// Tokens that are cut out of a text before anything else looks at it: special ones and added words.
-// Those that are not `normalized` are looked for in the original text, the others in the normalized
-// one.
+// Tokens that are extracted from a text before all other steps: special tokens and added words.
+// Those that are not `normalized` are searched in the original text, the others in the normalized
+// text.
 #pragma once
 
 #include <array>
@@ -17,16 +17,16 @@ namespace mixtune {
 struct AddedToken {
   int32_t id = 0;
   std::string content;
-  std::string shown;         // what decoding gives: the normalized content of a normalized token
-  bool single_word = false;  // only where no word character touches it
-  bool strips_left = false;  // takes the white space before it along
+  std::string shown;         // decoded text: the normalized content of a normalized token
+  bool single_word = false;  // only if not next to a word character
+  bool strips_left = false;  // includes the white space before it
   bool strips_right = false;
   bool normalized = false;
   bool special = false;
-  bool is_hidden = false;  // left out by a decoding that skips special tokens
+  bool is_hidden = false;  // omitted when decoding skips special tokens
 };
 
-// Finds the tokens of one of the two kinds: at the leftmost place, the longest.
+// Finds the tokens of one of the two kinds: the leftmost match, and the longest one there.
 class AddedTokenFinder {
  public:
   void add(const std::string& pattern, const AddedToken& token);
@@ -36,7 +36,7 @@ class AddedTokenFinder {
     Span span;
     int32_t id;  // -1: text between tokens
   };
-  // Cuts a text into tokens and the non-empty rest.
+  // Splits a text into tokens and the non-empty text between them.
   std::vector<Part> parts(std::string_view text) const;
 
  private:
@@ -47,9 +47,9 @@ class AddedTokenFinder {
   bool longest_at(std::string_view text, uint32_t begin, Match& match) const;
 
   std::vector<AddedToken> tokens_;
-  std::array<bool, 256> may_begin_{};            // with this byte
+  std::array<bool, 256> may_begin_{};            // by first byte
   std::unordered_map<uint64_t, uint32_t> next_;  // trie: node << 8 | byte
-  std::vector<int32_t> token_at_{-1};            // node: index in tokens_
+  std::vector<int32_t> token_at_{-1};            // by node: index in tokens_
 };
 
 class AddedTokens {

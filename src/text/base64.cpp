@@ -35,7 +35,7 @@ std::optional<std::string> from_base64(std::string_view text) {
     count -= 8;
     out += static_cast<char>(bits >> count & 0xFF);
   }
-  // What is left of the last digit says nothing and must be zero.
+  // The remaining bits of the last digit are unused and must be zero.
   if ((bits & ((1u << count) - 1)) != 0) return std::nullopt;
   return out;
 }

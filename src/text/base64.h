@@ -1,4 +1,5 @@
-// Base64 (RFC 4648), in which tokenizer files write bytes.
+// Base64 (RFC 4648), the encoding of bytes in tokenizer files. Invalid input is reported, never
+// repaired.
 #pragma once
 
 #include <optional>
@@ -7,7 +8,7 @@
 
 namespace mixtune {
 
-// Nothing where the text is not base64, padding included.
+// Nothing if the text is not valid base64 with padding.
 std::optional<std::string> from_base64(std::string_view text);
 
 }  // namespace mixtune

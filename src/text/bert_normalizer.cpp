@@ -1,6 +1,6 @@
-// BertNormalizer: control characters go, white space becomes a space, ideographs are set apart,
-// accents go, letters become small. Runs of ASCII, nearly all of English text, go through a table;
-// no rule reaches from one run into the next, since ASCII neither combines nor changes its place
+// BertNormalizer: removes control characters and accents, maps white space to spaces, puts spaces
+// around ideographs and lowercases. Runs of ASCII, nearly all of English text, use a table; no rule
+// crosses from one run into the next, because ASCII characters neither combine nor are reordered
 // among marks.
 #include <array>
 
@@ -60,8 +60,8 @@ class BertNormalizer : public Normalizer {
   }
 
  private:
-  // ASCII without a character to remove: every byte stays in its place. Nothing is changed
-  // otherwise.
+  // Maps a text in place if it is ASCII without a character to remove. Otherwise returns false and
+  // changes nothing.
   bool in_place(std::string& text) const {
     for (char byte : text)
       if (static_cast<uint8_t>(byte) >= 0x80 || removed_[static_cast<uint8_t>(byte)]) return false;
@@ -93,8 +93,9 @@ class BertNormalizer : public Normalizer {
     }
   }
 
-  // NFD, then every nonspacing mark goes. The n-th character that is no insertion takes the origin
-  // of the n-th character before, even where marks changed places: so the reference library counts.
+  // Applies NFD, then removes every nonspacing mark. The n-th character that is not an insertion
+  // gets the origin of the n-th original character, even if marks were reordered, as in the
+  // reference library.
   static void strip_accents(std::vector<Character>& run) {
     std::vector<CharacterChange> parts;
     for (const Character& character : run)

@@ -1,4 +1,5 @@
-// BertPreTokenizer: white space separates, each punctuation character is a word of its own.
+// BertPreTokenizer: white space separates words, and each punctuation character is a word. ASCII
+// characters are classified by a table.
 #include <array>
 
 #include "text/pre_tokenizer.h"
@@ -28,7 +29,7 @@ class BertPreTokenizer : public PreTokenizer {
     for (const Span& word : words) {
       const char* at = begin + word.begin;
       const char* const end = begin + word.end;
-      const char* start = at;  // of the word that is being read
+      const char* start = at;  // of the current word
       while (at < end) {
         const char* const here = at;
         const auto byte = static_cast<uint8_t>(*at);

@@ -1,4 +1,5 @@
-// ByteLevel: a space before the text where asked for, then GPT-2's pattern where asked for.
+// ByteLevel: optionally prepends a space to the text, then optionally splits by GPT-2's pattern.
+// The mapping of bytes to letters is not applied; the model works on bytes.
 #include "text/gpt2_pattern.h"
 #include "text/pre_tokenizer.h"
 
@@ -21,7 +22,7 @@ class ByteLevelPreTokenizer : public PreTokenizer {
   }
 
  private:
-  // A space that was not in the text stands for the first character of its word.
+  // An inserted space has the origin of the first character of its word.
   static void add_spaces(NormalizedText& text, std::vector<Span>& words) {
     NormalizedText out;
     out.base = text.base;

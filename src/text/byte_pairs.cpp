@@ -1,5 +1,5 @@
-// Byte-level BPE: a word begins as its bytes; the neighbours whose merge was learnt earliest merge,
-// the leftmost first among equals, until no two neighbours merge.
+// Byte-level BPE: a word starts as its bytes; the adjacent pair with the lowest merge rank is
+// merged, the leftmost first among equal ranks, until no pair can be merged.
 #include <algorithm>
 #include <array>
 
@@ -26,7 +26,7 @@ class BytePairs : public TokenizerModel {
   int32_t unknown_ = -1;
   bool fuses_unknown_ = false;
   bool takes_whole_words_ = false;  // ignore_merges
-  std::string letters_;             // the bytes of all tokens, for whole_words_
+  std::string letters_;             // the bytes of all tokens, which whole_words_ refers to
   StringTable whole_words_;
 };
 
@@ -63,7 +63,7 @@ void BytePairs::start(std::string_view word, std::vector<Piece>& pieces) const {
   const size_t first = pieces.size();
   for (uint32_t at = 0; at < word.size(); ++at) {
     const int32_t id = byte_ids_[static_cast<uint8_t>(word[at])];
-    if (id < 0 && unknown_ < 0) continue;  // a byte that no token has, and nothing to say so
+    if (id < 0 && unknown_ < 0) continue;  // no token for this byte and no unknown token
     if (id < 0 && fuses_unknown_ && pieces.size() > first && pieces.back().id == unknown_ &&
         pieces.back().end == at)
       pieces.back().end = at + 1;

@@ -1,4 +1,5 @@
-// The tokens <0x00> to <0xFF> that stand for single bytes where a vocabulary lacks a character.
+// Byte fallback: the tokens <0x00> to <0xFF>, which encode the single bytes of a character that is
+// not in the vocabulary. A vocabulary may have only some of them.
 #pragma once
 
 #include <algorithm>

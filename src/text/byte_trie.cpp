@@ -5,10 +5,10 @@ namespace mixtune {
 ByteTrie::ByteTrie(std::vector<Word> words) : nodes_(1), labels_(1) {
   std::sort(words.begin(), words.end(),
             [](const Word& a, const Word& b) { return a.bytes < b.bytes; });
-  struct Range {  // the words below a node: all begin with the same `depth` bytes
+  struct Range {  // the words below a node, which share their first `depth` bytes
     size_t begin, end, depth;
   };
-  std::vector<Range> ranges = {{0, words.size(), 0}};  // of the nodes
+  std::vector<Range> ranges = {{0, words.size(), 0}};  // by node
   for (uint32_t node = 0; node < nodes_.size(); ++node) {
     Range range = ranges[node];
     if (range.begin < range.end && words[range.begin].bytes.size() == range.depth)

@@ -1,4 +1,5 @@
-// Words of a vocabulary by their bytes, built once: finds every word that a text begins with.
+// A trie of a vocabulary's words by their bytes: finds every word that a text begins with. It is
+// built once and never changed.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +15,7 @@ class ByteTrie {
     std::string_view bytes;
     int32_t value;  // not negative
   };
-  // No two words are equal. The bytes are needed for the building only.
+  // The words must be distinct. Their bytes are used only during construction.
   explicit ByteTrie(std::vector<Word> words);
 
   // visit(length, value) for each word that `text` begins with, the shortest first.
@@ -42,8 +43,8 @@ class ByteTrie {
     return found != end && *found == label ? static_cast<uint32_t>(found - labels_.data()) : 0;
   }
 
-  std::vector<Node> nodes_;      // 0 is the root; the children of a node stand side by side
-  std::vector<uint8_t> labels_;  // of the nodes: the byte that leads there
+  std::vector<Node> nodes_;      // 0 is the root; the children of a node are contiguous
+  std::vector<uint8_t> labels_;  // by node: the byte that leads to it
 };
 
 }  // namespace mixtune

@@ -1,5 +1,6 @@
-// BPE over characters, as SentencePiece trains it (LLaMA 2, Mistral, Gemma): a word begins as its
-// characters, one that the vocabulary lacks as its bytes <0x..>, or as the unknown token.
+// BPE over characters, as trained by SentencePiece (LLaMA 2, Mistral, Gemma): a word starts as its
+// characters; a character that is not in the vocabulary becomes its bytes <0x..> or the unknown
+// token.
 #include <algorithm>
 #include <array>
 
@@ -43,9 +44,9 @@ class CharacterPairs : public TokenizerModel {
   bool fuses_unknown_, takes_whole_words_;
 };
 
-// Two habits of the reference library show where a vocabulary lacks characters: what was unknown
-// waits until the next known character, so that bytes may overtake it; and a piece begins where the
-// one before it ends, so that a character without any piece moves those behind it.
+// Two properties of the reference library are visible if a vocabulary lacks characters: an unknown
+// token is appended only at the next known character, so that bytes may precede it; and a piece
+// begins where the previous one ends, so that a character without a piece shifts those behind it.
 void CharacterPairs::start(std::string_view word, std::vector<Piece>& pieces) const {
   uint32_t end = 0, unknown_size = 0;
   const auto add = [&](int32_t id, uint32_t size) {

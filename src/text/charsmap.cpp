@@ -8,8 +8,9 @@
 namespace mixtune {
 namespace {
 
-// A unit of the array: bits 0 to 7 the byte that leads to it, 8 whether a text ends at it, 9
-// whether the offset counts in 256, 10 to 30 the offset of its children; or, with bit 31, a value.
+// A unit of the array: bits 0 to 7 are the byte that leads to it, bit 8 is set if a text ends at
+// it, bit 9 if the offset counts in units of 256, and bits 10 to 30 are the offset of its children;
+// with bit 31 set the unit is a value.
 uint32_t children_of(uint32_t unit) {
   return (unit >> 10) << ((unit & 1u << 9) >> 6);
 }
@@ -29,13 +30,13 @@ Charsmap Charsmap::read(std::string_view bytes, std::string& error) {
   Charsmap out;
   uint32_t size = 0;
   if (bytes.size() < sizeof(size)) {
-    error = "is cut short";
+    error = "is truncated";
     return out;
   }
   std::memcpy(&size, bytes.data(), sizeof(size));
   bytes.remove_prefix(sizeof(size));
   if (size == 0 || size % sizeof(uint32_t) != 0 || size > bytes.size()) {
-    error = "announces an array of " + std::to_string(size) + " bytes and has " +
+    error = "declares an array of " + std::to_string(size) + " bytes and has " +
             std::to_string(bytes.size());
     return out;
   }
@@ -49,7 +50,7 @@ Charsmap Charsmap::read(std::string_view bytes, std::string& error) {
   return out;
 }
 
-// Follows every path, so that looking up needs no checks.
+// Follows every path, so that lookups need no bounds checks.
 bool Charsmap::is_sound() const {
   std::vector<bool> seen(units_.size());
   std::vector<uint32_t> open = {0};

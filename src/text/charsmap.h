@@ -1,6 +1,6 @@
-// The map of characters that a SentencePiece model carries: what a piece of text becomes before it
-// is cut. A double array (Aoe 1989, in the layout of darts-clone) gives the place of the new text
-// in a list of texts that end with a zero byte.
+// The character map of a SentencePiece model, which normalizes a text before it is tokenized. A
+// double array (Aoe 1989, in the layout of darts-clone) gives the position of the replacement in a
+// list of zero-terminated texts.
 #pragma once
 
 #include <optional>
@@ -13,10 +13,10 @@ namespace mixtune {
 class Charsmap {
  public:
   // The bytes of `precompiled_charsmap`: the size of the array in bytes (32 bits, little endian),
-  // the array, the texts. An error says what is wrong with them.
+  // the array, the texts. `error` describes what is invalid.
   static Charsmap read(std::string_view bytes, std::string& error);
 
-  // What stands for the shortest beginning of `text` that is in the map; nothing where none is.
+  // The replacement for the shortest prefix of `text` that is in the map; nothing if there is none.
   std::optional<std::string_view> find(std::string_view text) const;
 
  private:

@@ -30,7 +30,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.replace(at, from.size(), to);
 }
 
-// English punctuation and contractions as they are written. The order counts.
+// Removes spaces before English punctuation and contractions. The order is significant.
 void clean_up(std::string& text) {
   constexpr std::pair<std::string_view, std::string_view> kRules[] = {
       {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
@@ -49,18 +49,19 @@ void join_pieces(std::vector<std::string>& tokens, const std::string& prefix, bo
   }
 }
 
-// The space that was put before the text goes again: every replacement in the first token.
+// Replaces the visible space character by a space. In the first token it is removed, because the
+// space before the text was inserted by the tokenizer.
 void spaces_for_replacements(std::vector<std::string>& tokens, const Metaspace& settings) {
   for (size_t i = 0; i < tokens.size(); ++i)
     replace_all(tokens[i], settings.replacement,
                 i == 0 && settings.scheme != PrependScheme::kForbidden ? "" : " ");
 }
 
-// The byte of a token such as <0x0A>.
+// The byte of a token like <0x0A>.
 std::optional<char> byte_of(std::string_view token) {
   if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with('>')) return std::nullopt;
   token = token.substr(3, 2);
-  if (token[0] == '+') token.remove_prefix(1);  // the reference library reads a sign
+  if (token[0] == '+') token.remove_prefix(1);  // the reference library accepts a sign
   int value = 0;
   for (const char digit : token) {
     if (!std::isxdigit(static_cast<unsigned char>(digit))) return std::nullopt;
@@ -71,7 +72,7 @@ std::optional<char> byte_of(std::string_view token) {
   return static_cast<char>(value);
 }
 
-// Neighbouring byte tokens are one text if they are UTF-8, else each is U+FFFD.
+// Adjacent byte tokens become one text if they are valid UTF-8; otherwise each becomes U+FFFD.
 void join_bytes(std::vector<std::string>& tokens) {
   std::vector<std::string> out;
   std::string bytes;
@@ -107,7 +108,8 @@ void replace_matches(std::string& token, const Pattern& pattern, const std::stri
   token = std::move(out);
 }
 
-// Takes up to `start` times `content` from the beginning of a token and `stop` times from its end.
+// Removes `content` up to `start` times from the beginning of a token and `stop` times from its
+// end.
 void strip(std::string& token, const std::string& content, int64_t start, int64_t stop) {
   size_t begin = 0, end = token.size();
   const auto rest = [&] { return std::string_view(token).substr(begin, end - begin); };
@@ -151,7 +153,7 @@ void Decoder::read(const JsonField& field) {
   } else if (type == "Strip") {
     const std::string content = field.at("content").string();
     if (!is_valid_utf8(content) || count_code_points(content) != 1)
-      field.at("content").fail("is not one character");
+      field.at("content").fail("is not a single character");
     steps_.push_back([content, start = field.at("start").integer(0, INT32_MAX),
                       stop = field.at("stop").integer(0, INT32_MAX)](Tokens& tokens) {
       for (std::string& token : tokens) strip(token, content, start, stop);

@@ -1,5 +1,5 @@
-// The `decoder` of tokenizer.json: tokens back to text. ByteLevel, WordPiece, Metaspace,
-// ByteFallback, Replace, Strip, Fuse and Sequence.
+// The `decoder` of tokenizer.json, which converts tokens back to text. Supported: ByteLevel,
+// WordPiece, Metaspace, ByteFallback, Replace, Strip, Fuse and Sequence.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@ namespace mixtune {
 
 class Decoder {
  public:
-  Decoder() = default;  // tokens with a space between them
+  Decoder() = default;  // joins tokens with spaces
   explicit Decoder(const JsonField& field);
   std::string decode(std::vector<std::string> tokens) const;
 

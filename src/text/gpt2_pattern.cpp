@@ -61,8 +61,8 @@ class Scanner {
     return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l') ? 3 : 0;
   }
 
-  // White space up to the end of the text is one match; before a word its last character is left to
-  // it, unless there is no other.
+  // White space up to the end of the text is one match. Before a word, its last character belongs
+  // to the word, unless it is the only one.
   const char* spaces(const char* at) const {
     const char* last = at;
     const char* after = at;

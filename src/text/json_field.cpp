@@ -83,7 +83,7 @@ const Json& JsonField::list() const {
 
 void JsonField::fail(const std::string& found, const std::string& todo) const {
   throw UserError(path_.empty() ? file_ : file_ + ": " + path_, found,
-                  todo.empty() ? "Is the file complete? Fetch or write it again." : todo);
+                  todo.empty() ? "The file may be incomplete; fetch or write it again." : todo);
 }
 
 void JsonField::reject(const std::string& component, const std::string& supported) const {

@@ -1,5 +1,5 @@
-// A value of tokenizer.json that knows where it stands, so that every complaint names the place.
-// The file is data from outside: nothing in it is believed before it was looked at.
+// A value of tokenizer.json together with its path, so that every error names the place. The file
+// is untrusted input: every value is checked before it is used.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ class JsonField {
       : value_(&value), file_(std::move(file)), path_(std::move(path)) {}
 
   JsonField at(const std::string& key) const;                   // required
-  std::optional<JsonField> find(const std::string& key) const;  // nothing where absent or null
+  std::optional<JsonField> find(const std::string& key) const;  // nothing if absent or null
   JsonField at(size_t index) const;
   size_t size() const;  // of a list
 
@@ -34,7 +34,7 @@ class JsonField {
 
   // `found` as in "is 9; expected 1 to 8".
   [[noreturn]] void fail(const std::string& found, const std::string& todo = "") const;
-  // A component that exists but is not built.
+  // For a known component that is not supported.
   [[noreturn]] void reject(const std::string& component, const std::string& supported) const;
 
  private:

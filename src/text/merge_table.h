@@ -1,4 +1,5 @@
-// Which two neighbours merge, how early, and into what.
+// The merges of a BPE model: for a pair of adjacent tokens, the rank of the merge and the resulting
+// token. A hash table with open addressing, because lookups dominate encoding.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,7 @@
 namespace mixtune {
 
 struct Merge {
-  int32_t rank;  // lower merges first; -1: these two do not merge
+  int32_t rank;  // lower ranks merge first; -1: the pair does not merge
   int32_t id;    // of the result
 };
 
@@ -20,7 +21,7 @@ class MergeTable {
     slots_.resize(slots);
   }
 
-  // A pair that is given again takes the later rank, as in the reference library.
+  // A repeated pair gets the later rank, as in the reference library.
   void add(int32_t left, int32_t right, Merge merge) {
     Slot& slot = slots_[position(key(left, right))];
     slot = {key(left, right), merge};

@@ -1,5 +1,5 @@
-// What the pre-tokenizer and the decoder Metaspace have in common: a visible character stands for
-// the space, and a text gets one in front so that its first word looks like any other.
+// Shared settings of the Metaspace pre-tokenizer and decoder: a visible character replaces the
+// space, and one is prepended to a text so that its first word is tokenized like any other.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@ namespace mixtune {
 enum class PrependScheme { kAlways, kFirst, kForbidden };
 
 struct Metaspace {
-  std::string replacement;  // one character, as a rule ▁
+  std::string replacement;  // one character, usually ▁
   PrependScheme scheme = PrependScheme::kAlways;
-  bool splits = true;  // before each replacement
+  bool splits = true;  // splits before each replacement
 };
 
 Metaspace read_metaspace(const JsonField& field);

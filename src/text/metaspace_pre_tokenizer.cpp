@@ -1,4 +1,5 @@
-// Metaspace: ▁ for each space and before the text; a word begins at each ▁.
+// Metaspace: replaces each space by ▁ and prepends one to the text; a word begins at each ▁.
+// Origins of inserted characters are those of the character that follows.
 #include "text/metaspace.h"
 #include "text/pre_tokenizer.h"
 #include "text/unicode.h"
@@ -57,8 +58,8 @@ class MetaspacePreTokenizer : public PreTokenizer {
     cut.push_back({begin, size()});
   }
 
-  // "first" asks whether the word is the beginning of what the caller wrote: behind an added token
-  // none is.
+  // "first" prepends only if the word begins the caller's text, which a word behind an added token
+  // does not.
   bool prepends(const NormalizedText& text, Span word) const {
     if (settings_.scheme == PrependScheme::kFirst) return text.origin_at(word.begin).begin == 0;
     return settings_.scheme == PrependScheme::kAlways;
@@ -74,10 +75,10 @@ Metaspace read_metaspace(const JsonField& field) {
   const JsonField replacement = field.at("replacement");
   out.replacement = replacement.string();
   if (!is_valid_utf8(out.replacement) || count_code_points(out.replacement) != 1)
-    replacement.fail("is not one character");
+    replacement.fail("is not a single character");
   if (const auto scheme = field.find("prepend_scheme")) out.scheme = read_scheme(*scheme);
   out.splits = field.boolean_or("split", true);
-  // Files from before prepend_scheme have this instead; where both stand, they agree.
+  // Files older than prepend_scheme have this instead; if both are present, they must agree.
   if (!field.boolean_or("add_prefix_space", true)) {
     if (field.find("prepend_scheme") && out.scheme != PrependScheme::kForbidden)
       field.at("add_prefix_space").fail("is false, but prepend_scheme is not \"never\"");

@@ -1,4 +1,5 @@
-// The `model` of tokenizer.json turns a word into pieces that are in the vocabulary.
+// The `model` of tokenizer.json splits a word into pieces of the vocabulary. One subclass per model
+// type; all are immutable after construction.
 #pragma once
 
 #include <memory>
@@ -12,13 +13,13 @@ namespace mixtune {
 
 struct Piece {
   int32_t id;
-  uint32_t begin, end;  // bytes of the word
+  uint32_t begin, end;  // bytes within the word
 };
 
 class TokenizerModel {
  public:
   virtual ~TokenizerModel() = default;
-  // Appends the pieces of a word that is not empty.
+  // Appends the pieces of a non-empty word.
   virtual void cut(std::string_view word, std::vector<Piece>& pieces) const = 0;
   virtual int32_t unknown() const = 0;  // -1: none
 };

@@ -15,7 +15,7 @@ Json added_tokens(const JsonField& config, const JsonField& extra) {
     for (const auto& [id, entry] : tokens->object().items()) {
       const JsonField token = tokens->at(id);
       const auto number = parse_integer(id);
-      if (!number) token.fail("has a key that is no token id");
+      if (!number) token.fail("has a key that is not a token id");
       Json copy = token.object();
       copy["id"] = *number;
       out.push_back(std::move(copy));
@@ -35,7 +35,7 @@ struct Ends {
   int64_t bos_id = 0, eos_id = 0;
 };
 
-// Every text begins with bos and ends with eos where they are wanted.
+// Every text begins with bos and ends with eos, if they are set.
 Json template_of(const Ends& ends) {
   const auto one = [&](const char* text, int type) {
     Json items = Json::array();
@@ -70,7 +70,7 @@ void read_sentence_pieces(const std::string& content, const JsonField& config, J
        {std::pair(TokenRole::kBos, pieces->bos()), std::pair(TokenRole::kEos, pieces->eos()),
         std::pair(TokenRole::kPad, pieces->pad()), std::pair(TokenRole::kUnk, pieces->unknown())})
     if (id >= 0) out.roles.try_emplace(role, pieces->piece(id));
-  // LLaMA's family falls back to bytes, and its tokenizers begin every text with bos.
+  // The LLaMA family has byte fallback, and its tokenizers begin every text with bos.
   Ends ends;
   if (config.boolean_or("add_bos_token", pieces->has_bytes()) && pieces->bos() >= 0) {
     ends.bos = pieces->piece(pieces->bos());
@@ -93,8 +93,8 @@ void read_model_file(const std::filesystem::path& file, const JsonField& config,
   out.file = file;
   const std::string content = read_file(file);
   Json added = added_tokens(config, extra);
-  // The first field of a SentencePiece model is a list of messages, whose mark is this byte; base64
-  // does not begin with it.
+  // The first field of a SentencePiece model is a list of messages with this byte as its tag;
+  // base64 does not begin with it.
   if (content.starts_with('\n'))
     return read_sentence_pieces(content, config, std::move(added), out);
   out.tokenizer = tiktoken_tokenizer(content, file.string(), std::move(added));

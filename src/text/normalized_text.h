@@ -1,5 +1,5 @@
-// A piece of text on its way through the normalizers: every byte knows which bytes of the original
-// text it stands for, so that a token can be pointed at in what the caller wrote.
+// A piece of text during normalization: for every byte the corresponding bytes of the original text
+// are stored, so that token offsets refer to the caller's text.
 #pragma once
 
 #include <string>
@@ -13,18 +13,18 @@ namespace mixtune {
 struct NormalizedText {
   std::string text;
   std::vector<Span>
-      origin;  // per byte of text; empty while text is the original itself from `base` on
+      origin;  // per byte of text; empty while text equals the original from `base` on
   uint32_t base = 0;
 
   void assign(std::string_view original, uint32_t begin);
   // The original bytes of the character that the byte at `at` belongs to.
   Span origin_at(size_t at) const;
   Span origin_of(Span bytes) const;
-  // A part of it, by bytes of `text`.
+  // Copies the bytes `bytes` of `text`, with their origins.
   void copy_part(Span bytes, NormalizedText& part) const;
 };
 
-// Writes the successor of a text character by character, then takes its place.
+// Builds the new version of a text character by character, then replaces it.
 class TextRewriter {
  public:
   explicit TextRewriter(NormalizedText& text);
@@ -37,9 +37,9 @@ class TextRewriter {
   std::vector<Span> origin_;
 };
 
-// A rewritten text as characters with, for each, how many characters of the old text it takes:
-// change 0 takes one, -n takes n more, +1 is an insertion that shares the origin of what was taken
-// last.
+// A rewritten text as characters, each with the number of old characters it consumes: change 0
+// consumes one, -n consumes n more, +1 is an insertion with the origin of the last consumed
+// character.
 using CharacterChange = std::pair<uint32_t, int>;
 void apply_changes(const std::vector<CharacterChange>& changes, NormalizedText& text);
 

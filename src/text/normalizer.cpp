@@ -60,7 +60,7 @@ class StripNormalizer : public Normalizer {
   void apply(NormalizedText& text) const override {
     const char* const begin = text.text.data();
     uint32_t first = 0,
-             last = 0;  // kept: from the first to the last character that is no white space
+             last = 0;  // kept: from the first to the last non-space character
     bool any = false;
     for (const char *at = begin, *end = at + text.text.size(); at < end;) {
       const auto here = static_cast<uint32_t>(at - begin);
@@ -94,7 +94,7 @@ class StripAccentsNormalizer : public Normalizer {
   }
 };
 
-// Text before a text that is not empty; it stands for the first character.
+// Prepends text to a non-empty text; its origin is the first character.
 class PrependNormalizer : public Normalizer {
  public:
   explicit PrependNormalizer(const JsonField& field) : content_(field.at("prepend").string()) {
@@ -133,7 +133,7 @@ class ReplaceNormalizer : public Normalizer {
     uint32_t done = 0;
     for (const Span& match : matches) {
       copy(done, match.begin);
-      // The new text stands for the last character it replaces, as in the reference library.
+      // The origin of the new text is the last character it replaces, as in the reference library.
       const Span origin =
           match.end > 0 ? text.origin_at(match.end - 1) : Span{text.base, text.base};
       for (const char *at = content_.data(), *end = at + content_.size(); at < end;)

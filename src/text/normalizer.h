@@ -1,4 +1,4 @@
-// The `normalizer` of tokenizer.json: Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip,
+// The `normalizer` of tokenizer.json. Supported: Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip,
 // StripAccents, Prepend, Replace, Precompiled and BertNormalizer.
 #pragma once
 

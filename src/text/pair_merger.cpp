@@ -36,7 +36,7 @@ void PairMerger::read_merges(const JsonField& merges, const Vocabulary& vocabula
       left = merge[0].get_ref<const std::string&>();
       right = merge[1].get_ref<const std::string&>();
     } else {
-      if (!merge.is_string()) merges.at(i).fail("is no merge; expected two tokens");
+      if (!merge.is_string()) merges.at(i).fail("is not a merge; expected two tokens");
       const std::string_view line = merge.get_ref<const std::string&>();
       if (line.starts_with("#version")) continue;
       const size_t space = line.find(' ');
@@ -56,7 +56,7 @@ void PairMerger::read_merges(const JsonField& merges, const Vocabulary& vocabula
 }
 
 void PairMerger::merge(std::vector<Piece>& pieces, size_t first) const {
-  constexpr size_t kShort = 48;  // below, looking through all pairs is quicker than a queue
+  constexpr size_t kShort = 48;  // up to this length a linear search is faster than a queue
   if (pieces.size() - first <= kShort)
     merge_by_search(pieces, first);
   else
@@ -88,7 +88,7 @@ void PairMerger::merge_by_search(std::vector<Piece>& pieces, size_t first) const
 void PairMerger::merge_by_queue(std::vector<Piece>& pieces, size_t first) const {
   struct Candidate {
     int32_t rank, left, id, left_id, right_id;
-    bool operator<(const Candidate& other) const {  // the queue gives the largest first
+    bool operator<(const Candidate& other) const {  // the queue returns the largest first
       return rank != other.rank ? rank > other.rank : left > other.left;
     }
   };
@@ -111,7 +111,7 @@ void PairMerger::merge_by_queue(std::vector<Piece>& pieces, size_t first) const 
     const int32_t left = top.left;
     if (piece[left].id != top.left_id || after[left] >= count ||
         piece[after[left]].id != top.right_id)
-      continue;  // one of the two has merged since
+      continue;  // one of the two has merged in the meantime
     const int32_t right = after[left];
     piece[left] = {top.id, piece[left].begin, piece[right].end};
     piece[right].id = kGone;

@@ -1,5 +1,5 @@
-// What all byte-pair models share: the neighbours whose merge was learnt earliest merge, the
-// leftmost first among equals, until no two neighbours merge.
+// Shared by all byte-pair models: the adjacent pair with the lowest merge rank is merged, the
+// leftmost first among equal ranks, until no pair can be merged.
 #pragma once
 
 #include <vector>
@@ -11,8 +11,8 @@ namespace mixtune {
 
 class PairMerger {
  public:
-  // `field`: the model of tokenizer.json. Refuses what no kind of byte pairs here does: dropout, a
-  // prefix or a suffix of words.
+  // `field`: the model of tokenizer.json. Rejects unsupported settings: dropout, and a prefix or
+  // suffix of words.
   PairMerger(const JsonField& field, const Vocabulary& vocabulary);
 
   // Merges the pieces from index `first` on.
@@ -26,7 +26,7 @@ class PairMerger {
   MergeTable table_;
 };
 
-// The id of unk_token; -1 where the model has none.
+// The id of unk_token; -1 if the model has none.
 int32_t read_unknown_token(const JsonField& model, const Vocabulary& vocabulary);
 
 }  // namespace mixtune

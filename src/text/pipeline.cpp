@@ -9,8 +9,8 @@
 namespace mixtune {
 namespace {
 
-constexpr size_t kLongestText = size_t{1}
-                                << 30;  // offsets are 32 bits, and text may grow on its way
+constexpr size_t kLongestText =
+    size_t{1} << 30;  // offsets are 32 bits, and normalization may lengthen a text
 
 template <typename Part, typename Read>
 Part read_or(const JsonField& file, const std::string& key, Part fallback, Read read) {
@@ -18,7 +18,7 @@ Part read_or(const JsonField& file, const std::string& key, Part fallback, Read 
   return field ? read(*field) : std::move(fallback);
 }
 
-// Files from before 2022 do not say which model it is; what it consists of does.
+// Files from before 2022 have no model type; it is inferred from the model's keys.
 std::string model_type(const JsonField& model) {
   if (const auto type = model.find("type")) return type->string();
   if (model.find("merges")) return "BPE";
@@ -27,7 +27,7 @@ std::string model_type(const JsonField& model) {
   return "a model without a type";
 }
 
-// Refuses the other families before anything of theirs is read.
+// Rejects other model types before anything else is read.
 JsonField checked_model(const JsonField& model) {
   const std::string type = model_type(model);
   if (type != "WordPiece" && type != "BPE" && type != "Unigram")
@@ -52,7 +52,7 @@ std::unique_ptr<const TokenizerModel> read_model(const JsonField& model,
   return type == "Unigram" ? read_unigram(model, vocabulary) : read_word_piece(model, vocabulary);
 }
 
-// Byte offset to code-point offset, for offsets that lie on characters.
+// Maps byte offsets to code-point offsets, for offsets at character boundaries.
 std::vector<uint32_t> code_points_before(std::string_view text) {
   std::vector<uint32_t> out(text.size() + 1);
   uint32_t count = 0;
@@ -220,13 +220,13 @@ void Pipeline::trim(Sequence& sequence) const {
   }
 }
 
-// Takes the words of a piece of text that holds no added token through the model.
+// Tokenizes a piece of text that contains no added tokens.
 void Pipeline::add_text(NormalizedText& text, Workspace& work, Sequence& out,
                         OffsetUnit unit) const {
   if (text.text.empty()) return;
   work.words.assign(1, {0, static_cast<uint32_t>(text.text.size())});
   for (const auto& step : pre_tokenizers_.steps) step->apply(text, work.words);
-  // Where every byte is a character and stands for itself, offsets are but moved.
+  // If every byte is an unchanged character, offsets are only shifted.
   const bool plain = text.origin.empty() && is_ascii(text.text);
   for (const Span& word : work.words) {
     const auto letters = std::string_view(text.text).substr(word.begin, word.end - word.begin);
@@ -256,7 +256,7 @@ std::string Pipeline::decode(std::span<const int32_t> ids, SpecialTokens special
   return decoder_.decode(std::move(tokens));
 }
 
-// The library takes the space before the first piece away; behind another token it stays.
+// The library removes the space before the first piece; after another token it is restored here.
 std::string Pipeline::decode_pieces(std::span<const int32_t> ids, SpecialTokens special) const {
   constexpr std::string_view kSpace = "\u2581";
   std::string out;
@@ -304,7 +304,7 @@ std::optional<int32_t> Pipeline::role(TokenRole role) const {
 
 void Pipeline::find_roles(const std::map<TokenRole, std::string>& names) {
   using enum TokenRole;
-  // What the families call their tokens; used for special tokens of the file alone.
+  // Conventional names of special tokens; used only if the file marks the token as special.
   constexpr std::pair<TokenRole, std::string_view> kConventional[] = {
       {kCls, "[CLS]"},         {kSep, "[SEP]"},        {kPad, "[PAD]"}, {kUnk, "[UNK]"},
       {kMask, "[MASK]"},       {kCls, "<s>"},          {kBos, "<s>"},   {kSep, "</s>"},

@@ -1,5 +1,5 @@
-// All parts of one tokenizer.json and the way of a text through them: added tokens, normalizer,
-// pre-tokenizers, model, truncation, post-processor.
+// All components of one tokenizer.json and their order: added tokens, normalizer, pre-tokenizers,
+// model, truncation, post-processor.
 #pragma once
 
 #include <map>
@@ -18,8 +18,8 @@ namespace mixtune {
 
 class Pipeline {
  public:
-  // `roles`: tokens by role, as a folder's configuration names them; may be empty. `pieces`: takes
-  // the place of the file's model and decoder; null where there are none.
+  // `roles`: tokens by role, from a folder's configuration; may be empty. `pieces`: replaces the
+  // file's model and decoder; may be null.
   Pipeline(const JsonField& file, const std::map<TokenRole, std::string>& roles,
            std::unique_ptr<const SentencePieces> pieces);
 
@@ -37,8 +37,8 @@ class Pipeline {
   // The tokens of one text, before truncation and without special tokens.
   struct Sequence {
     std::vector<int32_t> ids;
-    std::vector<Span> offsets;  // as asked for; spaces are trimmed
-    // Of the added tokens, which may have taken spaces along; by place in ids.
+    std::vector<Span> offsets;  // in the requested unit; spaces are trimmed
+    // Spaces that added tokens include, by index in ids.
     std::vector<std::pair<size_t, TokenSpaces>> added_spaces;
   };
   Sequence tokenize(std::string_view text, OffsetUnit unit) const;
@@ -53,7 +53,7 @@ class Pipeline {
   AddedTokens added_;
   PreTokenizers pre_tokenizers_;
   std::unique_ptr<const TokenizerModel> model_;
-  const SentencePieces* pieces_ = nullptr;  // the model, where it is one of the library's
+  const SentencePieces* pieces_ = nullptr;  // the model, if it is one of the SentencePiece library
   PostProcessor post_processor_;
   Decoder decoder_;
   std::vector<TokenSpaces> spaces_;  // by id

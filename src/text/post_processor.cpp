@@ -21,7 +21,7 @@ TemplateItem sequence(int which, int32_t type_id) {
 // ["[SEP]", 102]
 int32_t read_pair_id(const JsonField& field) {
   if (!field.is_list() || field.size() != 2)
-    field.fail("is not a token with its id, as [\"[SEP]\", 102]");
+    field.fail("is not a token with its id, such as [\"[SEP]\", 102]");
   return static_cast<int32_t>(field.at(1).integer(0, kLargestTokenId));
 }
 
@@ -112,7 +112,7 @@ int64_t special_count(const Template& pattern) {
 }
 
 TokenSpaces spaces_of(std::string_view token) {
-  constexpr uint32_t kSpaceLetter = 0x120;  // what the byte-level alphabet writes for a space
+  constexpr uint32_t kSpaceLetter = 0x120;  // the space in the byte-level alphabet
   size_t leading = 0, trailing = 0, count = 0;
   for (const char *at = token.data(), *end = at + token.size(); at < end; ++count) {
     const uint32_t c = next_code_point(at);
@@ -126,7 +126,7 @@ TokenSpaces spaces_of(std::string_view token) {
 
 Span trimmed(Span offsets, TokenSpaces spaces, bool is_first, SpaceTrimming trimming) {
   if (spaces.leading > 0) {
-    // A single space before a text was put there; where there are more, they were in it.
+    // A single space at the start was inserted by the tokenizer; several were in the text.
     const bool was_put =
         trimming.keeps_first && spaces.leading == 1 && (is_first || offsets.begin == 0);
     if (!was_put) offsets.begin = std::min(offsets.begin + spaces.leading, offsets.end);

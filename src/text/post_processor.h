@@ -1,7 +1,7 @@
-// The `post_processor` of tokenizer.json: what stands around and between the texts. Every kind of
-// it comes down to two templates, one for a single text and one for a pair, and to whether the
-// spaces that a byte-level token swallowed count as part of it: TemplateProcessing, BertProcessing,
-// RobertaProcessing, ByteLevel and Sequence.
+// The `post_processor` of tokenizer.json, which adds special tokens around and between the texts.
+// Every supported type (TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel and
+// Sequence) reduces to two templates, one for a single text and one for a pair, and to whether
+// offsets include the spaces of a byte-level token.
 #pragma once
 
 #include <vector>
@@ -12,14 +12,14 @@
 namespace mixtune {
 
 struct TemplateItem {
-  int sequence = -1;         // 0 or 1: the tokens of that text; -1: the special ones below
+  int sequence = -1;         // 0 or 1: the tokens of that text; -1: special tokens
   std::vector<int32_t> ids;  // special
   int32_t type_id = 0;
 };
 using Template = std::vector<TemplateItem>;
 
-// Takes spaces out of offsets. With `keeps_first`, the first space of a text was put there by the
-// tokenizer, so it does not count.
+// Excludes spaces from offsets. With `keeps_first`, the first space of a text was inserted by the
+// tokenizer and has no offset to exclude.
 struct SpaceTrimming {
   bool keeps_first = false;
 };
@@ -33,10 +33,10 @@ struct PostProcessor {
 
 PostProcessor read_post_processor(const JsonField& field);
 
-// How many special tokens a template adds.
+// The number of special tokens that a template adds.
 int64_t special_count(const Template& pattern);
 
-// How much white space a token begins and ends with, in characters.
+// The white space at the beginning and end of a token, in characters.
 struct TokenSpaces {
   uint8_t leading = 0, trailing = 0;
 };

@@ -10,7 +10,7 @@
 namespace mixtune {
 namespace {
 
-// Cuts by what a function finds in each word.
+// Splits each word at the matches of a function.
 class SplitPreTokenizer : public PreTokenizer {
  public:
   using Finder = std::function<std::vector<Span>(std::string_view)>;
@@ -79,7 +79,7 @@ std::unique_ptr<const PreTokenizer> read_split(const JsonField& field) {
 std::unique_ptr<const PreTokenizer> read_delimiter(const JsonField& field) {
   const std::string delimiter = field.at("delimiter").string();
   if (!is_valid_utf8(delimiter) || count_code_points(delimiter) != 1)
-    field.at("delimiter").fail("is not one character");
+    field.at("delimiter").fail("is not a single character");
   const char* at = delimiter.data();
   return make_split(each([c = next_code_point(at)](uint32_t other) { return other == c; }),
                     SplitBehavior::kRemoved);
@@ -115,7 +115,8 @@ void append(const JsonField& field, PreTokenizers& out) {
     for (size_t i = 0; i < list.size(); ++i) append(list.at(i), out);
     return;
   }
-  // Behind ByteLevel a text is no longer in its own letters; no published tokenizer cuts it there.
+  // After ByteLevel a text is no longer in its own letters; no published tokenizer splits it
+  // further.
   if (out.byte_level)
     field.at("type").reject(type + " behind ByteLevel", "ByteLevel as the last pre-tokenizer");
   out.steps.push_back(read_one(field, type));

@@ -1,6 +1,6 @@
-// The `pre_tokenizer` of tokenizer.json cuts a text into words, which the model then takes one by
-// one. Sequence, BertPreTokenizer, ByteLevel, Metaspace, Split, Whitespace, WhitespaceSplit,
-// Punctuation, Digits and CharDelimiterSplit.
+// The `pre_tokenizer` of tokenizer.json splits a text into words, which the model then processes
+// one by one. Supported: Sequence, BertPreTokenizer, ByteLevel, Metaspace, Split, Whitespace,
+// WhitespaceSplit, Punctuation, Digits and CharDelimiterSplit.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,7 @@ namespace mixtune {
 class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
-  // Cuts each of `words`, spans of bytes of `text`, further; may insert text (a space before a
-  // word).
+  // Splits each of `words` (byte spans of `text`) further; may insert text (a space before a word).
   virtual void apply(NormalizedText& text, std::vector<Span>& words) const = 0;
 };
 

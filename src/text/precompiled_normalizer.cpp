@@ -1,6 +1,6 @@
-// Precompiled: SentencePiece's map of characters as the reference library applies it. That is not
-// quite as SentencePiece does: it goes by grapheme clusters, and what the map has for the beginning
-// of a short cluster takes the place of the whole cluster.
+// Precompiled: SentencePiece's character map as applied by the reference library. This differs
+// slightly from SentencePiece: it works on grapheme clusters, and the replacement for the beginning
+// of a short cluster replaces the whole cluster.
 #include "text/base64.h"
 #include "text/charsmap.h"
 #include "text/normalizer.h"
@@ -14,7 +14,7 @@ class PrecompiledNormalizer : public Normalizer {
   explicit PrecompiledNormalizer(Charsmap map) : map_(std::move(map)) {}
 
   void apply(NormalizedText& text) const override {
-    constexpr size_t kLongestCluster = 5;  // in bytes; longer ones go by characters
+    constexpr size_t kLongestCluster = 5;  // in bytes; longer ones are mapped by character
     std::vector<CharacterChange> characters;
     characters.reserve(text.text.size());
     bool is_changed = false;
@@ -40,8 +40,8 @@ class PrecompiledNormalizer : public Normalizer {
   }
 
  private:
-  // Where the new text is longer, its last characters are insertions; where it is shorter, what
-  // stands before takes the characters that have gone.
+  // If the new text is longer, its last characters are insertions; if it is shorter, the character
+  // before consumes the removed ones.
   static void put(std::string_view before, std::string_view after,
                   std::vector<CharacterChange>& out) {
     const auto more =

@@ -1,6 +1,6 @@
-// The classes of characters as the reference library answers: its tables for normalizing are of
-// Unicode 9 and older, so a character that came later has no class there. Without its lists a newer
-// utf8proc would give other tokens for such characters.
+// Character classes as in the reference library: its normalization tables are of Unicode 9 and
+// older, so newer characters have no class there. Without these lists the newer utf8proc would give
+// different tokens for such characters.
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -78,7 +78,7 @@ bool has_decomposition(uint32_t c) {
 }
 
 bool is_bert_ideograph(uint32_t c) {
-  // The block from U+2B820 starts at U+2B920 in the reference library; so it does here.
+  // The block from U+2B820 starts at U+2B920, as in the reference library.
   return c >= 0x3400 &&
          ((c >= 0x4E00 && c <= 0x9FFF) || (c <= 0x4DBF) || (c >= 0xF900 && c <= 0xFAFF) ||
           (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B81F) ||

@@ -15,7 +15,7 @@ const auto* bytes(const char* text) {
   return reinterpret_cast<const OnigUChar*>(text);
 }
 
-// Oniguruma wants to be told its encodings once per process, before anything else.
+// Oniguruma must be initialized with its encodings once per process, before anything else.
 void start_oniguruma() {
   static std::once_flag once;
   std::call_once(once, [] {

@@ -1,5 +1,5 @@
-// Regular expressions by Oniguruma, the engine of the reference library: its look-ahead, classes
-// and Unicode tables are what the patterns of tokenizer.json were written for.
+// Regular expressions by Oniguruma, the engine of the reference library: the patterns of
+// tokenizer.json rely on its look-ahead, classes and Unicode tables.
 #pragma once
 
 #include <memory>
@@ -16,14 +16,14 @@ namespace mixtune {
 
 class Regex {
  public:
-  // `where` names the pattern's place in the file should it be malformed.
+  // `where` is the pattern's place in the file, for the error if it is malformed.
   Regex(const std::string& pattern, const JsonField& where);
   ~Regex();
   Regex(const Regex&) = delete;
   Regex& operator=(const Regex&) = delete;
 
-  // All matches from left to right, none overlapping; an empty match does not follow another match
-  // directly. UserError where the pattern backtracks beyond reason.
+  // All non-overlapping matches from left to right; an empty match does not directly follow another
+  // match. Throws UserError if the pattern exceeds the backtracking limit.
   std::vector<Span> matches(std::string_view text) const;
 
  private:
@@ -31,7 +31,7 @@ class Regex {
   std::string pattern_;
 };
 
-// What Oniguruma takes for a letter, a number and a space.
+// Letters, numbers and spaces as defined by Oniguruma.
 enum class PatternClass : uint8_t { kOther, kLetter, kNumber, kSpace };
 PatternClass pattern_class(uint32_t code_point);
 

@@ -10,16 +10,16 @@
 namespace mixtune {
 namespace {
 
-// The fields of a protobuf message, one after the other.
+// Reads the fields of a protobuf message in order.
 class MessageReader {
  public:
   explicit MessageReader(std::string_view bytes) : rest_(bytes) {}
 
   struct Field {
     uint64_t number = 0;
-    std::string_view bytes;  // of a text or a message; empty for numbers
+    std::string_view bytes;  // of a string or a message; empty for numbers
   };
-  // Nothing at the end, and where the rest is no field.
+  // Nothing at the end, or if the rest is not a valid field.
   std::optional<Field> next() {
     enum WireType { kVarint = 0, k64Bits = 1, kLength = 2, k32Bits = 5 };
     const auto key = varint();
@@ -65,7 +65,7 @@ class MessageReader {
   std::string_view rest_;
 };
 
-// The library follows the map of characters wherever it points.
+// The library does not check the offsets in a character map, so they are checked here.
 void check_charsmaps(std::string_view model, const std::string& file) {
   constexpr uint64_t kNormalizer = 3, kDenormalizer = 5, kCharsmap = 2;  // field numbers
   for (MessageReader fields(model); const auto field = fields.next();) {
@@ -75,7 +75,7 @@ void check_charsmaps(std::string_view model, const std::string& file) {
       std::string error;
       Charsmap::read(map->bytes, error);
       if (!error.empty())
-        throw UserError(file, "has a map of characters that " + error, "Fetch the file again.");
+        throw UserError(file, "has a character map that " + error, "Fetch the file again.");
     }
   }
 }
@@ -88,7 +88,7 @@ SentencePieces::SentencePieces(const std::string& bytes, const std::string& file
   const auto status = library_->LoadFromSerializedProto(bytes);
   if (!status.ok())
     throw UserError(file, std::string("is not a SentencePiece model (") + status.message() + ')',
-                    "Is the file complete? Fetch it again.");
+                    "The file may be incomplete; fetch it again.");
 }
 
 SentencePieces::~SentencePieces() = default;
@@ -98,7 +98,7 @@ void SentencePieces::cut(std::string_view word, std::vector<Piece>& pieces) cons
   const size_t first = pieces.size();
   for (const auto& piece : found.pieces())
     pieces.push_back({static_cast<int32_t>(piece.id()), piece.begin(), piece.end()});
-  // Of the bytes of a character, the library gives its place to the last one only.
+  // For a character split into bytes, the library gives the offsets only to the last byte.
   for (size_t i = pieces.size(); i-- > first + 1;)
     if (library_->IsByte(pieces[i].id) && library_->IsByte(pieces[i - 1].id) &&
         pieces[i - 1].begin == pieces[i - 1].end && pieces[i - 1].end == pieces[i].begin)

@@ -1,6 +1,5 @@
-// SentencePiece models through the SentencePiece library: it normalizes, cuts and joins as the file
-// asks. What is not in the vocabulary's ordinary part is never found in a text: "<s>" is three
-// characters there.
+// SentencePiece models, run by the SentencePiece library, which normalizes, splits and joins text.
+// Control tokens are never found in a text: "<s>" is three characters there.
 #pragma once
 
 #include <memory>
@@ -18,7 +17,7 @@ namespace mixtune {
 
 class SentencePieces : public TokenizerModel {
  public:
-  // `bytes`: the content of `file`. UserError where it is no SentencePiece model.
+  // `bytes`: the content of `file`. Throws UserError if it is not a SentencePiece model.
   SentencePieces(const std::string& bytes, const std::string& file);
   ~SentencePieces() override;
 
@@ -27,12 +26,12 @@ class SentencePieces : public TokenizerModel {
 
   int32_t size() const;
   std::string piece(int32_t id) const;
-  bool is_control(int32_t id) const;  // stands for nothing in a text: <s>, </s>, <pad>
-  bool has_bytes() const;             // falls back to the bytes of unknown characters
+  bool is_control(int32_t id) const;  // has no text: <s>, </s>, <pad>
+  bool has_bytes() const;             // has byte fallback for unknown characters
   int32_t bos() const;                // -1: none
   int32_t eos() const;
   int32_t pad() const;
-  // Ids below size().
+  // Ids must be below size().
   std::string decode(const std::vector<int>& ids) const;
 
  private:

@@ -35,7 +35,7 @@ std::vector<Part> merge_contiguous(const std::vector<Part>& parts) {
   return out;
 }
 
-// A match joins what stands before it, unless that is a match too.
+// A match is merged with the part before it, unless that is a match too.
 std::vector<Part> merge_with_previous(const std::vector<Part>& parts) {
   std::vector<Part> out;
   bool last = false;

@@ -1,4 +1,5 @@
-// What becomes of the matches of a pattern and of the text between them.
+// Splits a text at the matches of a pattern; the behavior defines what happens to the matches and
+// to the text between them (names as in tokenizer.json).
 #pragma once
 
 #include <vector>
@@ -11,8 +12,8 @@ namespace mixtune {
 enum class SplitBehavior { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
 SplitBehavior read_behavior(const JsonField& field);
 
-// Appends the non-empty parts of a text of `size` bytes, moved by `base`. `invert`: what lies
-// between the matches counts as the matches.
+// Appends the non-empty parts of a text of `size` bytes, shifted by `base`. `invert`: the text
+// between the matches is treated as the matches.
 void split(const std::vector<Span>& matches, uint32_t size, SplitBehavior behavior, bool invert,
            uint32_t base, std::vector<Span>& out);
 

@@ -1,5 +1,5 @@
-// Text to number, built once and read often: open addressing over views into memory that the owner
-// keeps.
+// Maps strings to numbers; built once and read often. Open addressing over views into memory that
+// the owner keeps alive.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace mixtune {
 
-// Mixes eight bytes at a time by multiplication; for tables only, not for secrets.
+// Mixes eight bytes at a time by multiplication. Not a cryptographic hash.
 inline uint64_t hash_of(std::string_view text) {
   constexpr uint64_t kFactor = 0x9E3779B97F4A7C15u;
   const auto mix = [](uint64_t a, uint64_t b) {
@@ -43,15 +43,14 @@ inline uint64_t hash_of(std::string_view text) {
 
 class StringTable {
  public:
-  // `capacity`: how many entries will be added at most.
+  // `capacity`: the maximum number of entries.
   explicit StringTable(size_t capacity = 0) {
     size_t slots = 16;
     while (slots < capacity * 2) slots *= 2;
     slots_.resize(slots);
   }
 
-  // The text must outlive the table. Returns the number that stands under it, the new one if it is
-  // new.
+  // The text must outlive the table. Returns the number stored for it: `number` if the text is new.
   int32_t add(std::string_view text, int32_t number) {
     Slot& slot = slots_[position(text, hash_of(text))];
     if (slot.number < 0) slot = {text, number};

@@ -18,13 +18,13 @@ constexpr const char* kPattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 struct Ranks {
-  std::vector<std::string> tokens;  // their bytes, in the order of the file; they stay in place
+  std::vector<std::string> tokens;  // their bytes, in file order; must not be moved
   StringTable table;                // rank by bytes
 };
 
 [[noreturn]] void fail(const std::string& file, size_t line, const std::string& found) {
   throw UserError(file + ':' + std::to_string(line), found,
-                  "Is the file complete? Fetch it again.");
+                  "The file may be incomplete; fetch it again.");
 }
 
 Ranks read_ranks(std::string_view content, const std::string& file) {
@@ -45,8 +45,7 @@ Ranks read_ranks(std::string_view content, const std::string& file) {
         space == std::string_view::npos ? std::nullopt : parse_integer(line.substr(space + 1));
     if (!bytes || bytes->empty() || !rank || *rank < 0 || *rank > kLargestTokenId)
       fail(file, number, "is not the base64 of a token and its rank");
-    if (ranks.table.find(*bytes) >= 0)
-      fail(file, number, "gives a rank to a token that an earlier line has");
+    if (ranks.table.find(*bytes) >= 0) fail(file, number, "repeats a token of an earlier line");
     ranks.tokens.push_back(*bytes);
     ranks.table.add(ranks.tokens.back(), static_cast<int32_t>(*rank));
   }
@@ -62,7 +61,7 @@ std::string letters_of(std::string_view bytes) {
   return out;
 }
 
-// All ways to make each token of two others, the tokens in the order of their ranks.
+// All pairs of tokens that form another token, in the order of that token's rank.
 Json merges_of(const Ranks& ranks) {
   Json merges = Json::array();
   struct Halves {
@@ -94,7 +93,7 @@ Json added_token(int64_t id, const char* content) {
   return {{"id", id}, {"content", content}, {"normalized", false}, {"special", true}};
 }
 
-// The beginning of the text before each text, of whichever kind the added tokens are.
+// Adds the begin-of-text token before each text, if it is among the added tokens.
 Json post_processor(const Json& added) {
   constexpr const char* kBegin = "<|begin_of_text|>";
   for (const Json& token : added) {

@@ -1,6 +1,7 @@
-// Vocabularies of tiktoken, as LLaMA 3 was published: lines with the base64 of a token's bytes and
-// its rank, which is its id. Two neighbours merge where their bytes together are a token, the
-// lowest rank first. The file says neither the pattern nor the special tokens; they are LLaMA 3's.
+// Vocabularies of tiktoken, the format in which LLaMA 3 was published: lines with the base64 of a
+// token's bytes and its rank, which is its id. Two adjacent tokens merge if their concatenated
+// bytes are a token, the lowest rank first. The file contains neither the pattern nor the special
+// tokens; those of LLaMA 3 are used.
 #pragma once
 
 #include <string>
@@ -9,8 +10,8 @@
 
 namespace mixtune {
 
-// As a tokenizer.json. `added`: its added_tokens; where empty, <|begin_of_text|> and
-// <|end_of_text|> follow the vocabulary. UserError where the content is malformed.
+// Converts the content to a tokenizer.json. `added`: its added_tokens; if empty, <|begin_of_text|>
+// and <|end_of_text|> follow the vocabulary. Throws UserError if the content is malformed.
 Json tiktoken_tokenizer(const std::string& content, const std::string& file, Json added);
 
 }  // namespace mixtune

@@ -22,7 +22,7 @@ Json read_optional(const fs::path& path) {
   return fs::exists(path) ? read_json(path) : Json::object();
 }
 
-// A token is written as "[CLS]" or as {"content": "[CLS]", ...}.
+// A token is given as "[CLS]" or as {"content": "[CLS]", ...}.
 void read_roles(const JsonField& file, std::map<TokenRole, std::string>& roles) {
   for (const auto& [role, key] : kRoleKeys) {
     const auto field = file.find(key);
@@ -70,13 +70,13 @@ void require(const Json& vocabulary, const std::vector<std::string>& tokens, con
           "Name the special tokens in tokenizer_config.json or special_tokens_map.json.");
 }
 
-// vocab.txt: one token a line, numbered from 0.
+// vocab.txt has one token per line, numbered from 0.
 Json bert_tokenizer(const fs::path& file, const JsonField& config,
                     const std::map<TokenRole, std::string>& roles) {
   Json vocabulary = Json::object();
   int64_t id = 0;
   for (const std::string& line : lines_of(file))
-    vocabulary[line] = id++;  // of equal lines the last counts
+    vocabulary[line] = id++;  // the last of equal lines is used
   const std::string cls = name_of(roles, TokenRole::kCls, "[CLS]");
   const std::string sep = name_of(roles, TokenRole::kSep, "[SEP]");
   const std::string unk = name_of(roles, TokenRole::kUnk, "[UNK]");
@@ -122,7 +122,7 @@ Json byte_pair_tokenizer(const fs::path& file, const fs::path& merges_file, cons
     tokens.push_back(name_of(roles, TokenRole::kUnk, "<unk>"));
     for (const std::string& token : tokens)
       if (vocabulary.contains(token)) added.push_back(special_token(token, vocabulary));
-    // RoBERTa's mask takes the space before it along, so that it stands for a whole word.
+    // RoBERTa's mask includes the space before it, so that it replaces a whole word.
     if (vocabulary.contains(mask)) added.push_back(special_token(mask, vocabulary, true));
   } else if (const std::string end = name_of(roles, TokenRole::kEos, "<|endoftext|>");
              vocabulary.contains(end)) {
@@ -188,7 +188,7 @@ TokenizerFolder read_tokenizer_folder(const fs::path& path) {
   }
   throw UserError(
       folder.string(),
-      "holds no tokenizer; expected tokenizer.json, vocab.txt, vocab.json with merges.txt, "
+      "contains no tokenizer; expected tokenizer.json, vocab.txt, vocab.json with merges.txt, "
       "encoder.json with vocab.bpe, or tokenizer.model",
       "Fetch the model's tokenizer files, or name the right folder.");
 }

@@ -1,5 +1,5 @@
-// The files of a tokenizer. Folders from before tokenizer.json are read as the tokenizer.json that
-// says the same, so that there is one way from a file to a tokenizer.
+// Reads the files of a tokenizer. Folders without tokenizer.json are converted to an equivalent
+// tokenizer.json, so that there is a single path from files to a tokenizer.
 #pragma once
 
 #include <filesystem>
@@ -13,11 +13,10 @@
 namespace mixtune {
 
 struct TokenizerFolder {
-  Json tokenizer;              // as in tokenizer.json
-  std::filesystem::path file;  // what errors name
+  Json tokenizer;              // in the format of tokenizer.json
+  std::filesystem::path file;  // for error messages
   std::map<TokenRole, std::string> roles;
-  // Set where the file is a SentencePiece model: takes the place of the model of `tokenizer`, and
-  // of its decoder.
+  // Set if the file is a SentencePiece model: replaces the model and the decoder of `tokenizer`.
   std::unique_ptr<const SentencePieces> sentence_pieces;
 };
 

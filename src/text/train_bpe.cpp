@@ -18,8 +18,8 @@ uint64_t key_of(Pair pair) {
   return static_cast<uint64_t>(pair.first) << 32 | static_cast<uint32_t>(pair.second);
 }
 
-// Counts of pairs are kept up to date while words merge. A pair waits in the queue with the words
-// it was seen in; its count there may be out of date, which shows when it comes first.
+// Counts of pairs are updated while words merge. A queued pair is stored with the words it was seen
+// in; its count in the queue may be outdated, which is checked when it is popped.
 class Trainer {
  public:
   Trainer(const WordCounts& words, const BpeTraining& training);
@@ -32,13 +32,13 @@ class Trainer {
   };
   struct PairState {
     int64_t count = 0;
-    std::vector<uint32_t> new_words;  // since the pair was last queued, each once
+    std::vector<uint32_t> new_words;  // distinct words since the pair was last queued
   };
   struct Waiting {
     uint64_t count;
     Pair pair;
     size_t words;                                 // index in waiting_words_
-    bool operator<(const Waiting& other) const {  // the queue gives the largest first
+    bool operator<(const Waiting& other) const {  // the queue returns the largest first
       return count != other.count ? count < other.count : pair > other.pair;
     }
   };
@@ -65,7 +65,7 @@ Trainer::Trainer(const WordCounts& words, const BpeTraining& training) : trainin
   for (const std::string& token : training.special_tokens) {
     if (token.empty() || !is_valid_utf8(token))
       throw UserError("special token '" + to_valid_utf8(token) + "'",
-                      "is empty or not UTF-8; expected a text", "Give it another name.");
+                      "is empty or not UTF-8; expected a string", "Give it another name.");
     add_token(token);
   }
   add_alphabet();
@@ -77,7 +77,7 @@ Trainer::Trainer(const WordCounts& words, const BpeTraining& training) : trainin
   add_words(words);
 }
 
-// In the order of the letters, not of the bytes.
+// Adds the alphabet in the order of the letters, not of the bytes.
 void Trainer::add_alphabet() {
   std::array<int, 256> bytes;
   for (int i = 0; i < 256; ++i) bytes[i] = i;
@@ -103,7 +103,7 @@ void Trainer::add_words(const WordCounts& words) {
   queue_new_words();
 }
 
-// Two merges may spell the same token: it keeps its id.
+// Two merges may result in the same token, which keeps its id.
 int32_t Trainer::add_token(const std::string& token) {
   const auto [place, is_new] = ids_.try_emplace(token, static_cast<int32_t>(tokens_.size()));
   if (is_new) tokens_.push_back(token);
@@ -130,10 +130,11 @@ void Trainer::queue_new_words() {
   changed_.clear();
 }
 
-// From the left; the pairs that vanish beside a merge are counted down, those that form up.
+// Merges from the left; counts of pairs removed next to a merge are decreased, counts of new pairs
+// increased.
 void Trainer::merge(uint32_t index, Pair pair, int32_t merged) {
   std::vector<int32_t>& symbols = words_[index].symbols;
-  size_t size = 0;  // what is written; everything before `at` is read
+  size_t size = 0;  // symbols written; everything before `at` has been read
   for (size_t at = 0; at < symbols.size(); ++at) {
     if (at + 1 == symbols.size() || symbols[at] != pair.first || symbols[at + 1] != pair.second) {
       symbols[size++] = symbols[at];
@@ -173,7 +174,7 @@ TrainedBpe Trainer::train() {
     for (const uint32_t word : words) merge(word, top.pair, merged);
     queue_new_words();
   }
-  // A pair that merged twice has the rank of the second time.
+  // A pair that was merged twice has the rank of the second merge.
   std::unordered_map<uint64_t, size_t> last;
   for (size_t i = 0; i < merges.size(); ++i) last[key_of(merges[i])] = i;
   TrainedBpe out{.tokens = std::move(tokens_), .merges = {}};

@@ -1,7 +1,7 @@
-// Training of byte-level BPE (Sennrich 2016, on bytes as GPT-2 does): the most frequent pair of
-// neighbours becomes a token, again and again. Merges and ids equal those of the tokenizers library
-// (ByteLevelBPETokenizer) on the same files: of equally frequent pairs, the one with the smaller
-// ids.
+// Training of byte-level BPE (Sennrich 2016, on bytes as in GPT-2): the most frequent adjacent pair
+// becomes a token, repeatedly. Merges and ids equal those of the tokenizers library
+// (ByteLevelBPETokenizer) on the same files: among equally frequent pairs, the one with the smaller
+// ids is merged first.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,15 @@ namespace mixtune {
 
 struct BpeTraining {
   int64_t vocab_size = 30000;
-  int64_t min_frequency = 2;  // a pair that is rarer does not merge
+  int64_t min_frequency = 2;  // rarer pairs are not merged
   std::vector<std::string> special_tokens;
 };
 
-// The words of GPT-2's pattern and how often each occurs.
+// The words of GPT-2's pattern with their counts.
 class WordCounts {
  public:
-  // Cuts line by line; a line break belongs to its line. UserError, naming `where`, for text that
-  // is not UTF-8.
+  // Splits line by line; a line break belongs to its line. Throws UserError, naming `where`, for
+  // text that is not UTF-8.
   void add(std::string_view text, const std::string& where);
   const auto& counts() const { return counts_; }
 
@@ -43,10 +43,10 @@ struct TrainedBpe {
   std::vector<std::pair<int32_t, int32_t>> merges;
 };
 
-// UserError where vocab_size does not hold the special tokens and all bytes.
+// Throws UserError if vocab_size is too small for the special tokens and all bytes.
 TrainedBpe train_bpe(const WordCounts& words, const BpeTraining& training);
 
-// The tokenizer.json that encodes with it.
+// The tokenizer.json of a trained tokenizer.
 std::string tokenizer_json(const TrainedBpe& trained, const BpeTraining& training);
 
 }  // namespace mixtune

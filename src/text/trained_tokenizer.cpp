@@ -1,4 +1,5 @@
-// What training found, as a tokenizer.json.
+// Prints a trained BPE vocabulary as a tokenizer.json. Keys have the order in which the tokenizers
+// library writes them.
 #include <algorithm>
 
 #include "base/json.h"
@@ -7,7 +8,7 @@
 namespace mixtune {
 
 std::string tokenizer_json(const TrainedBpe& trained, const BpeTraining& training) {
-  using Ordered = nlohmann::ordered_json;  // vocabularies read best in the order of ids
+  using Ordered = nlohmann::ordered_json;  // keeps the vocabulary in the order of ids
   Ordered added = Ordered::array();
   std::vector<std::string> seen;
   for (const std::string& token : training.special_tokens) {
@@ -25,7 +26,7 @@ std::string tokenizer_json(const TrainedBpe& trained, const BpeTraining& trainin
                               {"add_prefix_space", false},
                               {"trim_offsets", false},
                               {"use_regex", true}};
-  // No token stands there twice: appending spares the search for each among all.
+  // Tokens are distinct, so they are appended without searching for each.
   Ordered vocabulary = Ordered::object();
   auto& entries = vocabulary.get_ref<Ordered::object_t&>();
   for (size_t id = 0; id < trained.tokens.size(); ++id)

@@ -7,8 +7,8 @@
 namespace mixtune {
 namespace {
 
-// Only the longer text is cut as long as that is enough; else each gets half of the room, and the
-// odd token goes to the longer one, to the second where they are equal.
+// Only the longer text is truncated if that is sufficient; otherwise each gets half of the room,
+// and an odd token goes to the longer text (to the second if they are equal).
 TokenCounts longest_first(TokenCounts counts, int64_t room) {
   const bool first_is_longer = counts.first > counts.second;
   int64_t shorter = std::min(counts.first, counts.second);

@@ -1,4 +1,4 @@
-// How many tokens of each text may stay.
+// Truncation: how many tokens of each text are kept. The strategies are those of transformers.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ struct TokenCounts {
   int64_t second = 0;
 };
 
-// `room`: for the tokens of both texts. UserError where only one text may be cut and is too short
-// for it.
+// `room`: the number of tokens available for both texts. Throws UserError if only one text may be
+// truncated and it is too short.
 TokenCounts truncated_counts(TokenCounts counts, bool is_pair, int64_t room, Truncation truncation);
 
 }  // namespace mixtune

@@ -11,7 +11,7 @@ utf8proc_category_t category(uint32_t c) {
   return utf8proc_category(static_cast<int32_t>(c));
 }
 
-// The length of the valid character at `at`, or 0 with the length of the broken part in `broken`.
+// The length of the valid character at `at`, or 0 with the length of the invalid part in `broken`.
 size_t character_size(const uint8_t* at, const uint8_t* end, size_t& broken) {
   broken = 1;
   const uint8_t lead = at[0];
@@ -137,7 +137,7 @@ bool is_word_character(uint32_t c) {
   if (c < 0x80)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   if (c == 0x200C || c == 0x200D) return true;  // Join_Control
-  // Alphabetic symbols that are no letters: circled, squared and negative letters.
+  // Alphabetic symbols that are not letters: circled, squared and negative letters.
   if ((c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
       (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189))
     return true;

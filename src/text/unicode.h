@@ -1,5 +1,5 @@
-// UTF-8 and the classes of characters that tokenizers ask about. Everything that decodes expects
-// valid UTF-8: the tokenizer repairs its input once, at the door.
+// UTF-8 and the character classes that tokenizers use. All decoding functions require valid UTF-8:
+// the tokenizer repairs its input once, on entry.
 #pragma once
 
 #include <cstddef>
@@ -11,14 +11,14 @@ namespace mixtune {
 
 bool is_ascii(std::string_view text);
 bool is_valid_utf8(std::string_view text);
-// Replaces each maximal part that begins no character by U+FFFD, as lossy decoders agree to do.
+// Replaces each maximal invalid part by U+FFFD, as is standard for lossy decoders.
 std::string to_valid_utf8(std::string_view text);
 
 inline bool is_continuation(char byte) {
   return (static_cast<uint8_t>(byte) & 0xC0) == 0x80;
 }
 
-// The character at `at`, which moves behind it.
+// Returns the character at `at` and advances `at` behind it.
 inline uint32_t next_code_point(const char*& at) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(at);
   if (bytes[0] < 0x80) return at += 1, bytes[0];
@@ -33,20 +33,20 @@ size_t utf8_size(uint32_t code_point);
 void append_utf8(uint32_t code_point, std::string& text);
 size_t count_code_points(std::string_view text);
 
-// The bytes of the first extended grapheme cluster (UAX 29) of a text that is not empty.
+// The size in bytes of the first extended grapheme cluster (UAX 29) of a non-empty text.
 size_t grapheme_size(std::string_view text);
 
 bool is_white_space(uint32_t c);
 bool is_numeric(uint32_t c);           // Nd, Nl, No
 bool is_mark(uint32_t c);              // Mn, Mc, Me
 bool is_word_character(uint32_t c);    // \w of regular expressions (UTS 18)
-bool is_bert_punctuation(uint32_t c);  // P* and the symbols of ASCII
-bool is_bert_control(uint32_t c);      // Cc, Cf, Co, but not tab and the line ends
+bool is_bert_punctuation(uint32_t c);  // P* and ASCII symbols
+bool is_bert_control(uint32_t c);      // Cc, Cf, Co, except tab and line ends
 bool is_bert_accent(uint32_t c);       // Mn
-bool is_bert_ideograph(uint32_t c);    // the blocks that BERT sets apart
-bool has_decomposition(uint32_t c);    // may have one, in the normalization forms
+bool is_bert_ideograph(uint32_t c);    // the Unicode blocks that BERT separates
+bool has_decomposition(uint32_t c);    // may have a decomposition in the normalization forms
 
-// Lower case of one character without regard to its neighbours; U+0130 alone has two characters.
+// Context-free lower case of one character; only U+0130 maps to two characters.
 struct Lowered {
   uint32_t first;
   uint32_t second;  // 0: none

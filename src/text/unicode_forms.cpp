@@ -11,13 +11,13 @@ namespace mixtune {
 namespace {
 
 int combining_class(uint32_t c) {
-  // Every character with a class is a mark, and is_mark knows which came after the reference's
-  // tables.
+  // Every character with a combining class is a mark, and is_mark excludes characters newer than
+  // the reference library's tables.
   return !is_mark(c) ? 0 : utf8proc_get_property(static_cast<int32_t>(c))->combining_class;
 }
 
 std::optional<uint32_t> compose_pair(uint32_t a, uint32_t b) {
-  if (b < 0x300) return std::nullopt;  // nothing below composes with what stands before it
+  if (b < 0x300) return std::nullopt;  // no smaller character composes with the one before it
   int32_t buffer[3] = {static_cast<int32_t>(a), static_cast<int32_t>(b), 0};
   const auto options = static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE);
   if (utf8proc_normalize_utf32(buffer, 2, options) != 1) return std::nullopt;
@@ -67,12 +67,12 @@ void compose(std::vector<CharacterChange>& characters) {
   std::vector<CharacterChange> out;
   out.reserve(characters.size());
   size_t starter = SIZE_MAX;  // index in out of the last starter
-  int last_class = -1;        // of what stands between it and the next character; -1: nothing
+  int last_class = -1;        // of the last mark after the starter; -1: none
   for (const CharacterChange& next : characters) {
     const int next_class = combining_class(next.first);
     if (starter != SIZE_MAX && last_class < next_class) {
       if (const auto composed = compose_pair(out[starter].first, next.first)) {
-        // One character stands for both: it takes what each of them took.
+        // The composed character consumes what both characters consumed.
         out[starter] = {*composed, out[starter].second + next.second - 1};
         continue;
       }

@@ -1,5 +1,5 @@
-// The four Unicode normalization forms, character by character, with the change each character
-// makes (normalized_text.h): utf8proc's own functions lose track of where a character came from.
+// The four Unicode normalization forms, character by character, with the change of each
+// character (normalized_text.h): utf8proc's own functions do not track the origin of characters.
 #pragma once
 
 #include "text/normalized_text.h"

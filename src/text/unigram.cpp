@@ -1,7 +1,6 @@
-// Unigram: of all ways to cut a word into pieces, the one whose scores (log probabilities) have the
-// largest sum. Found from left to right; the score of an unknown character is the smallest score
-// less 10, and neighbouring unknown characters are one token (Kudo 2018, as in the reference
-// library).
+// Unigram: the segmentation of a word whose piece scores (log probabilities) have the largest sum,
+// found by a left-to-right search. The score of an unknown character is the smallest score minus
+// 10, and adjacent unknown characters form one token (Kudo 2018, as in the reference library).
 #include <algorithm>
 #include <cmath>
 
@@ -60,9 +59,9 @@ Unigram::Unigram(const JsonField& field, const Vocabulary& vocabulary)
   if (field.boolean_or("byte_fallback", false)) byte_ids_.emplace(vocabulary);
 }
 
-// The pieces from the last to the first. Of equal sums, the path that was found first stays.
+// The pieces from the last to the first. Among equal sums, the path found first is kept.
 std::vector<Piece> Unigram::best_path(std::string_view word) const {
-  struct End {  // the best path that ends before a byte
+  struct End {  // the best path that ends at a byte offset
     double score = 0;
     uint32_t begin = UINT32_MAX;  // of its last piece
     int32_t id = -1;
@@ -84,8 +83,8 @@ std::vector<Piece> Unigram::best_path(std::string_view word) const {
     if (is_known) continue;
     if (unknown_ < 0)
       throw UserError("text",
-                      "holds \"" + std::string(word.substr(begin, character)) +
-                          "\", which no token of the tokenizer stands for, and it has no unk_id",
+                      "contains \"" + std::string(word.substr(begin, character)) +
+                          "\", for which the tokenizer has neither a token nor an unk_id",
                       "Use a tokenizer with an unknown token.");
     offer(begin, begin + character, unknown_score_, unknown_);
   }

@@ -26,7 +26,7 @@ void Vocabulary::read_ids(const JsonField& field) {
     letters += token.size();
     largest = std::max(largest, id.get<int64_t>());
   }
-  letters_.reserve(letters);  // no view may move
+  letters_.reserve(letters);  // the views must stay valid
   tokens_.resize(static_cast<size_t>(largest) + 1);
   for (const auto& [token, id] : entries.items()) add(token, id.get<int32_t>(), field);
 }
@@ -39,7 +39,7 @@ void Vocabulary::read_list(const JsonField& field) {
   size_t letters = 0;
   for (size_t id = 0; id < field.size(); ++id) {
     if (!field.at(id).is_list() || field.at(id).size() != 2)
-      field.at(id).fail("is not a token with its score, as [\"the\", -3.5]");
+      field.at(id).fail("is not a token with its score, such as [\"the\", -3.5]");
     tokens.push_back(field.at(id).at(0).string());
     letters += tokens.back().size();
   }
@@ -47,7 +47,7 @@ void Vocabulary::read_list(const JsonField& field) {
   tokens_.resize(tokens.size());
   for (size_t id = 0; id < tokens.size(); ++id) {
     if (table_.find(tokens[id]) >= 0)
-      field.at(id).fail("is \"" + tokens[id] + "\" for the second time");
+      field.at(id).fail("is \"" + tokens[id] + "\", which is repeated");
     add(tokens[id], static_cast<int32_t>(id), field);
   }
 }

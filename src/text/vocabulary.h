@@ -1,4 +1,5 @@
-// The tokens of a model as its file spells them, with their ids.
+// The tokens of a model, as spelled in its file, with their ids. All tokens share one buffer, so a
+// large vocabulary loads quickly.
 #pragma once
 
 #include <string>
@@ -8,7 +9,7 @@
 
 namespace mixtune {
 
-// Ids above this are taken for damage: no published vocabulary has a quarter of it.
+// Larger ids are treated as file damage: no published vocabulary is a quarter of this size.
 inline constexpr int64_t kLargestTokenId = (int64_t{1} << 22) - 1;
 
 class Vocabulary {
@@ -20,7 +21,7 @@ class Vocabulary {
 
   int32_t find(std::string_view token) const { return table_.find(token); }  // -1: absent
   bool has(int32_t id) const;
-  std::string_view token(int32_t id) const;  // empty where there is none
+  std::string_view token(int32_t id) const;  // empty if there is none
   int32_t size() const {
     return static_cast<int32_t>(tokens_.size());
   }  // one more than the largest id
@@ -30,7 +31,7 @@ class Vocabulary {
   void read_list(const JsonField& field);
   void add(const std::string& token, int32_t id, const JsonField& field);
 
-  std::string letters_;  // of all tokens; the views below point into it
+  std::string letters_;  // all tokens concatenated; the views below point into it
   std::vector<std::string_view> tokens_;
   StringTable table_;
 };

@@ -1,5 +1,5 @@
-// WordPiece: from the left, the longest piece that is in the vocabulary; a word that cannot be cut
-// to its end is unknown as a whole.
+// WordPiece: repeatedly takes the longest piece in the vocabulary from the left. A word that cannot
+// be split completely is unknown as a whole.
 #include <algorithm>
 
 #include "text/model.h"

@@ -5,7 +5,7 @@ namespace {
 
 constexpr size_t kSlots = size_t{1} << 16;
 constexpr size_t kMostWords = kSlots / 2;
-constexpr size_t kLongestWord = 64;  // longer ones seldom come back
+constexpr size_t kLongestWord = 64;  // longer words rarely repeat
 constexpr size_t kMostPieces = 1 << 18;
 
 }  // namespace

@@ -1,6 +1,5 @@
-// What one thread needs while it encodes: buffers that keep their memory, and the words it has cut
-// before. A pipeline lends one to each call, so that encoding needs no lock but the one around the
-// lending.
+// Per-thread state of encoding: reusable buffers and a cache of tokenized words. A pipeline lends
+// one workspace to each call, so that encoding takes no lock except for borrowing and returning it.
 #pragma once
 
 #include <memory>
@@ -14,11 +13,11 @@
 
 namespace mixtune {
 
-// Words with their pieces; forgets everything when it is full.
+// Caches words with their pieces; cleared completely when it is full.
 class WordCache {
  public:
   WordCache();
-  // The pieces of a word, cut by `model` where the word is new. Valid until the next call.
+  // The pieces of a word, computed by `model` if it is not cached. Valid until the next call.
   std::span<const Piece> pieces(std::string_view word, const TokenizerModel& model);
 
  private:

@@ -85,7 +85,7 @@ TEST(MalformedTokenizer, NamesThePlaceOfAWrongValue) {
   expect_complaint(changed(character_json(), "/normalizer/normalizers/0/prepend", 1),
                    "normalizers[0].prepend", "expected a string");
   expect_complaint(changed(character_json(), "/decoder/decoders/3/content", "ab"),
-                   "decoders[3].content", "not one character");
+                   "decoders[3].content", "not a single character");
   expect_complaint(changed(character_json(), "/decoder/decoders/3/start", -1), "decoders[3].start",
                    "expected a whole number");
   expect_complaint(changed(character_json(), "/model/vocab", Json::array()), "model.vocab",
@@ -106,12 +106,12 @@ TEST(MalformedTokenizer, NamesWhatIsWrongInUnigramsAndMetaspaces) {
   expect_complaint(with("/model/vocab/1", {"a"}), "model.vocab[1]", "not a token with its score");
   expect_complaint(with("/model/vocab/1", {"q", "b"}), "model.vocab[1][1]", "expected a number");
   expect_complaint(with("/model/vocab/1", {2, -1.0}), "model.vocab[1][0]", "expected a string");
-  expect_complaint(with("/model/vocab/1", {"<unk>", -1.0}), "model.vocab[1]", "second time");
+  expect_complaint(with("/model/vocab/1", {"<unk>", -1.0}), "model.vocab[1]", "which is repeated");
   expect_complaint(with("/model/unk_id", 99), "model.unk_id", "expected a whole number");
   expect_complaint(with("/pre_tokenizer/replacement", ""), "pre_tokenizer.replacement",
-                   "not one character");
+                   "not a single character");
   expect_complaint(with("/pre_tokenizer/replacement", "ab"), "pre_tokenizer.replacement",
-                   "not one character");
+                   "not a single character");
   expect_complaint(with("/pre_tokenizer/prepend_scheme", "last"), "pre_tokenizer.prepend_scheme",
                    "last");
   expect_complaint(with("/pre_tokenizer/add_prefix_space", false), "pre_tokenizer.add_prefix_space",
@@ -122,9 +122,9 @@ TEST(MalformedTokenizer, NamesWhatIsWrongInUnigramsAndMetaspaces) {
   };
   const std::string place = "normalizer.precompiled_charsmap";
   expect_complaint(map("%%%%"), place, "not base64");
-  expect_complaint(map("AAA="), place, "cut short");
-  expect_complaint(map("AAAAAA=="), place, "announces an array of 0 bytes");
-  expect_complaint(map("CAAAAAAAAAA="), place, "announces an array of 8 bytes and has 4");
+  expect_complaint(map("AAA="), place, "is truncated");
+  expect_complaint(map("AAAAAA=="), place, "declares an array of 0 bytes");
+  expect_complaint(map("CAAAAAAAAAA="), place, "declares an array of 8 bytes and has 4");
   expect_complaint(map("BAAAAAAAAAA="), place, "points outside of itself");
   expect_complaint(map("BAAAAAAAAAD/"), place, "not UTF-8");
 }
@@ -151,7 +151,7 @@ TEST(MalformedTokenizer, NamesTheLineOfABadTiktokenFile) {
         {bytes + "QUI= x\n", ":257: is not the base64"},
         {bytes + "QUI= -1\n", ":257: is not the base64"},
         {bytes + "QU 300\n", ":257: is not the base64"},
-        {bytes + "QQ== 300\n", ":257: gives a rank"},
+        {bytes + "QQ== 300\n", ":257: repeats a token"},
         {bytes + "QUI= 5\n", "gives the id 5"}})
     EXPECT_NE(line_of(content).find(found), std::string::npos) << line_of(content);
 }
