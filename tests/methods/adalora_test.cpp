@@ -1,4 +1,4 @@
-// AdaLoRA: the budget by hand, and steps of two linears beside PEFT's.
+// AdaLoRA: the budget worked by hand, and training steps of two linears compared with PEFT.
 #include "moe/experts/rank_budget.h"
 #include "support/golden_tensors.h"
 #include "support/hand_made_linear.h"
@@ -13,7 +13,7 @@ HandMadeLinear two_linears(const std::string& yaml, int64_t in = 5) {
 }
 
 template <class Call>
-std::string refusal(const Call& call) {
+std::string error_of(const Call& call) {
   try {
     call();
   } catch (const UserError& error) {
@@ -22,7 +22,7 @@ std::string refusal(const Call& call) {
   return "no UserError";
 }
 
-// 24 ranks shrink to 8 between step 10 and step 30 of 40: half-way an eighth of the 16 are left.
+// 24 ranks shrink to 8 between steps 10 and 30 of 40: half-way an eighth of the 16 are left.
 TEST(AdaLora, TheBudgetDeclinesAsACube) {
   const RankBudgetSettings settings{.target = 2, .initial_steps = 10, .final_steps = 10};
   EXPECT_EQ(ranks_at(settings, 1, 40, 24, 8), 24);
@@ -40,7 +40,7 @@ TEST(AdaLora, StartsAsTheModelItself) {
   EXPECT_GT(made.value("query.lora_B").abs().sum().item<double>(), 0);
 }
 
-TEST(AdaLora, FoldedWeightsAreItsProducts) {
+TEST(AdaLora, MergedWeightsGiveTheSameOutputs) {
   HandMadeLinear made = two_linears("init_r: 4\ntarget_r: 2");
   for (const char* name : {"query.lora_E", "value.lora_E"}) made.set(name, draw({4, 1}, 1, name));
   const Tensor x = draw({6, 5}, 1, "x").to(at::kDouble);
@@ -51,8 +51,8 @@ TEST(AdaLora, FoldedWeightsAreItsProducts) {
   }
 }
 
-TEST(AdaLora, RejectsWhatLeavesNothingToShrink) {
-  EXPECT_NE(refusal([] {
+TEST(AdaLora, RejectsSettingsWithoutARangeToShrink) {
+  EXPECT_NE(error_of([] {
               two_linears("init_r: 4\ntarget_r: 5");
             }).find("target_r is 5; expected 1 to 4 (init_r)"),
             std::string::npos);
@@ -60,14 +60,14 @@ TEST(AdaLora, RejectsWhatLeavesNothingToShrink) {
   ASSERT_EQ(made.attachment->update_rules.size(), 1u);
   const UpdateRule& rule = made.attachment->update_rules.front();
   rule.check(12);
-  EXPECT_EQ(refusal([&] {
+  EXPECT_EQ(error_of([&] {
               rule.check(11);
             }).find("adalora.tinit: is 6 and tfinal is 5; the run has 11 steps"),
             0u);
 }
 
-// Loss, matrices and singular values behind every step: gradient descent at a fixed rate, the
-// ranks cut at every second step, then held.
+// Compares loss, matrices and singular values after every step: gradient descent at a fixed rate;
+// the rank budget shrinks at every second step and is then fixed.
 void check_adalora(const GoldenCase& one, GoldenTally& tally) {
   GoldenTensors golden(one.folder / "tensors.safetensors");
   HandMadeLinear made = two_linears(one.json.at("method").dump(), golden.get("x").size(1));

@@ -1,4 +1,4 @@
-// BitFit: a bias moves, everything else stays.
+// BitFit: only biases and the head train.
 #include "support/tiny_model.h"
 
 namespace mixtune::test {
@@ -21,8 +21,8 @@ TEST(Bitfit, BiasesDoNotDecay) {
     EXPECT_TRUE(s.group != "base" || !s.decays) << s.name;
 }
 
-// The last norm's bias is added to what the head reads: of h + b with the gradient g for each of
-// the two first tokens it is the sum of g, which is what the hidden state's own gradient says.
+// The last norm's bias b is added to every token's hidden state, so its gradient is the sum of the
+// hidden states' gradients, which are the weights here.
 TEST(Bitfit, GradientOfTheLastBiasIsTheSumOfThoseOfItsOutputs) {
   Attached run(tiny_config("bert", 1), "bitfit", "", at::kDouble);
   const PackedBatch batch = pack_examples({0, 1});

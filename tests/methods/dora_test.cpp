@@ -28,7 +28,7 @@ TEST(Dora, ScalesDirectionsToTheMagnitudesAndAddsTheBiasAfterwards) {
 
 // The loss is y_0 + y_1 and the norms are constants: dm = V x / norm; with g = m / norm,
 // dB = g A x, dA = (g_0 3 + g_1 5) x, dx = V^T g.
-TEST(Dora, GradientsTakeTheNormForAConstant) {
+TEST(Dora, GradientsTreatTheNormAsAConstant) {
   HandMadeLinear made = dora_by_hand();
   const Tensor x = matrix({{1, 1}}).requires_grad_(true);
   made.forward(x).sum().backward();
@@ -59,7 +59,8 @@ TEST(Dora, ARowOfZerosStaysZero) {
   EXPECT_TRUE(made.attachment->trainables.gradients.isfinite().all().item<bool>());
 }
 
-// The definition in tracked operations, some members of a group adapted, ranges of it asked for.
+// Compares with the definition, composed of tracked operations: some members of a group are
+// adapted, and ranges of members are computed.
 TEST(Dora, EqualsItsDefinitionOnEveryRangeOfAGroup) {
   HandMadeLinear made(
       {{Role::query, "self.query", 6}, {Role::key, "self.key", 6}, {Role::value, "self.value", 6}},
@@ -100,7 +101,7 @@ TEST(Dora, EqualsItsDefinitionOnEveryRangeOfAGroup) {
     EXPECT_CLOSE(made.gradient(name), tensor.grad(), 1e-11) << name;
 }
 
-// The norm of 768-wide rows in single precision, without the matrix W + B A.
+// The norm of 768-wide rows in single precision, computed without the matrix W + B A.
 TEST(Dora, TheNormFromTheFactorsIsAccurate) {
   HandMadeLinear made({{Role::value, "value", 96}}, 768, at::kFloat);
   made.attach_method("dora", "target_modules: [value]\nr: 16");

@@ -33,7 +33,7 @@ struct ByHand {
   HandMadeLinear made;
 };
 
-const std::string kSparse = "top_p: 0.01\n";  // the first keep_top_k alone
+const std::string kSparse = "top_p: 0.01\n";  // selects only the first keep_top_k
 
 TEST(Dynmole, TopTwoByHand) {
   ByHand hand(kSparse + "keep_top_k: 2\n");
@@ -68,8 +68,9 @@ TEST(Dynmole, WithATinyThresholdIsLoramoeAndSparseIsMolaUpToTheSum) {
               ByHand("target_modules: [ffn_up]\ntop_k: 2\n", "mola").y(), 1e-12);
 }
 
-// B = 0: nothing changes, the task reaches B alone, the auxiliary losses reach the routers.
-TEST(Dynmole, AtTheStartOnlyBLearnsFromTheTask) {
+// With B = 0 the output is unchanged; the task loss gives gradients to B only, the auxiliary losses
+// to the routers.
+TEST(Dynmole, AtTheStartTheTaskLossReachesOnlyB) {
   HandMadeLinear made({{Role::ffn_up, "up", 4}}, 6);
   made.attach_method("dynmole", "num_experts: 4\nr: 2\nlora_dropout: 0\n");
   const Tensor x = draw({9, 6}, 1, "x").to(at::kDouble);
@@ -86,7 +87,7 @@ TEST(Dynmole, AtTheStartOnlyBLearnsFromTheTask) {
   EXPECT_GT(made.gradient("up.router.weight").abs().max().item<double>(), 0);
 }
 
-// Losses of the last block count every token, though a classifier reads only the first.
+// Losses of the last layer count every token, although a classifier reads only the first.
 TEST(Dynmole, LossesCountRowsThatNoHeadReads) {
   for (const std::string model : {"bert", "llama"}) {
     Attached run(tiny_config(model, 2), "dynmole", "num_experts: 3\nr: 2\nlora_dropout: 0\n");
@@ -101,7 +102,7 @@ TEST(Dynmole, LossesCountRowsThatNoHeadReads) {
   }
 }
 
-TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
+TEST(Dynmole, RejectsOptionsThatDoNotFit) {
   const auto mistake = [](const std::string& yaml) -> std::string {
     try {
       Attached run(tiny_config("llama", 2), "dynmole", yaml);
@@ -134,7 +135,7 @@ TEST(Dynmole, NeedsTwoExpertsAndNoMoreThanThereAre) {
   expect("target_modules: [ffn_upp]\n", "dynmole.target_modules", "ffn_up");
   expect("num_experts: [2, 4]\n", "dynmole: the loss",
          "pooled together, which have 2 and 4 experts");
-  // A layer that is left out counts nowhere.
+  // Layers without experts do not enter the losses.
   EXPECT_EQ(mistake("num_experts: [1, 6]\nlayers_to_transform: [1]\n"), "none");
   EXPECT_EQ(mistake("num_experts: [2, 4]\nreduction: layer_mean\nr: [3, 2]\n"), "none");
 }

@@ -4,7 +4,7 @@
 namespace mixtune::test {
 namespace {
 
-TEST(Full, TrainsEveryWeightButThePoolerUnlessAsked) {
+TEST(Full, TrainsEveryWeightExceptThePoolerByDefault) {
   for (const bool pooler : {false, true}) {
     Attached run(tiny_config("bert", 2), "full", "", at::kFloat, {.train_pooler = pooler});
     for (const WeightSlot& slot : run.model->sites().weights)
@@ -27,8 +27,8 @@ TEST(Full, MatricesAndEmbeddingsDecayBiasesAndNormsDoNot) {
   EXPECT_FALSE(decays("encoder.layer.0.output.LayerNorm.weight"));
 }
 
-// A word that stands twice has the sum of two gradients, one that does not stand has none.
-TEST(Full, AWordsGradientIsTheSumOverWhereItStands) {
+// A token that occurs twice has the sum of two gradients, one that does not occur has none.
+TEST(Full, ATokensGradientIsTheSumOverItsOccurrences) {
   Attached run(tiny_config("bert", 1), "full", "", at::kDouble);
   const PackedBatch batch = pack_texts({{5, 6, 5}});
   ForwardContext c = run.context();

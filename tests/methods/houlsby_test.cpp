@@ -1,5 +1,5 @@
-// Bottleneck adapters by hand: the sublayer gives x, the adapter x + up(relu(down(x))), the norm
-// follows.
+// Bottleneck adapters worked by hand: the sublayer outputs x, the adapter x + up(relu(down(x))),
+// and the norm follows.
 #include "support/tiny_model.h"
 
 namespace mixtune::test {
@@ -46,7 +46,7 @@ TEST(Houlsby, AddsTheBottleneckBeforeTheResidualAndTheNorm) {
                1e-9);
 }
 
-// The activation cuts: down (-1, 1) of (3, 1) is -2, relu 0, so only the bias of `up` is left.
+// relu clips: down (-1, 1) of (3, 1) is -2, relu gives 0, so only the bias of `up` is left.
 TEST(Houlsby, AppliesTheActivationInTheBottleneck) {
   NormSite site(Sublayer::feed_forward, "bottleneck_size: 1\nactivation: relu");
   site.set("down.weight", {-1, 1});
@@ -60,7 +60,7 @@ TEST(Houlsby, AppliesTheActivationInTheBottleneck) {
                at::tensor({3.25, 1.}, at::kDouble).view({1, 2}), 1e-12);
 }
 
-TEST(Houlsby, StandsAfterTheSublayersThatAreAskedFor) {
+TEST(Houlsby, FollowsTheConfiguredSublayers) {
   const auto sites = [](const std::string& yaml) {
     Attached run(tiny_config("bert", 2), "houlsby", "bottleneck_size: 4\n" + yaml);
     std::vector<std::string> out;
@@ -77,7 +77,7 @@ TEST(Houlsby, StandsAfterTheSublayersThatAreAskedFor) {
   EXPECT_THROW(sites("after_attention: false\nafter_feed_forward: false"), UserError);
 }
 
-TEST(Houlsby, TrainsTheNormsUnlessToldNotTo) {
+TEST(Houlsby, TrainsTheNormsByDefault) {
   const auto trains_norms = [](const std::string& yaml) {
     Attached run(tiny_config("roberta", 1), "houlsby", yaml);
     return run.trainables().find("roberta.encoder.layer.0.output.LayerNorm.weight") != nullptr;

@@ -1,5 +1,5 @@
-// IA3 by hand: keys and values are l * (W x + b), the second linear of the feed-forward W (l * x) +
-// b.
+// IA3 worked by hand: keys and values are l * (W x + b), the second linear of the feed-forward is W
+// (l * x) + b.
 #include "support/hand_made_linear.h"
 
 namespace mixtune::test {

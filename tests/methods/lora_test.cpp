@@ -1,5 +1,5 @@
-// LoRA by hand. W is the identity and b zero; A = (1, 2), B = (3, 4)^T, scaling alpha / rank = 2; x
-// = (1, 1): A x = 3, B A x = (9, 12), y = x + 2 * (9, 12) = (19, 25).
+// LoRA worked by hand. W is the identity and b zero; A = (1, 2), B = (3, 4)^T, scaling lora_alpha /
+// r = 2; x = (1, 1): A x = 3, B A x = (9, 12), y = x + 2 * (9, 12) = (19, 25).
 #include <cmath>
 
 #include "support/hand_made_linear.h"
@@ -40,7 +40,7 @@ TEST(Lora, MergedWeightIsTheBasePlusTheScaledProduct) {
               matrix({{1 + 6, 12}, {8, 1 + 16}}));
 }
 
-// rsLoRA: alpha / sqrt(rank). Four equal ranks of A = (1, 2) / 4 make the same B A.
+// rsLoRA: lora_alpha / sqrt(r). Four equal ranks of A = (1, 2) / 4 give the same B A.
 TEST(Lora, RankStabilizedScalingDividesByTheRootOfTheRank) {
   const auto output = [](const std::string& rslora) {
     HandMadeLinear made({{Role::value, "value", 2}}, 2);
@@ -91,15 +91,15 @@ TEST(Lora, InitialValuesDependOnTheSeedAndTheNameAlone) {
   EXPECT_FALSE(at::equal(first(1, "[value]"), first(2, "[value]")));
 }
 
-TEST(Lora, LayersLimitsTheBlocks) {
+TEST(Lora, LayersToTransformSelectsTheLayers) {
   Attached run(tiny_config("bert", 3), "lora", "layers_to_transform: [1]");
   for (const Segment& s : run.trainables().segments())
     EXPECT_TRUE(s.group == "head" || s.name.find("layer.1.") != std::string::npos) << s.name;
   EXPECT_THROW(Attached(tiny_config("bert", 3), "lora", "layers_to_transform: [3]"), UserError);
 }
 
-// LoRA+: B learns faster than A.
-TEST(Lora, PlusGivesBARateOfItsOwn) {
+// LoRA+: B has a larger learning rate than A.
+TEST(Lora, LoraPlusGivesBItsOwnLearningRate) {
   Attached run(tiny_config("bert", 1), "lora", "loraplus_lr_ratio: 16");
   for (const Segment& s : run.trainables().segments()) {
     const bool is_down = s.name.ends_with(".lora_A.weight");
@@ -136,7 +136,7 @@ TEST(Lora, TrainsTheBiasesOfAdaptedLinearsAlone) {
   EXPECT_SAME(made.group.bias, before);
 }
 
-TEST(Lora, SaysThatThereAreNoBiasesToTrain) {
+TEST(Lora, RejectsLoraOnlyWithoutBiases) {
   ModelConfig c = tiny_config("llama", 1);
   c.decoder->attention_biased = false;
   try {
@@ -147,8 +147,8 @@ TEST(Lora, SaysThatThereAreNoBiasesToTrain) {
   }
 }
 
-// GPT-2's c_attn is one module with one A; asked for in ranges it gives the same columns.
-TEST(Lora, AFusedModuleHasOneUpdateWhereItIsNamed) {
+// GPT-2's c_attn is one module with one A; ranges of its members give the same columns.
+TEST(Lora, AFusedModuleThatIsNamedHasOneUpdate) {
   HandMadeLinear made({{Role::query, "attn.c_attn.query", 2},
                        {Role::key, "attn.c_attn.key", 2},
                        {Role::value, "attn.c_attn.value", 2}},
@@ -170,7 +170,7 @@ TEST(Lora, AFusedModuleHasOneUpdateWhereItIsNamed) {
   EXPECT_CLOSE(made.gradient("attn.c_attn.lora_B.weight").narrow(0, 0, 2), at::zeros({2, 2}), 0);
 }
 
-TEST(Lora, LeavesOutWhatIsExcluded) {
+TEST(Lora, DoesNotAdaptExcludedModules) {
   Attached run(tiny_config("bert", 2), "lora",
                "target_modules: [query]\nexclude_modules: ['layer.1.attention.self.query']");
   EXPECT_EQ(run.trainables().find("bert.encoder.layer.1.attention.self.query.lora_A.weight"),

@@ -1,5 +1,5 @@
-// MixLoRA on whole models: what it trains, its published size, its losses, and bad input. The
-// arithmetic is tested in tests/moe/feed_forward_experts_test.cpp.
+// MixLoRA on whole models: trained tensors, published size, losses, and bad input. The arithmetic
+// is tested in tests/moe/feed_forward_experts_test.cpp.
 #include "support/hand_made_feed_forward.h"
 
 namespace mixtune::test {
@@ -41,13 +41,13 @@ TEST(MixLora, NamesItsTensorsByModuleAndExpert) {
   EXPECT_EQ(run.trainables().find("transformer.h.0.mlp.c_fc.lora_A.weight"), nullptr);
 }
 
-TEST(MixLora, AdaptsTheAttentionOnlyWhereAsked) {
+TEST(MixLora, AdaptsOnlyTheSelectedLinearsOfTheAttention) {
   Attached run(tiny_config("bert", 1), "mixlora", "attention_target_modules: []");
   for (const Segment& s : run.trainables().segments())
     EXPECT_EQ(s.name.find("attention"), std::string::npos) << s.name;
 }
 
-// An even router: every expert has probability 1 / N and the balance loss is k.
+// With an even router every expert has probability 1 / N and the balance loss is k.
 TEST(MixLora, TheBalanceLossOfAnEvenRouterIsK) {
   for (const int64_t k : {1, 2, 3}) {
     Attached run(tiny_config("llama", 2), "mixlora",
@@ -60,7 +60,7 @@ TEST(MixLora, TheBalanceLossOfAnEvenRouterIsK) {
   }
 }
 
-TEST(MixLora, SwitchHasAZLossToo) {
+TEST(MixLora, SwitchAlsoHasAZLoss) {
   Attached run(tiny_config("llama", 2), "mixlora", "routing: switch\nnum_experts: 4\nrouter_std: 0",
                at::kDouble);
   ForwardContext c = run.context();
@@ -71,8 +71,8 @@ TEST(MixLora, SwitchHasAZLossToo) {
   EXPECT_NEAR(losses[1].second.item<double>(), std::pow(std::log(4), 2), 1e-10);
 }
 
-// A classifier reads one token of each sequence; the losses of the last block still count them all.
-TEST(MixLora, LossesCountEveryTokenOfEveryBlockInTraining) {
+// A classifier reads one token per sequence; the losses of the last layer still count all tokens.
+TEST(MixLora, LossesCountEveryTokenOfEveryLayerInTraining) {
   Attached run(tiny_config("bert", 2), "mixlora", "num_experts: 4");
   const PackedBatch batch = pack_examples({0, 1, 2});
   ForwardContext c = run.context(Phase::train);
@@ -82,7 +82,7 @@ TEST(MixLora, LossesCountEveryTokenOfEveryBlockInTraining) {
               static_cast<double>(batch.rows.tokens()));
 }
 
-TEST(MixLora, RecordsWhereTokensWent) {
+TEST(MixLora, RecordsTheLoadOfTheExperts) {
   Attached run(tiny_config("bert", 2), "mixlora", "num_experts: 4");
   RoutingRecord record;
   ForwardContext c = run.context(Phase::train);
@@ -94,7 +94,7 @@ TEST(MixLora, RecordsWhereTokensWent) {
   EXPECT_EQ(site.load.sum().item<double>(), 2.0 * static_cast<double>(batch.rows.tokens()));
 }
 
-TEST(MixLora, RejectsWhatCannotBe) {
+TEST(MixLora, RejectsInvalidOptions) {
   EXPECT_NE(error_of("top_k: 9").find("top_k is 9; expected 1 to 8 (num_experts)"),
             std::string::npos)
       << error_of("top_k: 9");

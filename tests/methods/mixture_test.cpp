@@ -1,10 +1,10 @@
-// What the grammar refuses to combine, and what names its parts.
+// Combinations of options that `mixture` rejects, and the effect of its parts.
 #include "support/tiny_model.h"
 
 namespace mixtune::test {
 namespace {
 
-// The line that a recipe ends in on a model of 2 layers; "no mistake" where it attaches.
+// The error of a recipe on a model with 2 layers; "no mistake" if it attaches.
 std::string mistake_of(const std::string& yaml, const std::string& model = "llama") {
   try {
     Attached(tiny_config(model, 2), "mixture", yaml);
@@ -19,7 +19,7 @@ void expect_mistake(const std::string& yaml, const std::string& part) {
   EXPECT_NE(found.find(part), std::string::npos) << yaml << found;
 }
 
-TEST(Mixture, WeightsThatAreNoSharesHaveNoBudgetAndNoEntropy) {
+TEST(Mixture, SigmoidScoringExcludesBudgetsAndEntropies) {
   EXPECT_EQ(mistake_of("scoring: sigmoid\n"), "no mistake");
   EXPECT_EQ(mistake_of("scoring: {name: sigmoid, temperature: 2}\nselection: all\n"
                        "losses: [{name: load, weight: 0.1}]\n"),
@@ -32,14 +32,14 @@ TEST(Mixture, WeightsThatAreNoSharesHaveNoBudgetAndNoEntropy) {
                  "no entropy (scoring is sigmoid)");
 }
 
-TEST(Mixture, RanksOfExpertsAreOneForEach) {
+TEST(Mixture, ExpertRanksHasOneRankPerExpert) {
   EXPECT_EQ(mistake_of("num_experts: [2, 3]\nexpert_ranks: [1, 2, 4]\n"), "no mistake");
   expect_mistake("num_experts: [2, 3]\nexpert_ranks: [1, 2]\n",
                  "mixture.expert_ranks: has 2 numbers; the layer with most experts has 3");
   expect_mistake("site: feed_forward\nexpert_ranks: [1, 2]\n", "null (site is feed_forward)");
 }
 
-// What a warmer softmax gives: weights nearer to each other.
+// A higher temperature gives weights closer to each other, so a higher entropy.
 TEST(Mixture, TheTemperatureReachesTheRouters) {
   const auto spread = [](const std::string& temperature) {
     Attached run(tiny_config("llama", 2), "mixture",
@@ -63,26 +63,26 @@ void expect_on_each_model(const std::string& yaml, const std::string& says) {
   }
 }
 
-// Linears that read the same input have one slot.
-TEST(Mixture, PlainUpdatesBesideExpertsOfTheSameLinears) {
-  const std::string taken =
+// Linears that read the same input share one slot.
+TEST(Mixture, RejectsPlainUpdatesOnLinearsWithExperts) {
+  const std::string occupied =
       "mixture: another update already adapts linears with the same input as ";
-  expect_on_each_model("target_modules: [query]\nattention: {target_modules: [value]}\n", taken);
-  expect_on_each_model("attention: {target_modules: [all-linear]}\n", taken);
-  expect_on_each_model("attention: {target_modules: [ffn_up]}\n", taken);
+  expect_on_each_model("target_modules: [query]\nattention: {target_modules: [value]}\n", occupied);
+  expect_on_each_model("attention: {target_modules: [all-linear]}\n", occupied);
+  expect_on_each_model("attention: {target_modules: [ffn_up]}\n", occupied);
   const std::string feed_forward = "mixture: another update already adapts a linear of ";
   expect_on_each_model("site: feed_forward\nattention: {target_modules: [all-linear]}\n",
                        feed_forward);
   expect_on_each_model("site: feed_forward\nattention: {target_modules: [ffn_up]}\n", feed_forward);
 }
 
-TEST(Mixture, WithoutALayer) {
+TEST(Mixture, RejectsAnEmptyListOfLayers) {
   expect_on_each_model("layers_to_transform: []\n", "mixture.layers_to_transform: is []");
   expect_on_each_model("site: feed_forward\nlayers_to_transform: []\n",
                        "mixture.layers_to_transform: is []");
 }
 
-TEST(Mixture, PoolsAndScoresThatASiteHasNot) {
+TEST(Mixture, RejectsScopesAndGatesThatASiteDoesNotSupport) {
   EXPECT_EQ(mistake_of("scope: {level: sequence, pool: probabilities}\ngate: cosine\n"),
             "no mistake");
   expect_mistake("scope: {level: sequence, pool: votes}\n", "scores, probabilities or null");
@@ -97,7 +97,7 @@ TEST(Mixture, PoolsAndScoresThatASiteHasNot) {
   expect_mistake("site: layer\nscope: {pool: scores}\n", "votes, probabilities or null");
 }
 
-TEST(Mixture, OfLayersHasNoOptionsOfDrawnExperts) {
+TEST(Mixture, LayerExpertsRejectOptionsOfLowRankExperts) {
   EXPECT_EQ(mistake_of("site: layer\n"), "no mistake");
   EXPECT_EQ(mistake_of("site: layer\nover: {name: lora, r: 2}\nlayers_to_transform: [1]\n"
                        "router: {learning_rate: 0.1}\n"),
@@ -117,8 +117,8 @@ TEST(Mixture, OfLayersHasNoOptionsOfDrawnExperts) {
   expect_mistake("over: lora\n", "null (site is linear)");
 }
 
-// One sentence mixes the blocks; a second one has no place.
-TEST(Mixture, OfLayersUnderMolexIsTwoOfAKind) {
+// Only one spec can mix the layers.
+TEST(Mixture, LayerExpertsUnderMolexAreRejected) {
   try {
     Attached(tiny_config("bert", 2), "molex", "over: {name: mixture, site: layer}\n");
     FAIL() << "attached";
@@ -129,8 +129,8 @@ TEST(Mixture, OfLayersUnderMolexIsTwoOfAKind) {
   }
 }
 
-// What compat: released says of each kind of model, said by the parts.
-TEST(Mixture, OfLayersAsReleasedIsMolexAsReleased) {
+// The options of `mixture` that are equivalent to compat: reference, for each type of model.
+TEST(Mixture, LayerExpertsCanMatchMolexWithCompatReference) {
   const std::string common = "site: {name: layer, matches_reference: true, blend: {kind: learned, ";
   const std::string rest =
       "over: lora\nlayers_to_transform: [0, 1]\nscope: {level: batch}\n"

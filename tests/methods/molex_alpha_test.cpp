@@ -1,5 +1,5 @@
-// MoLEx, how two outputs are blended: group C of the verification tests of its sheet, with their
-// numbers, and how the task may reach the gate.
+// MoLEx, the blend of two outputs: group C of the verification tests of its sheet, with their
+// numbers, and the gradient paths from the task loss to the gate.
 #include <cmath>
 
 #include "support/hand_made_stack.h"
@@ -7,7 +7,7 @@
 namespace mixtune::test {
 namespace {
 
-// Blocks that are constants: position 0 alone is mixed, the gate is forced to block 1.
+// Layers with constant outputs: only layer 0 is mixed, and the gate is forced to select layer 1.
 Tensor blended(double own, double other, const std::string& alpha) {
   HandMadeStack made(1);
   made.add_constant(own);
@@ -22,7 +22,7 @@ Tensor blended(double own, double other, const std::string& alpha) {
 }
 
 // 15
-TEST(MolexAlpha, IsTheSoftmaxWhereLearnedAndTheRawNumbersWhereFixed) {
+TEST(MolexAlpha, IsTheSoftmaxIfLearnedAndTheRawNumbersIfFixed) {
   const auto own_share = [](const std::string& alpha) {
     return blended(1, 0, alpha).item<double>();
   };
@@ -33,7 +33,7 @@ TEST(MolexAlpha, IsTheSoftmaxWhereLearnedAndTheRawNumbersWhereFixed) {
   EXPECT_NEAR(blended(1, 10, "{main: 0.7, other: 0.6}").item<double>(), 6.7, 1e-12);
 }
 
-TEST(MolexAlpha, ScalesABlockThatChoseItselfByTheSumOfTheWeights) {
+TEST(MolexAlpha, ScalesALayerThatSelectsItselfByTheSumOfTheWeights) {
   HandMadeStack made(1);
   made.add_constant(3);
   made.attach_molex("control: self\nalpha: {main: 0.7, other: 0.6}");
@@ -99,9 +99,9 @@ TEST(MolexAlpha, SharedGradientIsTheSumOfThoseOfTheLayers) {
               -shared.gradient("molex.alpha.other").item<double>(), 1e-12);
 }
 
-// Two blocks, u_0 = 2 and u_1 = 5 for every input; one sequence with the scores (0, 0), (log 3, 0)
-// chooses block 1 by force; weights 0.6 and 0.4. The output is 0.6 * 2 + 0.4 * 5 = 3.2 whatever the
-// rule.
+// Two layers, u_0 = 2 and u_1 = 5 for every input; one sequence with the scores (0, 0), (log 3, 0)
+// is forced to select layer 1; weights 0.6 and 0.4. The output is 0.6 * 2 + 0.4 * 5 = 3.2 with
+// every gate gradient.
 struct GateCase {
   explicit GateCase(const std::string& rule, const std::string& vote = "sequence") : made(2) {
     made.add_constant(2);
@@ -113,7 +113,7 @@ struct GateCase {
     made.stack.hidden_states = &hidden;
     z = at::tensor({0.0, 0.0, std::log(3.0), 0.0}, at::kDouble).view({2, 2}).requires_grad_(true);
   }
-  // Layer 1 is a constant: read the mixed output by making it the last position.
+  // Layer 1 is constant, so the mixed output is read by making layer 0 the last one.
   Tensor forward() {
     made.stack.layers[1] = std::make_unique<FunctionLayer>([](const Tensor& x, const Call& call) {
       return call.path.use == Use::borrowed ? at::full_like(x, 5) : x;
@@ -132,9 +132,9 @@ TEST(MolexGateGradient, LeavesTheValueUnchanged) {
     EXPECT_CLOSE(GateCase(rule).forward(), at::full({2, 2}, 3.2, at::kDouble), 1e-12) << rule;
 }
 
-// z' = a u_0 + o (p / stop(p)) u_1 with p the mean probability of block 1: (1/2 + 1/4) / 2 = 3/8.
+// z' = a u_0 + o (p / stop(p)) u_1 with p the mean probability of layer 1: (1/2 + 1/4) / 2 = 3/8.
 // d sum(z') / dp = 4 * o * 5 / p = 64 / 3; dp / ds[n][1] = p_n (1 - p_n) / 2 = 1/8 and 3/32;
-// dp / ds[n][0] is minus that. The scores are the input, and the blocks are constants.
+// dp / ds[n][0] is minus that. The scores are the input, and the layers are constants.
 TEST(MolexGateGradient, ProbabilityIsTheBlendTimesOneOverTheMeanProbability) {
   for (const std::string vote : {"sequence", "batch"}) {
     GateCase one("probability", vote);
@@ -148,7 +148,7 @@ TEST(MolexGateGradient, ProbabilityIsTheBlendTimesOneOverTheMeanProbability) {
 
 // z' = a u_0 + o (u_1 + (c - stop(c)) (u_1 - u_0)), c = sigmoid(s_1 - s_0) of the mean scores:
 // sigmoid(-log(3) / 2) = 1 / (1 + sqrt 3). d sum / dc = 4 * 0.4 * 3; dc / ds[n][1] = c (1 - c) / 2.
-TEST(MolexGateGradient, StraightThroughIsTheBlendTimesTheDifferenceOfTheBlocks) {
+TEST(MolexGateGradient, StraightThroughIsTheBlendTimesTheDifferenceOfTheLayers) {
   GateCase one("straight_through");
   one.forward().sum().backward();
   const double c = 1 / (1 + std::sqrt(3.0)), g = 4 * 0.4 * 3 * c * (1 - c) / 2;
@@ -160,7 +160,7 @@ TEST(MolexGateGradient, NoneGivesNone) {
   EXPECT_FALSE(one.forward().requires_grad());
 }
 
-// The gate of a model, against finite differences of the surrogate: the rule with stop(p) kept at
+// The gate of a model, compared with finite differences of the surrogate, in which stop(p) keeps
 // its value.
 TEST(MolexGateGradient, OfAModelEqualsFiniteDifferencesOfTheSurrogate) {
   Attached run(tiny_config("bert", 2), "molex",

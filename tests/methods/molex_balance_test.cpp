@@ -1,6 +1,7 @@
 // MoLEx, gate and load-balancing loss: group D of the verification tests of its sheet, with their
-// numbers. The cosine gate (23) is in tests/moe/score_test.cpp, the logit gradient (21) in
-// tests/moe/balance_test.cpp too.
+// numbers. The cosine gate (23) is tested in tests/moe/gate_test.cpp, the logit gradient (21) also
+// in
+// tests/moe/balance_test.cpp.
 #include "support/hand_made_stack.h"
 
 namespace mixtune::test {
@@ -11,7 +12,7 @@ Tensor labels() {
 }
 
 // 17
-TEST(MolexGate, IsAFrozenBufferWhereNoGradientCanReachItSoItDoesNotDecay) {
+TEST(MolexGate, WithoutAGradientPathIsABufferThatDoesNotDecay) {
   Attached run(tiny_config("roberta"), "molex", "balance: 0\ngate: {weight_decay: 0.1}");
   std::vector<Tensor> before;
   ASSERT_EQ(run.attachment->buffers.size(), 2u);
@@ -27,15 +28,15 @@ TEST(MolexGate, IsAFrozenBufferWhereNoGradientCanReachItSoItDoesNotDecay) {
   run.trainables().values.mul_(1 - 0.1 * 0.1).sub_(run.trainables().gradients, 0.1);
   for (size_t i = 0; i < before.size(); ++i)
     EXPECT_SAME(*run.attachment->buffers[i].tensor, before[i]);
-  // Files hold it all the same.
+  // Files contain it nevertheless.
   const auto state = run.attachment->state();
   EXPECT_TRUE(std::any_of(state.begin(), state.end(),
                           [](const auto& entry) { return entry.first == "molex.gate.weight"; }));
 }
 
-// 18. The balance loss alone, without the task: it reaches the hidden states through the gate's
-// input. Layer 3's LoRA comes after the last gate, so only earlier blocks have a gradient.
-TEST(MolexBalance, ReachesEarlierBlocksThroughTheGatesInputUnlessDetached) {
+// 18. The balance loss alone, without the task loss: it reaches the hidden states through the
+// gate's input. Layer 3's LoRA comes after the last gate, so only earlier layers have a gradient.
+TEST(MolexBalance, ReachesEarlierLayersThroughTheGatesInputUnlessDetached) {
   for (const bool detached : {false, true}) {
     Attached run(tiny_config("bert"), "molex",
                  std::string("scope: batch\ncontrol: none\ngate: {detach_input: ") +
@@ -75,8 +76,8 @@ double balance_of(HandMadeStack& made, const Tensor& z, const std::vector<int64_
   return made.attachment->auxiliary(c).at(0).second.item<double>();
 }
 
-// 20. Identity blocks keep the gate's input, and so the scores, the same at all positions.
-TEST(MolexBalance, IsTheNumberOfMixedBlocksForAUniformGateAndLTimesThatForASaturatedOne) {
+// 20. With identity layers the gate's input, and so the scores, are the same at all layers.
+TEST(MolexBalance, IsTheNumberOfMixedLayersForAUniformGateAndLTimesThatForASaturatedOne) {
   for (const std::string vote : {"batch", "sequence"}) {
     HandMadeStack made(4);
     for (int n = 0; n < 4; ++n) made.add_identity();
@@ -87,10 +88,10 @@ TEST(MolexBalance, IsTheNumberOfMixedBlocksForAUniformGateAndLTimesThatForASatur
   }
 }
 
-// Under sequence votes f is a share of sequences: two for block 0, one for block 1, so f = (2/3,
-// 1/3). With scores (log 3, 0) or (0, log 3) a token's probabilities are (3/4, 1/4) or the reverse;
-// three of four tokens prefer block 0, P = (3 * 3/4 + 1/4, ...) / 4 = (5/8, 3/8); l = 2 * (2/3 *
-// 5/8 + 1/3 * 3/8) = 13/12.
+// With one vote per sequence f is a fraction of sequences: two for layer 0, one for layer 1, so f =
+// (2/3, 1/3). With scores (log 3, 0) or (0, log 3) a token's probabilities are (3/4, 1/4) or the
+// reverse; three of four tokens prefer layer 0, P = (3 * 3/4 + 1/4, ...) / 4 = (5/8, 3/8); l = 2 *
+// (2/3 * 5/8 + 1/3 * 3/8) = 13/12.
 TEST(MolexBalance, UnderSequenceVotesCountsSequences) {
   HandMadeStack made(2);
   for (int n = 0; n < 2; ++n) made.add_identity();
@@ -101,7 +102,7 @@ TEST(MolexBalance, UnderSequenceVotesCountsSequences) {
 }
 
 // 22
-TEST(MolexBalance, AStepDownLowersTheProbabilityOfTheBlockThatWasChosen) {
+TEST(MolexBalance, AStepDownLowersTheProbabilityOfTheSelectedLayer) {
   Attached run(tiny_config("bert"), "molex", "scope: batch\nlayers_to_transform: '[0]'");
   const PackedBatch batch = pack_examples({0, 1, 2});
   const auto probability = [&](int64_t layer) {
@@ -123,8 +124,8 @@ TEST(MolexBalance, AStepDownLowersTheProbabilityOfTheBlockThatWasChosen) {
   EXPECT_LT(probability(chosen), before);
 }
 
-// 24. The released code divides by a counter that stays zero where blocks are not mixed.
-TEST(MolexBalance, StaysFiniteWhereSomeBlocksAreNotMixed) {
+// 24. The authors' code divides by a counter that stays zero for layers that are not mixed.
+TEST(MolexBalance, StaysFiniteIfSomeLayersAreNotMixed) {
   for (const std::string sharing : {"shared", "per_layer"}) {
     Attached run(tiny_config("roberta"), "molex",
                  "layers_to_transform: 2\nscope: batch\ngate: {sharing: " + sharing + "}");
@@ -138,8 +139,8 @@ TEST(MolexBalance, StaysFiniteWhereSomeBlocksAreNotMixed) {
   }
 }
 
-TEST(MolexBalance, CountsABlockThatChoseItselfAsTheReleasedCodeDoes) {
-  // Which evaluations are skipped must not show in the loss.
+TEST(MolexBalance, CountsALayerThatSelectsItselfLikeTheAuthorsCode) {
+  // Skipping the second run of a layer must not change the loss.
   const auto loss = [](const std::string& compat) {
     Attached run(tiny_config("bert"), "molex", "scope: batch\ncompat: " + compat, at::kDouble);
     ForwardContext c = run.context();

@@ -1,5 +1,5 @@
-// MoLEx while texts grow token by token: caches belong to call paths and the prompt's vote stands,
-// so that decoding equals the full forward pass under the same vote. Then kind `molex_decoding`.
+// MoLEx in generation: caches belong to call paths and the prompt's decision is pinned, so decoding
+// equals the full forward pass with the same decision. Then golden kind `molex_decoding`.
 #include <ATen/record_function.h>
 
 #include "models/generate.h"
@@ -11,7 +11,7 @@ namespace {
 
 using Prompts = std::vector<std::vector<int32_t>>;
 
-// In double: what is left is the logits' own rounding to float.
+// In double precision, so that only the logits' rounding to float remains.
 struct GenerationModel {
   GenerationModel(const std::string& type, const std::string& yaml)
       : model(tiny_model(tiny_config(type), at::kDouble, HeadKind::language)),
@@ -23,7 +23,7 @@ struct GenerationModel {
     out.loss_statistics = attachment->loss_statistics;
     return out;
   }
-  // The logits behind every token of whole texts.
+  // The logits after every token of whole sequences.
   Tensor full(const Prompts& texts, const std::vector<int64_t>& prompts, ForwardContext& c) {
     const at::NoGradGuard no_grad;
     PackedBatch batch = pack_texts(texts);
@@ -49,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(Decoders, MolexDecoding,
                          testing::Values("gpt2", "llama", "mistral", "qwen3", "gemma2"),
                          [](const auto& info) { return info.param; });
 
-TEST_P(MolexDecoding, EqualsTheFullForwardPassUnderThePromptsVote) {
+TEST_P(MolexDecoding, EqualsTheFullForwardPassWithThePromptsDecision) {
   for (const std::string yaml :
        {"gate: {sharing: per_layer}", "reduce: mean\nlayers_to_transform: '[0, 2]'", "scope: batch",
         "gate: {sharing: per_layer, gradient: probability}\nalpha: {kind: learned}"}) {
@@ -66,7 +66,7 @@ TEST_P(MolexDecoding, EqualsTheFullForwardPassUnderThePromptsVote) {
       for (size_t i = 0; i < kTexts.size(); ++i) next.push_back(kTexts[i][kPrompts[i] + n]);
       steps.push_back(texts.step({0, 1, 2}, next));
     }
-    // A batch vote is that of the prompts here: later tokens had not been written.
+    // The batch's decision is that of the prompts here, before any token is generated.
     if (yaml.find("batch") != std::string::npos)
       for (int64_t t = 0; t < 4; ++t) whole.pin("molex", own_path(t), {decision(growing, t)});
     const Tensor expected = run.full(kTexts, kPrompts, whole);
@@ -84,7 +84,7 @@ TEST_P(MolexDecoding, EqualsTheFullForwardPassUnderThePromptsVote) {
   }
 }
 
-TEST_P(MolexDecoding, FollowsTextsThatAreDroppedAndDoubled) {
+TEST_P(MolexDecoding, FollowsSequencesThatAreDroppedAndDuplicated) {
   GenerationModel run(GetParam(), "gate: {sharing: per_layer}");
   ForwardContext growing = run.context();
   GenerationState texts(run.decoder(), growing, Decoding::cached, 24);
@@ -101,8 +101,8 @@ TEST_P(MolexDecoding, FollowsTextsThatAreDroppedAndDoubled) {
   }
 }
 
-// A draw in place of a gate goes by the number of a prompt, not by its place in the batch.
-TEST_P(MolexDecoding, DrawsBlocksByTheNumberOfAPrompt) {
+// Random choices in place of a gate depend on the sequence id, not on the place in the batch.
+TEST_P(MolexDecoding, RandomChoicesDependOnTheSequenceId) {
   GenerationModel run(GetParam(), "control: uniform\nalpha: {main: 0.5, other: 0.5}");
   const Prompts prompts = {{5, 6, 7}, {9, 12}, {4, 8, 15, 16}, {11, 3}};
   const auto write = [&](const Prompts& some, std::vector<int64_t> sequence_ids,
@@ -124,13 +124,13 @@ TEST_P(MolexDecoding, DrawsBlocksByTheNumberOfAPrompt) {
     for (size_t i = 0; i < prompts.size(); ++i)
       EXPECT_EQ(write({prompts[i]}, {static_cast<int64_t>(i)}, decoding).front(), together[i]);
   }
-  // Another number is another draw: some text differs.
+  // Other ids give other choices, so some sequence differs.
   EXPECT_NE(write(prompts, {10, 11, 12, 13}, Decoding::cached),
             write(prompts, {}, Decoding::cached));
 }
 
-// What runs between a vote and the block it chooses: the gate's scores, counted as they are made.
-TEST_P(MolexDecoding, AsksTheGateForThePromptAlone) {
+// Counts the calls of the gate.
+TEST_P(MolexDecoding, RunsTheGateOnlyForThePrompt) {
   GenerationModel run(GetParam(), "gate: {sharing: per_layer, gradient: straight_through}");
   ForwardContext growing = run.context();
   GenerationState texts(run.decoder(), growing, Decoding::cached, 24);
@@ -148,11 +148,11 @@ TEST_P(MolexDecoding, AsksTheGateForThePromptAlone) {
   texts.step({1, 0}, {22, 23});
   const int64_t after = argmaxes;
   at::removeCallback(handle);
-  EXPECT_EQ(of_prompts, 4);  // a vote at each position
+  EXPECT_EQ(of_prompts, 4);  // one decision at each position
   EXPECT_EQ(after, of_prompts);
 }
 
-// The texts grown from their prompts: logits behind these and behind each further token.
+// Decodes the sequences from their prompts: logits after these and after each further token.
 std::vector<Tensor> generated_texts(GenerationModel& run, Decoding decoding) {
   ForwardContext context = run.context();
   GenerationState texts(run.decoder(), context, decoding, 24);
@@ -168,14 +168,14 @@ std::vector<Tensor> generated_texts(GenerationModel& run, Decoding decoding) {
   return out;
 }
 
-// A block that chose itself is mixed with itself there, in its keys and values too, whatever
-// `compat` saves elsewhere.
-TEST_P(MolexDecoding, AveragesTheCacheOfABlockThatChoseItself) {
+// With an averaged cache a layer that selects itself is mixed with itself, including its keys and
+// values; its second run is not skipped.
+TEST_P(MolexDecoding, AveragesTheCacheOfALayerThatSelectsItself) {
   const auto expect_close = [](const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
     for (size_t n = 0; n < a.size(); ++n)
       EXPECT_CLOSE(a[n], b[n], float_rounding(b[n], 1)) << "step " << n;
   };
-  // `uniform`: of the texts of a batch some choose the block itself, some another.
+  // `uniform`: some sequences of a batch select the layer itself, some another one.
   for (const std::string control : {"self", "uniform"}) {
     SCOPED_TRACE(control);
     const std::string yaml = "scope: prompt\nalpha: {main: 0.6, other: 0.4}\ncontrol: " + control;
@@ -184,7 +184,7 @@ TEST_P(MolexDecoding, AveragesTheCacheOfABlockThatChoseItself) {
     expect_close(mixed, generated_texts(reference, Decoding::averaged));
     if (control == "self") expect_close(mixed, generated_texts(ours, Decoding::cached));
   }
-  // A gate that always votes for block 2.
+  // A gate that always selects layer 2.
   const std::string yaml = "scope: batch\nalpha: {main: 0.6, other: 0.4}";
   GenerationModel ours(GetParam(), yaml), reference(GetParam(), yaml + "\ncompat: reference");
   for (GenerationModel* run : {&ours, &reference})
@@ -216,7 +216,7 @@ void check_choice(MolexRunner& r, ForwardContext& c, const Tensor& expected) {
   r.tensors.expect_equal(at::tensor(choices, at::kLong), expected, "choice");
 }
 
-// Behind the first `length` tokens of every sequence, under the vote of these: [B, V].
+// The logits after the first `length` tokens of every sequence, with the decision of these: [B, V].
 Tensor behind_prefix(MolexRunner& r, int64_t length, ForwardContext& c) {
   const Tensor logits = r.model().logits(starts(r, length), c);  // [B * length, V]
   return logits.view({-1, length, logits.size(1)}).select(1, length - 1);
@@ -238,13 +238,13 @@ void check_prefixes(MolexRunner& r) {
   }
 }
 
-// The sequences of a case, grown from their prompts: logits behind each token, [B, T - P + 1, V],
+// Decodes the sequences of a case from their prompts: logits after each token, [B, T - P + 1, V],
 // and the choices at each step.
 struct Grown {
   Tensor logits, choices;
 };
 
-// The keys and values of every block behind the prompt, as the reference lays them out:
+// The keys and values of every layer after the prompt, in the layout of the reference:
 // [2, B, heads, P, head width].
 void check_cache(MolexRunner& r, const KeyValueCache& state) {
   const int64_t heads = r.model().config().heads, sequences = r.batch.rows.sequences();
@@ -273,7 +273,7 @@ Grown grow(MolexRunner& r, Decoding decoding,
     for (int64_t n = 0; n < prompt; ++n)
       prompts[s].push_back(static_cast<int32_t>(ids[s][n].item<int64_t>()));
   }
-  const int64_t positions = r.tensors.get("cached.choice").size(1);  // that are mixed, from 0
+  const int64_t positions = r.tensors.get("cached.choice").size(1);  // mixed ones, from 0
   std::vector<Tensor> logits, choices;
   const auto look = [&](const Tensor& next) {
     logits.push_back(next);
@@ -292,7 +292,7 @@ Grown grow(MolexRunner& r, Decoding decoding,
   return {at::stack(logits, 1), at::stack(choices)};
 }
 
-// The cache of the released code: the mean of two blocks' keys and values, votes at each step.
+// The cache of the authors' code: the mean of two layers' keys and values, a decision at each step.
 void check_reference(MolexRunner& r) {
   const Grown grown =
       grow(r, Decoding::averaged, [&](const KeyValueCache& state) { check_cache(r, state); });
@@ -301,7 +301,8 @@ void check_reference(MolexRunner& r) {
   r.tensors.expect_equal(grown.choices, r.tensors.get("cached.choice"), "cached choice");
 }
 
-// A gate that always votes for one block: full forward, exact and released decoding.
+// A gate that always selects one layer: full forward pass, decoding with the exact cache and with
+// the averaged cache.
 void check_forced(MolexRunner& r) {
   const at::NoGradGuard no_grad;
   for (const auto& [name, tensor] : r.attachment->state()) {
@@ -321,8 +322,8 @@ void check_forced(MolexRunner& r) {
                         tolerance, "forced, released cache");
 }
 
-// How far the released cache is from the full pass under the vote of each prefix, at several
-// weights of the two blocks: ours beside what the released code gave. Figures of
+// The distance of the averaged cache from the full pass with the decision of each prefix, at
+// several blend weights: ours compared with the authors' code. These are figures of
 // docs/generation.md.
 long long check_mismatch(const GoldenCase& one) {
   const int64_t prompt = one.json.at("prompt_length"), length = one.json.at("length");
@@ -351,7 +352,7 @@ long long check_mismatch(const GoldenCase& one) {
   return values;
 }
 
-// Left out: beampath.*, where the released script pads the prompt with tokens that vote.
+// beampath.* is left out: there, the authors' script pads the prompt with tokens that vote.
 void check_molex_decoding(const GoldenCase& one, GoldenTally& tally) {
   const at::NoGradGuard no_grad;
   MolexRunner r(one, "batch");

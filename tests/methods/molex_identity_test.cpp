@@ -65,9 +65,9 @@ TEST_P(MolexIdentity, AlphaOneAndZeroIsLoraForAnyRoutingGradientsIncluded) {
   }
 }
 
-// 3. Under compat: released the block runs twice; alpha's gradient is then rounding noise, not
+// 3. With compat: reference the layer runs twice; alpha's gradient is then rounding noise, not
 // exactly zero.
-TEST_P(MolexIdentity, ABlockThatChoosesItselfIsItself) {
+TEST_P(MolexIdentity, ALayerThatSelectsItselfIsUnchanged) {
   Attached lora(config(), "lora", lora_alone(), at::kDouble);
   perturb(lora.trainables());
   const Tensor expected = lora.logits(batch());
@@ -88,7 +88,7 @@ TEST_P(MolexIdentity, ABlockThatChoosesItselfIsItself) {
 }
 
 // 4, post-norm
-TEST_P(MolexIdentity, TheBlendIsTheAverageOfTheTwoBlocksRunAlone) {
+TEST_P(MolexIdentity, TheBlendIsTheAverageOfTheTwoLayersRunAlone) {
   Attached run(config(), "molex",
                over_lora("layers_to_transform: '[1]'\nalpha: {main: 0.5, other: 0.5}"),
                at::kDouble);
@@ -109,7 +109,7 @@ TEST_P(MolexIdentity, TheBlendIsTheAverageOfTheTwoBlocksRunAlone) {
 }
 
 // 6
-TEST_P(MolexIdentity, AtTheStartABlockThatChoosesItselfIsThePretrainedNetwork) {
+TEST_P(MolexIdentity, AtTheStartALayerThatSelectsItselfGivesThePretrainedNetwork) {
   const auto pretrained = tiny_model(config(), at::kDouble);
   Reducer alone;
   ForwardContext plain(Phase::evaluate, 0, 0, alone);
@@ -118,9 +118,9 @@ TEST_P(MolexIdentity, AtTheStartABlockThatChoosesItselfIsThePretrainedNetwork) {
   EXPECT_CLOSE(molex.logits(batch()), expected, tight(expected));
 }
 
-// 7. The released RoBERTa code mixes blocks 0 to k for a limit of k; its GPT-2 code, as we do, 0 to
-// k - 1.
-TEST_P(MolexIdentity, ALimitOfKMixesTheFirstKBlocksAndOneMoreUnderCompatReleased) {
+// 7. For a limit of k the authors' RoBERTa code mixes layers 0 to k; their GPT-2 code, like ours,
+// mixes layers 0 to k - 1.
+TEST_P(MolexIdentity, ALimitOfKMixesTheFirstKLayersAndOneMoreWithCompatReference) {
   const auto mixed = [&](const std::string& yaml) {
     Attached run(config(), "molex", over_lora(yaml));
     ForwardContext c = run.context();
@@ -142,13 +142,13 @@ TEST_P(MolexIdentity, ALimitOfKMixesTheFirstKBlocksAndOneMoreUnderCompatReleased
   EXPECT_THROW(mixed("layers_to_transform: '[4]'"), UserError);
 }
 
-// A pre-norm block: x + f(x) with f(x) = tanh(norm(x) W).
+// A pre-norm layer: x + f(x) with f(x) = tanh(norm(x) W).
 Tensor pre_norm_branch(const Tensor& x, const Tensor& weight) {
   return at::tanh(at::mm(at::layer_norm(x, {x.size(1)}), weight));
 }
 
 // 4 and 5, pre-norm
-TEST(MolexOfPreNormBlocks, IsTheInputPlusTheBlendOfTheBranches) {
+TEST(MolexOfPreNormLayers, IsTheInputPlusTheBlendOfTheBranches) {
   HandMadeStack made(6);
   std::vector<Tensor> weights;
   for (int64_t t = 0; t < 3; ++t) {
@@ -169,8 +169,8 @@ TEST(MolexOfPreNormBlocks, IsTheInputPlusTheBlendOfTheBranches) {
   EXPECT_CLOSE(hidden[1], 0.7 * (x + f0) + 0.3 * (x + f2), 1e-12);
 }
 
-// 8. Layer t adds t to its input, so that outputs say which blocks ran.
-TEST(MolexOfManyBlocks, BlocksBeyondTheLimitAreNotMixedButCanBeChosen) {
+// 8. Layer t adds t to its input, so the output shows which layers ran.
+TEST(MolexOfManyLayers, LayersBeyondTheLimitAreNotMixedButCanBeSelected) {
   HandMadeStack made(2);
   for (int64_t t = 0; t < 24; ++t)
     made.add([t](const Tensor& z, const Call&) { return z + static_cast<double>(t); });

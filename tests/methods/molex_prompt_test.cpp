@@ -1,6 +1,6 @@
-// MoLEx on decoders: the prompt votes for its whole sequence, so that no choice depends on a token
-// that comes later; a text without a prompt takes its first tokens. Where the gate's matrix is the
-// identity, a row of the input is the row's scores, so votes can be written down.
+// MoLEx on decoders: the prompt makes the decision for its whole sequence, so that no choice
+// depends on a later token; a sequence without a prompt uses its first tokens. If the gate's matrix
+// is the identity, a row of the input is also the row's scores, so votes can be given directly.
 #include "support/hand_made_stack.h"
 
 namespace mixtune::test {
@@ -15,7 +15,7 @@ SequenceLayout rows_with_prompts(const std::vector<int64_t>& lengths,
   return rows;
 }
 
-// Four identity blocks of width 4 in a causal stack, position 0 mixed.
+// Four identity layers of width 4 in a causal stack, of which layer 0 is mixed.
 struct CausalStack : HandMadeStack {
   explicit CausalStack(const std::string& yaml) : HandMadeStack(4) {
     causal = true;
@@ -36,7 +36,7 @@ LayerChoice choice_of(const Tensor& z, const SequenceLayout& rows, const std::st
   return decision(c, 0);
 }
 
-TEST(MolexPrompt, VotesForTheWholeSequenceAndIsTheDefaultOfDecoders) {
+TEST(MolexPrompt, DecidesForTheWholeSequenceAndIsTheDefaultOfDecoders) {
   const Tensor z = votes_for({2, 2, 0, 0, 0, 1, 3, 3}, 4);
   const SequenceLayout rows = rows_with_prompts({5, 3}, {2, 1});
   EXPECT_EQ(choice_of(z, rows, ""), (LayerChoice{2, 1}));
@@ -46,7 +46,7 @@ TEST(MolexPrompt, VotesForTheWholeSequenceAndIsTheDefaultOfDecoders) {
   EXPECT_EQ(choice_of(z, rows, "compat: reference"), LayerChoice{0});
 }
 
-TEST(MolexPrompt, OfATextWithoutOneIsItsFirstTokens) {
+TEST(MolexPrompt, DefaultsToTheFirstTokens) {
   const Tensor z = votes_for({2, 2, 1, 0, 0, 0, 3, 3}, 4);
   EXPECT_EQ(choice_of(z, rows_of({6, 2}), "prompt_tokens: 3"), (LayerChoice{2, 3}));
   EXPECT_EQ(choice_of(z, rows_of({6, 2}), "prompt_tokens: 6"), (LayerChoice{0, 3}));
@@ -56,11 +56,11 @@ TEST(MolexPrompt, OfATextWithoutOneIsItsFirstTokens) {
             (LayerChoice{2, 3}));
 }
 
-TEST(MolexPrompt, DecidesByItsMeanProbabilityTooAndControlsKnowOneUnitForEach) {
+TEST(MolexPrompt, CanDecideByMeanProbabilityAndAblationsDecideOncePerSequence) {
   const Tensor z = at::zeros({6, 4}, at::kDouble);
-  z[0].select(0, 1).fill_(20);                // one token all but certain of block 1,
-  z.narrow(0, 1, 2).select(1, 0).fill_(0.1);  // two that slightly prefer block 0,
-  z.narrow(0, 3, 3).select(1, 3).fill_(30);   // and a completion that is certain of block 3
+  z[0].select(0, 1).fill_(20);                // one token almost certain of layer 1,
+  z.narrow(0, 1, 2).select(1, 0).fill_(0.1);  // two that slightly prefer layer 0,
+  z.narrow(0, 3, 3).select(1, 3).fill_(30);   // and a completion that is certain of layer 3
   const SequenceLayout rows = rows_with_prompts({6}, {3});
   EXPECT_EQ(choice_of(z, rows, "reduce: mean"), LayerChoice{1});
   EXPECT_EQ(choice_of(z, rows, "reduce: vote"), LayerChoice{0});
@@ -68,9 +68,9 @@ TEST(MolexPrompt, DecidesByItsMeanProbabilityTooAndControlsKnowOneUnitForEach) {
   EXPECT_EQ(choice_of(z, rows_of({2, 4}), "control: uniform").size(), 2u);
 }
 
-// As in MolexBalance.UnderSequenceVotesCountsSequences, whose tokens are the prompts' here: two of
-// three sequences choose block 0, P = (5/8, 3/8) over the four tokens that vote, l = 13/12.
-TEST(MolexPrompt, AloneIsBalanced) {
+// As in MolexBalance.UnderSequenceVotesCountsSequences, whose tokens are the prompts here: two of
+// three sequences select layer 0, P = (5/8, 3/8) over the four pooled tokens, l = 13/12.
+TEST(MolexPrompt, OnlyPromptTokensEnterTheBalanceLoss) {
   HandMadeStack made(2);
   made.causal = true;
   for (int n = 0; n < 2; ++n) made.add_identity();
@@ -109,7 +109,7 @@ TEST(MolexPrompt, ReachesTheGateThroughItsOwnMeanProbability) {
   EXPECT_CLOSE(trainables.gradient_of(*segment), gate.grad(), 1e-12);
 }
 
-TEST(MolexPrompt, IsWhatDecodersShouldHaveAndAnythingElseWarns) {
+TEST(MolexPrompt, OtherScopesWarnOnDecoders) {
   const auto warnings = [](const std::string& yaml) {
     return CausalStack(yaml).attachment->warnings;
   };
@@ -132,7 +132,7 @@ std::vector<std::string> decoders() {
   return out;
 }
 
-// Three texts with prompts of 2, 4 and 5 tokens; the completions depend on `variant`.
+// Three sequences with prompts of 2, 4 and 5 tokens; the completions depend on `variant`.
 PackedBatch texts_with_prompts(int64_t variant) {
   PackedBatch batch = pack_examples({0, 1, 2, 3});
   batch.rows.prompt.clear();
@@ -167,7 +167,7 @@ TEST(MolexPrompt, NoCompletionTokenChangesAChoiceOrAnythingBeforeItself) {
     }
 }
 
-// What the test above would show if votes were taken of all tokens.
+// The counterpart of the test above with votes of all tokens.
 TEST(MolexPrompt, ACompletionTokenChangesChoicesUnderSequenceVotes) {
   Attached run(tiny_config("gpt2"), "molex", "scope: sequence\ngate: {sharing: per_layer}");
   perturb(run.trainables(), 0.5);
@@ -183,7 +183,7 @@ TEST(MolexPrompt, ACompletionTokenChangesChoicesUnderSequenceVotes) {
   EXPECT_TRUE(differs);
 }
 
-TEST(MolexPrompt, IsAllOfATextThatIsClassified) {
+TEST(MolexPrompt, IsTheWholeSequenceInClassification) {
   const auto choices = [](const std::string& yaml) {
     Attached run(tiny_config("llama"), "molex", yaml + "\ngate: {sharing: per_layer}");
     perturb(run.trainables(), 0.5);
@@ -196,8 +196,8 @@ TEST(MolexPrompt, IsAllOfATextThatIsClassified) {
   EXPECT_EQ(choices("prompt_tokens: 1"), choices("scope: sequence"));
 }
 
-// An even blend keeps a small model from learning: bench/results/quality.md.
-TEST(MolexDefaults, BlendsALittleUnlessTheWeightsLearn) {
+// An even blend prevents a small model from learning: bench/results/quality.md.
+TEST(MolexDefaults, BlendIsSmallIfFixedAndEvenIfLearned) {
   for (const bool causal : {false, true}) {
     const auto blend = [&](const std::string& yaml) {
       return *specs_from("molex", yaml, {4, causal}).back().blend;
@@ -209,9 +209,9 @@ TEST(MolexDefaults, BlendsALittleUnlessTheWeightsLearn) {
   }
 }
 
-// The released GPT-2 code: 0.95 and 0.05, a limit of k that mixes k blocks, raw learned weights
-// where they are shared, no balance loss in evaluations.
-TEST(MolexReleased, OnDecodersIsTheGpt2CodeAndNotThatOfRoberta) {
+// The authors' GPT-2 code: 0.95 and 0.05, a limit of k that mixes k layers, raw learned weights if
+// they are shared, no balance loss in evaluation.
+TEST(MolexReference, OnDecodersMatchesTheGpt2CodeNotTheRobertaCode) {
   const auto blend = [](const std::string& type, const std::string& yaml) {
     return *specs_from("molex", "compat: reference\n" + yaml, {4, type == "gpt2"}).back().blend;
   };
@@ -241,7 +241,7 @@ TEST(MolexReleased, OnDecodersIsTheGpt2CodeAndNotThatOfRoberta) {
   }
 }
 
-TEST(MolexReleased, RawLearnedWeightsMultiplyAsTheyAre) {
+TEST(MolexReference, RawLearnedWeightsAreUsedWithoutSoftmax) {
   HandMadeStack made(1);
   made.causal = true;
   made.add_constant(1);

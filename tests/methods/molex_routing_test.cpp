@@ -1,6 +1,6 @@
-// MoLEx, who chooses what: group B of the verification tests of its sheet, with their numbers, and
-// the controls. Where the gate's matrix is the identity, a row of the input is the row's scores, so
-// votes can be written down.
+// MoLEx, routing decisions: group B of the verification tests of its sheet, with their numbers, and
+// the gate ablations. If the gate's matrix is the identity, a row of the input is also the row's
+// scores, so votes can be given directly.
 #include <set>
 
 #include "support/hand_made_stack.h"
@@ -8,7 +8,7 @@
 namespace mixtune::test {
 namespace {
 
-// Four identity blocks of width 4 with position 0 mixed: what it chooses on `z`.
+// The selections of layer 0 on `z`, in a stack of four identity layers of width 4.
 std::vector<int64_t> choice_of(const Tensor& z, const std::vector<int64_t>& lengths,
                                const std::string& yaml, Phase phase = Phase::evaluate) {
   HandMadeStack made(4);
@@ -23,7 +23,7 @@ std::vector<int64_t> choice_of(const Tensor& z, const std::vector<int64_t>& leng
 using LayerChoice = std::vector<int64_t>;
 
 // 9
-TEST(MolexVote, TakesMostVotesAndTheSmallestBlockOnATie) {
+TEST(MolexVote, IsTheMajorityAndTheLowestIndexOnATie) {
   EXPECT_EQ(choice_of(votes_for({2, 0, 2, 0, 2, 0, 2}, 4), {7}, "scope: batch"), LayerChoice{2});
   EXPECT_EQ(choice_of(votes_for({3, 1, 3, 1, 3, 1}, 4), {6}, "scope: batch"), LayerChoice{1});
   EXPECT_EQ(choice_of(votes_for({3, 1, 3, 1, 0, 2, 2}, 4), {4, 3}, "scope: sequence"),
@@ -32,9 +32,9 @@ TEST(MolexVote, TakesMostVotesAndTheSmallestBlockOnATie) {
             LayerChoice{1});
 }
 
-// 10. A packed batch has no padding. Packed all the same, as the released code does, padding
+// 10. A packed batch has no padding. If padding is packed as tokens, as in the authors' code, it
 // outvotes the text.
-TEST(MolexVote, IsThatOfRealTokensAsThereIsNoPadding) {
+TEST(MolexVote, CountsOnlyRealTokens) {
   const Tensor text = votes_for({2, 2, 0}, 4), padding = votes_for({0, 0, 0}, 4);
   EXPECT_EQ(choice_of(text, {3}, "scope: batch"), LayerChoice{2});
   EXPECT_EQ(choice_of(at::cat({text, padding}), {6}, "scope: batch"), LayerChoice{0});
@@ -50,7 +50,7 @@ TEST(MolexVote, OfASequenceDoesNotDependOnItsNeighbors) {
   EXPECT_EQ(choice_of(both, {2, 3}, "scope: sequence"), (LayerChoice{1, 3}));
 }
 
-// 12. Two tokens all but certain of block 1, three that slightly prefer block 0.
+// 12. Two tokens are almost certain of layer 1, three slightly prefer layer 0.
 TEST(MolexVote, DiffersFromTheHighestMeanProbability) {
   const Tensor z = at::zeros({5, 4}, at::kDouble);
   z.narrow(0, 0, 2).select(1, 1).fill_(20);
@@ -62,7 +62,7 @@ TEST(MolexVote, DiffersFromTheHighestMeanProbability) {
 }
 
 // 13
-TEST(MolexRecord, CountsOneDecisionForEachMixedBlockAndUnit) {
+TEST(MolexRecord, CountsOneDecisionPerMixedLayerAndScope) {
   const auto counts = [](const std::string& yaml) {
     Attached run(tiny_config("roberta"), "molex", yaml);
     ForwardContext c = run.context();
@@ -89,8 +89,9 @@ TEST(MolexBatch, DoesNotDependOnTheOrderOfExamples) {
   EXPECT_CLOSE(others, logits.index_select(0, at::tensor({2, 0, 3, 1}, at::kLong)), tight(logits));
 }
 
-// 11, with a whole model: some texts vote differently, and then a batch changes what they get.
-TEST(MolexBatch, ChangesPredictionsUnderABatchVoteAndNotUnderSequenceVotes) {
+// 11, with a whole model: some sequences vote differently, so a batch decision changes their
+// results.
+TEST(MolexBatch, ChangesPredictionsWithABatchScopeAndNotWithASequenceScope) {
   const auto together_and_alone = [](const std::string& vote) {
     Attached run(tiny_config("roberta"), "molex", "scope: " + vote + "\ngate: {sharing: per_layer}",
                  at::kDouble);
@@ -110,7 +111,7 @@ TEST(MolexBatch, ChangesPredictionsUnderABatchVoteAndNotUnderSequenceVotes) {
   EXPECT_LT(together_and_alone("sequence"), 1e-9);
 }
 
-TEST(MolexControl, RandomIsTheGateAsDrawnAndTrainsNothing) {
+TEST(MolexAblation, RandomIsTheInitialGateAndTrainsNothing) {
   Attached learned(tiny_config("bert"), "molex", ""),
       frozen(tiny_config("bert"), "molex", "control: random");
   EXPECT_EQ(frozen.trainables().find("molex.gate.weight"), nullptr);
@@ -121,7 +122,7 @@ TEST(MolexControl, RandomIsTheGateAsDrawnAndTrainsNothing) {
   EXPECT_SAME(learned.logits(pack_examples({0, 1})), frozen.logits(pack_examples({0, 1})));
 }
 
-TEST(MolexControl, SelfAndNeighborChooseByPositionAlone) {
+TEST(MolexAblation, SelfAndNeighborDependOnlyOnThePosition) {
   const auto choices = [](const std::string& control) {
     Attached run(tiny_config("bert"), "molex", "control: " + control);
     EXPECT_TRUE(run.attachment->buffers.empty());
@@ -135,7 +136,7 @@ TEST(MolexControl, SelfAndNeighborChooseByPositionAlone) {
   EXPECT_EQ(choices("neighbor"), (std::vector<LayerChoice>{{1, 1}, {2, 2}, {3, 3}, {2, 2}}));
 }
 
-// Draws of position 0 for the given examples at a step.
+// The random choices of layer 0 for the given examples at a step.
 LayerChoice uniform_choice(const std::vector<int64_t>& examples, int64_t step, RandomKey seed = 7) {
   Attached run(tiny_config("bert"), "molex", "control: uniform");
   ForwardContext c = run.context(Phase::train, step, seed);
@@ -143,13 +144,13 @@ LayerChoice uniform_choice(const std::vector<int64_t>& examples, int64_t step, R
   return decision(c, 0);
 }
 
-TEST(MolexControl, UniformDrawsDependOnSeedStepAndExampleButNotOnPacking) {
+TEST(MolexAblation, UniformChoicesDependOnSeedStepAndExampleButNotOnPacking) {
   const LayerChoice all = uniform_choice({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 0);
   EXPECT_EQ(uniform_choice({5}, 0), LayerChoice{all[5]});
   EXPECT_EQ(uniform_choice({9, 2}, 0), (LayerChoice{all[9], all[2]}));
   EXPECT_NE(uniform_choice({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 1), all);
   EXPECT_NE(uniform_choice({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 0, 8), all);
-  EXPECT_EQ(std::set<int64_t>(all.begin(), all.end()).size(), 4u);  // no block is left out for long
+  EXPECT_EQ(std::set<int64_t>(all.begin(), all.end()).size(), 4u);  // every layer occurs
 }
 
 TEST(MolexForced, MayDifferBySequence) {

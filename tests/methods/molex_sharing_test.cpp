@@ -1,4 +1,4 @@
-// MoLEx, blocks are borrowed and never copied: group E of the verification tests of its sheet, with
+// MoLEx, layers are shared and never copied: group E of the verification tests of its sheet, with
 // their numbers.
 #include <set>
 
@@ -7,9 +7,9 @@
 namespace mixtune::test {
 namespace {
 
-// 25. Position 0 borrows block 2. Two untied models compute the same from the same input, the
-// second one lending its block 2: the tied gradient is the sum of the two.
-TEST(MolexSharing, GradientOfABorrowedBlockIsTheSumOverItsUses) {
+// 25. Layer 0 borrows layer 2. Two untied models compute the same from the same input, with the
+// borrowed layer 2 from the second one: the tied gradient is the sum of the two.
+TEST(MolexSharing, GradientOfABorrowedLayerIsTheSumOverItsUses) {
   const std::string yaml =
       "over: {name: lora, r: 2}\nlayers_to_transform: '[0]'\nbalance: 0\nalpha: {main: 0.5, other: "
       "0.5}";
@@ -80,7 +80,7 @@ TEST(MolexSharing, GradientsEqualFiniteDifferences) {
 }
 
 // 27
-TEST(MolexSharing, MergedBlocksGiveTheSameLogits) {
+TEST(MolexSharing, MergedLayersGiveTheSameLogits) {
   for (const std::string type : {"bert", "roberta"}) {
     Attached run(tiny_config(type), "molex",
                  "over: {name: lora, r: 2, target_modules: [query, value, ffn_up, "
@@ -137,7 +137,7 @@ TEST(MolexSharing, GateAndAlphaHaveALearningRateGroupOfTheirOwn) {
   EXPECT_EQ(settings.weight_decay, 0.1);
   for (const Segment& s : run.trainables().segments()) {
     EXPECT_EQ(s.group == "gate", s.name.starts_with("molex.")) << s.name;
-    EXPECT_TRUE(s.group != "gate" || s.decays) << s.name;  // biases too, as released
+    EXPECT_TRUE(s.group != "gate" || s.decays) << s.name;  // biases too, as in the authors' code
   }
 }
 

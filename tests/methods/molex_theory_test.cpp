@@ -1,4 +1,4 @@
-// MoLEx of linear blocks u_t(z) = A_t z with A_t = I + W_t under fixed routing: group G of the
+// MoLEx of linear layers u_t(z) = A_t z with A_t = I + W_t under fixed routing: group G of the
 // verification tests of its sheet, with their numbers, in double precision. Legend: T positions, D
 // width, M = 2^T member networks.
 #include "support/hand_made_stack.h"
@@ -26,7 +26,7 @@ class LinearMolex {
     }
   }
 
-  // The matrix that the stack multiplies by: what it makes of the unit vectors.
+  // The matrix that the stack multiplies by: its outputs for the unit vectors.
   Tensor whole() {
     ForwardContext c = made_.context();
     force_all(c, routing_);
@@ -94,7 +94,7 @@ TEST(MolexTheory, RobustRadiusIsAtLeastThatOfTheWorstMember) {
     const Tensor x = draw({4}, 1, "x", seed).to(at::kDouble);
     Tensor read_out = draw({3, 4}, 1, "H", seed).to(at::kDouble);
     const Tensor products = molex.members().first;
-    // The label is what the first member says: its row becomes row 0.
+    // The label is the prediction of the first member: its row becomes row 0.
     const int64_t label = at::mv(read_out, at::mv(products[0], x)).argmax().item<int64_t>();
     read_out = at::roll(read_out, -label, 0);
     const Tensor radii = robust_radius(at::matmul(read_out, products), x);  // [M]

@@ -1,6 +1,5 @@
-// Published counts of trainable parameters on models of their real sizes, which take no memory:
-// meta tensors have shapes and no numbers. MoLEx: group F (29) of the verification tests of its
-// sheet.
+// Published counts of trainable parameters on models of their real sizes, which take no memory
+// because meta tensors have no values. MoLEx: group F (29) of the verification tests of its sheet.
 #include "support/tiny_model.h"
 
 namespace mixtune::test {
@@ -75,7 +74,7 @@ TEST(ParameterCounts, OfFullFineTuningAreAllOfTheModel) {
   EXPECT_EQ(counts(base(), 2, "full", "").all(), 124647170);
 }
 
-// A block has 11 vectors of bias: q, k, v, output and the second linear 5 * 768, the first 3072,
+// A layer has 11 bias vectors: q, k, v, output and the second linear 5 * 768, the first 3072,
 // two norms 2 * 768: 8,448; twelve of them and the norm of the embeddings: 102,144 ("0.1%" of the
 // model).
 TEST(ParameterCounts, OfBitfitAreTheBiases) {
@@ -83,11 +82,11 @@ TEST(ParameterCounts, OfBitfitAreTheBiases) {
 }
 
 // Keys, values and inner activations: 12 * (768 + 768 + 3072).
-TEST(ParameterCounts, OfIa3AreThreeVectorsABlock) {
+TEST(ParameterCounts, OfIa3AreThreeVectorsPerLayer) {
   EXPECT_EQ(counts(base(), 2, "ia3", "").of("adapter"), 55296);
 }
 
-// Houlsby et al.: 2 m d + d + m for each adapter, two of them a block, and 2 d for each norm.
+// Houlsby et al.: 2 m d + d + m for each adapter, two adapters per layer, and 2 d for each norm.
 TEST(ParameterCounts, OfHoulsbyFollowThePapersFormula) {
   const int64_t m = 64, d = 768;
   EXPECT_EQ(counts(base(), 2, "houlsby", "bottleneck_size: 64").of("adapter"),
@@ -121,13 +120,13 @@ struct Glue {
   std::string task;
   int64_t labels;
   std::string yaml;
-  int64_t executed;  // trainable parameters of the released code
+  int64_t executed;  // trainable parameters of the authors' code
 };
 
-// The released scripts' settings. Where their balance loss is off (MRPC, QNLI) no gradient reaches
-// the gate: theirs is a parameter that only decays, ours a frozen buffer, which is counted here to
-// reach their number.
-TEST(ParameterCounts, OfMolexOnGlueAreThoseOfTheReleasedCode) {
+// The settings of the authors' scripts. If their balance loss is off (MRPC, QNLI), the gate has no
+// gradient path: in their code it is a parameter that only decays, here it is a frozen buffer,
+// which is counted to match their number.
+TEST(ParameterCounts, OfMolexOnGlueAreThoseOfTheAuthorsCode) {
   const std::string learned = "alpha: {kind: learned}\n";
   const auto cosine = [](int64_t p) {
     return "gate: {kind: cosine, projection: " + std::to_string(p) + "}\n";
@@ -158,7 +157,7 @@ constexpr Llama kLlama2{32, 4096, 11008, 32, 32, 32000}, kLlama3{32, 4096, 14336
     kTinyLlama{22, 2048, 5632, 32, 4, 32000}, kQwen15{28, 1536, 8960, 12, 2, 151936},
     kQwen05{24, 896, 4864, 14, 2, 151936};
 
-// Trained by a method alone, on a decoder of a real size without memory.
+// The parameters that a method trains, without the head, on a decoder of its real size.
 Counts counts_on(const Llama& size, const std::string& method, const std::string& yaml) {
   ModelConfig c;
   c.model_type = "llama";
@@ -188,7 +187,7 @@ Counts counts_on(const Llama& size, const std::string& method, const std::string
   return out;
 }
 
-// specs of the methods' authors: DynMoLE's template at its defaults, 3.15 % of LLaMA-2-7B.
+// DynMoLE's template at its defaults trains 3.15 % of LLaMA-2-7B.
 TEST(ParameterCounts, OfDynmoleAreThoseOfItsTemplate) {
   const std::tuple<Llama, int64_t, int64_t> known[] = {{kLlama2, 208797696, 3686400},
                                                        {kLlama3, 254803968, 4325376},
@@ -220,7 +219,7 @@ TEST(ParameterCounts, OfItsComparisonMethodsOnLlama2) {
             17432576);
 }
 
-// "Sparse upcycling" adds no expert: with the gate and alpha away, what trains is LoRA's.
+// "Sparse upcycling" adds no expert weights: without the gate and alpha, LoRA alone trains.
 TEST(ParameterCounts, OfMolexHaveNoExpertWeights) {
   const Counts molex = counts(base(), 2, "molex", "control: uniform");
   const Counts lora = counts(base(), 2, "lora", "");
