@@ -1,5 +1,5 @@
-// Every registered method on every decoder: logits of texts that grow token by token beside a cache
-// are those of one forward pass over the whole texts.
+// Every registered method on every decoder: logits of token-by-token generation with a cache equal
+// those of one forward pass over the whole sequences.
 #include "models/generation_state.h"
 #include "models/packed_weights.h"
 #include "support/tiny_model.h"
@@ -44,7 +44,7 @@ std::vector<CachedCase> cases() {
   return out;
 }
 
-// A model that writes, with a method that has left its zero start.
+// A generating model with a method whose trained tensors are not zero.
 struct Writer {
   Writer(const std::string& type, const CachedCase& one, at::ScalarType kind)
       : model(tiny_model(tiny_config(type, 3), kind, HeadKind::language)),
@@ -62,7 +62,7 @@ struct Writer {
     batch.rows.prompt = kPrompts;
     return model->logits(batch, c);  // [T, V]
   }
-  // Behind the prompts, then behind each further token: [S, V] each.
+  // The logits after the prompts, then after each further token: [S, V] each.
   std::vector<Tensor> grown(ForwardContext& c) {
     Texts prompts;
     std::vector<int64_t> all;
@@ -71,7 +71,7 @@ struct Writer {
       all.push_back(static_cast<int64_t>(i));
     }
     auto& decoder = dynamic_cast<DecoderModel&>(*model);
-    const PackedWeights packed(decoder, int64_t{1} << 30);  // as `mixtune generate` has them
+    const PackedWeights packed(decoder, int64_t{1} << 30);  // as in `mixtune generate`
     GenerationState texts(decoder, c, Decoding::cached, 24);
     std::vector<Tensor> out = {texts.start(prompts)};
     for (int64_t n = 0; n < kSteps; ++n) {
@@ -100,7 +100,7 @@ std::vector<std::string> decoders() {
 INSTANTIATE_TEST_SUITE_P(EveryMethod, CachedDecoding, testing::ValuesIn(decoders()),
                          [](const auto& info) { return info.param; });
 
-TEST_P(CachedDecoding, LogitsAreThoseOfTheFullForwardPass) {
+TEST_P(CachedDecoding, LogitsEqualThoseOfTheFullForwardPass) {
   const SequenceLayout rows = pack_texts(kWhole).rows;
   const auto expect_close = [&](const std::vector<Tensor>& steps, const Tensor& expected,
                                 double tolerance) {
@@ -119,10 +119,10 @@ TEST_P(CachedDecoding, LogitsAreThoseOfTheFullForwardPass) {
       ForwardContext growing = run.context(), full = run.context();
       const std::vector<Tensor> steps = run.grown(growing);
       whole.push_back(run.whole(full));
-      // A router that is steep at a token enlarges float rounding: then the full pass itself is
-      // that far from the exact one. Such cases are named.
+      // A router that is steep at a token amplifies float rounding, so the full pass itself differs
+      // from the exact one by as much. Such cases are named.
       const double rounding = largest_difference(whole.back(), whole.front());
-      // Writing rounds its logits to float in either case.
+      // Generation rounds its logits to float in both cases.
       const double usual =
           kind == at::kDouble ? float_rounding(whole.back(), 1) : 1e-4 * size_of(whole.back());
       const double allowed = kind == at::kDouble ? usual : std::max(usual, 4 * rounding);

@@ -1,6 +1,6 @@
-// Every registered method on every model type: what holds for all of them (docs/design.md, "Adding
-// a method"). A new method is tested here without a line of code; MoLEx stands over each of the
-// others too.
+// Every registered method on every model type: the properties that all of them share
+// (docs/design.md, "Adding a method"). A new method is tested here without new code; MoLEx is also
+// tested over each of the others.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -24,7 +24,7 @@ struct Case {
       config.decoder->embedding_dropout = config.decoder->residual_dropout = dropout;
     return Attached(config, method, yaml + more, type, {.seed = seed});
   }
-  // For claims of equality.
+  // In double precision, for tests of equality.
   Attached in_double(const std::string& more = "", double dropout = 0) const {
     return attached(more, dropout, 0, at::kDouble);
   }
@@ -53,13 +53,13 @@ std::vector<Case> cases_of(const std::string& model) {
   return out;
 }
 
-// One test for each property and model: a process for each method too would be mostly starting up.
+// One test per property and model: with one process per method, start-up would dominate.
 class Conformance : public testing::TestWithParam<std::string> {};
 
 INSTANTIATE_TEST_SUITE_P(EveryMethod, Conformance, testing::ValuesIn(supported_model_types()),
                          [](const auto& info) { return info.param; });
 
-// Examples whose label is the parity of their number.
+// Examples whose label is the parity of their number, so that they can be learned.
 std::vector<int64_t> first_examples(int64_t count) {
   std::vector<int64_t> out;
   for (int64_t n = 0; n < count; ++n) out.push_back(n);
@@ -78,8 +78,8 @@ Tensor total_loss(Attached& run, ForwardContext& c, const std::vector<int64_t>& 
   return auxiliary.defined() ? task + auxiliary : task;
 }
 
-// The losses of some steps of Adam, computed by its definition; no more once the loss is below
-// `enough` of the first.
+// The losses of some steps of Adam, computed by its definition. Stops once the loss is below
+// `enough` times the first.
 std::vector<double> train(Attached& run, int steps, double enough = 0) {
   Trainables& t = run.trainables();
   const Tensor first = at::zeros_like(t.values), second = at::zeros_like(t.values);
@@ -100,8 +100,8 @@ std::vector<double> train(Attached& run, int steps, double enough = 0) {
   return losses;
 }
 
-// MoLEx blends blocks from the first step, so it is the identity only where the other block has no
-// weight or is the block itself; what it stands over is held to the rule either way.
+// MoLEx blends layers from the first step, so it is the identity only if the other layer has weight
+// 0 or is the layer itself; the method under `over` must be the identity in both cases.
 TEST_P(Conformance, LogitsAreThoseOfTheModelAtTheStart) {
   for (const Case& one : cases_of(GetParam())) {
     SCOPED_TRACE(one.name);
@@ -146,18 +146,18 @@ TEST_P(Conformance, OnlyDeclaredParametersTrain) {
   }
 }
 
-// Weights that no token uses or that cancel have zero gradients by construction.
+// Weights that no token uses, or that cancel out, have zero gradients by construction.
 bool may_have_no_gradient(const std::string& name) {
   // A constant added to all keys of a head changes no attention probability.
   return name.ends_with("self.key.bias");
 }
 
-// The names of what got no gradient under one draw of the weights.
+// The names of the tensors that get no gradient with one random set of weights.
 std::set<std::string> without_gradient(const Case& one, RandomKey seed) {
   Attached run = one.attached();
   perturb(run.trainables(), 0.2, seed);
   ForwardContext c = run.context(Phase::train);
-  // A block that chose itself gives alpha no gradient, so each borrows its neighbour.
+  // A layer that selects itself gives alpha no gradient, so each borrows its neighbor.
   if (one.layer_experts()) force_all(c, {1, 2, 0});
   total_loss(run, c, first_examples(48)).backward();
   EXPECT_FALSE(run.trainables().segments().empty());
@@ -171,8 +171,8 @@ std::set<std::string> without_gradient(const Case& one, RandomKey seed) {
   return out;
 }
 
-// An expert that no token chose has none, so whatever is left out by one draw must get one from
-// another.
+// An expert that no token selected has none, so a tensor without a gradient must get one with
+// another set of weights.
 TEST_P(Conformance, EveryDeclaredParameterGetsAFiniteGradient) {
   for (const Case& one : cases_of(GetParam())) {
     SCOPED_TRACE(one.name);
@@ -194,7 +194,7 @@ TEST_P(Conformance, SavedAndLoadedGivesIdenticalLogits) {
     perturb(run.trainables());
     const TemporaryFolder folder;
     write_tensors(folder / "adapter.safetensors", run.attachment->state());
-    // A fresh model draws other initial values before it loads.
+    // The new model has other initial values before it loads.
     Attached fresh = one.attached("", 0, 99);
     const NamedTensors loaded = read_tensors(folder / "adapter.safetensors");
     EXPECT_EQ(loaded.size(), fresh.attachment->state().size());
@@ -241,13 +241,14 @@ TEST_P(Conformance, TheLossFallsOnSixteenExamples) {
   for (const Case& one : cases_of(GetParam())) {
     SCOPED_TRACE(one.name);
     Attached run = one.attached();
-    // A causal head reads one token of a random model: what trains little else needs longer.
+    // A causal head reads one token of a random model, so methods that train few other weights need
+    // more steps.
     const auto losses = train(run, run.model->config().decoder ? 90 : 30, 0.9);
     EXPECT_LT(losses.back(), 0.9 * losses.front());
   }
 }
 
-TEST_P(Conformance, CountsOfTheTableAreThoseOfTheTrainables) {
+TEST_P(Conformance, CountsOfTheTableEqualThoseOfTheTrainables) {
   for (const Case& one : cases_of(GetParam())) {
     SCOPED_TRACE(one.name);
     Attached run = one.attached();
@@ -257,7 +258,7 @@ TEST_P(Conformance, CountsOfTheTableAreThoseOfTheTrainables) {
   }
 }
 
-// Every name is one file entry; what trains is under a name of the model or of the method.
+// Every name is one file entry; trained tensors have names of the model or of the method.
 TEST_P(Conformance, NamesOfTheStateAreUnique) {
   for (const Case& one : cases_of(GetParam())) {
     SCOPED_TRACE(one.name);
@@ -268,7 +269,7 @@ TEST_P(Conformance, NamesOfTheStateAreUnique) {
   }
 }
 
-TEST(ConformanceOfMolex, ABatchVoteMayLookAtNeighboursAndIsOneDecision) {
+TEST(ConformanceOfMolex, ABatchScopeMakesOneDecisionForAllSequences) {
   for (const std::string& model : supported_model_types()) {
     Attached run(tiny_config(model), "molex", "scope: batch");
     ForwardContext c = run.context();

@@ -1,5 +1,5 @@
 // Every registered method on every model type on a CUDA device: logits, losses and gradients of a
-// training step, dropout on, are those of the CPU. Skipped with a message where there is no device.
+// training step with dropout equal those of the CPU. Skipped with a message without a device.
 #include "support/tiny_model.h"
 
 namespace mixtune::test {
@@ -27,7 +27,7 @@ Step step_on(const at::Device& device, const std::string& model, const std::stri
   const std::vector<int64_t> examples = {0, 1, 2, 3, 4};
   const PackedBatch batch = on_device(pack_examples(examples), device);
   const auto forced = [&](ForwardContext& c) {
-    // A vote may differ by rounding, and then everything would.
+    // Rounding may change a vote, and then all results would differ.
     if (choices)
       for (size_t t = 0; t < choices->size(); ++t) force(c, static_cast<int64_t>(t), (*choices)[t]);
   };
@@ -52,7 +52,7 @@ class OnCuda : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(EveryMethod, OnCuda, testing::ValuesIn(supported_model_types()),
                          [](const auto& info) { return info.param; });
 
-TEST_P(OnCuda, AStepIsThatOfTheCpu) {
+TEST_P(OnCuda, AStepEqualsThatOfTheCpu) {
   if (!at::hasCUDA() || at::getNumGPUs() == 0) GTEST_SKIP() << "no CUDA device";
   at::globalContext().setAllowTF32CuBLAS(false);
   const std::vector<std::vector<int64_t>> choices = {
@@ -71,7 +71,7 @@ TEST_P(OnCuda, AStepIsThatOfTheCpu) {
   }
 }
 
-TEST(OnCudaMasks, AreThoseOfTheCpuToTheBit) {
+TEST(OnCudaMasks, EqualThoseOfTheCpuBitForBit) {
   if (!at::hasCUDA() || at::getNumGPUs() == 0) GTEST_SKIP() << "no CUDA device";
   const Tensor example = at::arange(7, at::kLong) * 1000003, token = at::arange(7, at::kLong);
   const DropoutMask host{0.3, 77, 5, example, token};

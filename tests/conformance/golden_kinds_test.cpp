@@ -1,6 +1,6 @@
-// No golden case goes unnoticed, and no checker can be dropped unnoticed. Nothing here is listed by
-// hand: kinds are those of the cases on disk, checkers are the MIXTUNE_GOLDEN_CHECKER lines of
-// tests/, and a case that others read is known from their `weights_file`.
+// Checks that every golden case has a checker and that no checker can be removed unnoticed. Nothing
+// is listed by hand: kinds are those of the cases on disk, checkers are the MIXTUNE_GOLDEN_CHECKER
+// lines of tests/, and cases that others read are found by their `weights_file`.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -12,7 +12,7 @@
 namespace mixtune::test {
 namespace {
 
-// The kinds that a source declares a checker for: the macro stands at the start of a line.
+// The kinds for which a source declares a checker: the macro is at the start of a line.
 std::vector<std::string> checkers_in(const std::string& source) {
   static const std::regex line(R"((?:^|\n)MIXTUNE_GOLDEN_CHECKER\((\w+), \w+\);)");
   std::vector<std::string> out;
@@ -47,7 +47,7 @@ std::set<fs::path> folders_read_by_others(const std::vector<GoldenCase>& cases) 
   return out;
 }
 
-// The cases that no checker takes, that are not pending and that no other case reads.
+// The cases that have no checker, are not pending and are not read by another case.
 std::vector<GoldenCase> unclaimed(const std::vector<GoldenCase>& cases,
                                   const std::set<std::string>& checked) {
   const std::set<fs::path> read = folders_read_by_others(cases);
@@ -84,7 +84,7 @@ TEST(GoldenKinds, EveryCaseHasACheckerOrIsPending_golden_kinds) {
                   << "', which has no checker and no line in tests/golden_pending.txt";
 }
 
-// So the tree alone, without the shared folder, shows that a checker is missing.
+// Shows that the tests fail if a checker is missing, even without the shared folder.
 TEST(GoldenKinds, WithoutAnyOneCheckerAShippedCaseIsLeft_golden_kinds) {
   const std::vector<GoldenCase> shipped = shipped_cases();
   const auto checkers = declared_checkers();

@@ -1,7 +1,7 @@
-// Kind `llama_training`: a two-layer LLaMA with experts, trained by the released code: logits,
-// losses, gradients and five AdamW steps. Of its variants those without padding are ours: nopad
+// Golden kind `llama_training`: a two-layer LLaMA with experts, trained by the authors' code:
+// logits, losses, gradients and five AdamW steps. The variants without padding are compared: nopad
 // (the padded batch as packed sequences), equal, and both without the router loss. Left out by
-// name: ref.* but for its logits and labels_masked.* (padding), *.router_logits (compared through
+// name: ref.* except its logits, labels_masked.* (padding), and *.router_logits (compared through
 // the losses that read them).
 #include "support/golden_tensors.h"
 #include "support/tiny_model.h"
@@ -33,7 +33,7 @@ ModelConfig config_of(const Json& m) {
   return c;
 }
 
-// Whole feed-forwards as experts, and plain updates of the same rank in the attention.
+// Feed-forward experts, and plain LoRA updates of the same rank in the attention.
 std::string mixlora_recipe(const Json& c, bool has_router_loss) {
   const std::string rank = c.at("lora_r").dump(), alpha = c.at("lora_alpha").dump();
   return "num_experts: " + c.at("num_experts").dump() + "\ntop_k: " + c.at("top_k").dump() +
@@ -179,7 +179,8 @@ void check_start(Runner& r, const std::string& variant, const std::string& logit
   EXPECT_EQ(gradients, static_cast<int64_t>(r.trainables().segments().size()));
 }
 
-// A step near a tie may go either way: the recorded margin says how far the nearest one is.
+// Rounding may change a decision near a tie: the recorded margin is the distance of the nearest
+// one.
 size_t comparable_steps(const Json& scalars, const std::string& variant, size_t steps) {
   const std::string key = variant + ".curve_min_margin_real_rows";
   if (!scalars.contains(key)) return steps;

@@ -1,4 +1,5 @@
-// Kind `minilm`: the real encoder that the quickstart uses, against transformers: hidden states,
+// Golden kind `minilm`: the real encoder of the quickstart, compared with transformers: hidden
+// states,
 // pooler, sentence embeddings (the mean over tokens, of length one) and their cosines. Ids are
 // compared in tests/text.
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// The grammar is real only if every method that is a mixture, printed as a sentence and read back
-// as `mixture`, is the same function: equal logits, losses and gradients, whatever its options.
+// Every method that is a mixture, printed as a `mixture` config and read back, must be the same
+// function: equal logits, losses and gradients, whatever its options.
 #include "base/config.h"
 #include "methods/mixture.h"
 #include "support/tiny_model.h"
@@ -7,7 +7,7 @@
 namespace mixtune::test {
 namespace {
 
-// Options beside the defaults that reach every part of a sentence.
+// Non-default options that reach every part of the config.
 const std::map<std::string, std::vector<std::string>>& variants() {
   static const std::map<std::string, std::vector<std::string>> all = {
       {"dynmole",
@@ -64,13 +64,13 @@ Outcome outcome(Attached& run) {
   return out;
 }
 
-TEST(ConformanceOfMixtures, TheSentenceThatIsPrintedIsTheMethod) {
+TEST(ConformanceOfMixtures, ThePrintedMixtureConfigIsEquivalentToTheMethod) {
   int count = 0;
   for (const MethodEntry& method : methods().entries()) {
     if (!method.as_mixture || method.name == "mixture") continue;
     ++count;
     const auto known = variants().find(method.name);
-    ASSERT_NE(known, variants().end()) << "say which options of " << method.name << " to try";
+    ASSERT_NE(known, variants().end()) << "add options to try for " << method.name << " to try";
     for (const std::string& yaml : known->second)
       for (const std::string model : {"bert", "gpt2", "llama"}) {
         SCOPED_TRACE(method.name + " on " + model + ":\n" + yaml);
@@ -88,7 +88,7 @@ TEST(ConformanceOfMixtures, TheSentenceThatIsPrintedIsTheMethod) {
         EXPECT_SAME(a.logits, b.logits);
         EXPECT_SAME(a.loss, b.loss);
         EXPECT_SAME(a.gradients, b.gradients);
-        // Printed again it is the same text.
+        // Printing it again gives the same text.
         MixtureConfig again;
         ConfigLayers read;
         read.add_text(spec, "sentence");

@@ -1,6 +1,6 @@
-// Kind `molex`: the released MoLEx code, executed. A sequence of an encoder's padded case is its
-// real tokens: there the recorded choices are forced, and our own vote is taken on the recorded
-// probabilities (tests of real tokens only).
+// Golden kind `molex`: results of the authors' MoLEx code. A sequence of an encoder's padded case
+// consists of its real tokens: there the recorded choices are forced, and our own vote is computed
+// from the recorded probabilities (tests of real tokens only).
 #include <set>
 
 #include "support/molex_golden.h"
@@ -30,7 +30,7 @@ void check_forward(MolexRunner& r) {
   if (r.padded()) r.force(c, r.tensors.get("out.choice"));
   std::vector<Tensor> hidden;
   r.model().sites().stack->hidden_states = &hidden;
-  // The reference's last one stands before GPT-2's final norm.
+  // The reference's last hidden state is the input of GPT-2's final norm.
   if (r.decoder())
     r.model().logits(r.batch, c);
   else
@@ -85,7 +85,7 @@ void check_losses_and_gradients(MolexRunner& r) {
                                 r.tolerance("grad_rel_max"), name);
     }
   }
-  // What has no recorded gradient has none here (cases that store all of them).
+  // Tensors without a recorded gradient have none here (in cases that store all gradients).
   if (r.golden.json.at("gradients_stored") != "all trainable") return;
   for (const Segment& s : r.attachment->trainables.segments())
     EXPECT_TRUE(compared.contains(s.name)) << s.name << " trains here but not in the reference";
@@ -120,9 +120,9 @@ void check_trajectory(MolexRunner& r) {
   }
 }
 
-// GPT-2's padding votes as there is no mask. Without it: the recorded probabilities of real tokens
-// give the other choice, and so does the first mixed position of a run without padding (its input
-// is the embedding; those that follow see what was chosen before).
+// GPT-2's padding votes because there is no mask. Without padding, the recorded probabilities of
+// real tokens give the other choice, and so does the first mixed layer of a run (its input is the
+// embedding; later layers depend on earlier choices).
 void check_votes_without_padding(MolexRunner& r) {
   const Json& recorded = r.golden.json.at("choice_if_padding_did_not_vote");
   if (recorded.is_null()) return;
@@ -137,7 +137,7 @@ void check_votes_without_padding(MolexRunner& r) {
     r.tensors.expect_equal(at::bincount(at::cat(real).argmax(1), {}, r.layers()).argmax(),
                            expected[static_cast<int64_t>(i)], "votes of real tokens");
   }
-  // A cosine over the sequence axis gives real tokens other scores where padding is gone.
+  // A cosine over the sequence axis gives real tokens other scores without padding.
   if (r.golden.json.at("molex").value("cosine_norm_axis", "") == "sequence") return;
   ForwardContext c = r.context();
   r.model().logits(r.without_padding(), c);
@@ -147,7 +147,7 @@ void check_votes_without_padding(MolexRunner& r) {
                          "choice without padding");
 }
 
-// The same pairs each in a batch of its own are what sequence votes must give in one batch.
+// With a sequence scope, one batch must give the same results as a separate batch per pair.
 void check_sequence_votes(const GoldenCase& one, MolexRunner& counted) {
   MolexRunner r(one, "sequence");
   ForwardContext c(Phase::evaluate, 0, 0, *std::make_unique<Reducer>());
@@ -171,7 +171,7 @@ bool cannot_be_matched(const GoldenCase& one) {
 
 void check_molex(const GoldenCase& one, GoldenTally& tally) {
   if (cannot_be_matched(one))
-    return tally.skipped(one, "a cosine gate normalised over the sequence axis sees padding");
+    return tally.skipped(one, "a cosine gate normalized over the sequence axis depends on padding");
   if (is_minilm(one) && !fs::exists(minilm_folder()))
     return tally.skipped(one, "the MiniLM model is not here (make model)");
   MolexRunner r(one, "batch");

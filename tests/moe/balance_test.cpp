@@ -25,7 +25,7 @@ TEST(BalanceLoss, IsOneForUniformProbabilitiesAndLForACertainChoice) {
 
 // P = (0.7, 0.3) over two tokens (0.8, 0.2), (0.6, 0.4); f = (1/4, 3/4); l = 2 * (0.175 + 0.225) =
 // 0.8.
-TEST(BalanceLoss, IsLTimesTheProductOfSharesAndMeanProbabilities) {
+TEST(BalanceLoss, IsLTimesTheProductOfFractionsAndMeanProbabilities) {
   const Tensor p = at::tensor({0.8, 0.2, 0.6, 0.4}, at::kDouble).view({2, 2});
   EXPECT_NEAR(balance_of(p, {1, 0, 1, 1}).item<double>(), 0.8, 1e-12);
 }
@@ -42,8 +42,8 @@ TEST(BalanceLoss, LogitGradientIsThatOfTheSheet) {
   EXPECT_CLOSE(s.grad(), (4.0 / 5) * q.narrow(1, j, 1) * (delta - q), 1e-12);
 }
 
-// Micro-batches add up to the large batch: sums are added, the formula is applied once.
-TEST(BalanceLoss, AccumulatedInTwoPartsIsThatOfTheWhole) {
+// Micro-batches give the loss of the whole batch: sums are accumulated, then finalized once.
+TEST(BalanceLoss, AccumulatedInTwoPartsEqualsTheWhole) {
   const Tensor p = at::softmax(draw({7, 3}, 1, "s").to(at::kDouble), 1);
   LossStatistics table;
   const BalanceLoss loss(3, table);

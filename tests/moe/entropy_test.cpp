@@ -31,7 +31,7 @@ TEST(Entropy, IsLargestForEqualProbabilities) {
     }
 }
 
-// Raw with eps 0; normalised with eps 0; normalised with eps 1e-5; for q = 1, 1.1, 2.
+// Raw with eps 0; normalized with eps 0; normalized with eps 1e-5; for q = 1, 1.1, 2.
 TEST(Entropy, OfTsallisHasTheValuesOfTheSheet) {
   struct Row {
     std::vector<double> p;
@@ -66,7 +66,7 @@ TEST(Entropy, OfTsallisIsOneMinusTheSumOfSquaresForIndexTwo) {
               1 - (.16 + .0625 + .0225 + .01 + .0036 + .0016), 1e-12);
 }
 
-TEST(Entropy, OfTsallisGoesOverIntoShannonsAndFallsWithItsIndex) {
+TEST(Entropy, OfTsallisConvergesToShannonsAndDecreasesWithItsIndex) {
   EXPECT_NEAR(value({Kind::tsallis, 1.001, 0, false}, kB), 1.524089, 6e-7);
   EXPECT_NEAR(value({Kind::shannon, 7, 0, false}, kB), 1.525476, 6e-7);
   double last = 100;
@@ -77,8 +77,8 @@ TEST(Entropy, OfTsallisGoesOverIntoShannonsAndFallsWithItsIndex) {
   }
 }
 
-// eps moves the sum of powers by 6e-5 or so, which is 0.6 after a division by 1e-4.
-TEST(Entropy, NearIndexOneIsRejectdBesideEps) {
+// eps changes the sum of powers by about 6e-5, which is 0.6 after a division by 1e-4.
+TEST(Entropy, RejectsAnIndexNearOneWithEps) {
   const auto off = [](double index) {
     const Entropy entropy{Kind::tsallis, index, 1e-5, false};
     return std::abs(value(entropy, std::vector<double>(6, 1.0 / 6)) - entropy.largest(6));
@@ -127,8 +127,8 @@ TEST(Entropy, HasTheGradientsOfTheSheetAndDescentSharpens) {
   EXPECT_CLOSE(gradient(1.1, at::zeros({1, 6}, at::kDouble)), at::zeros({1, 6}), 1e-12);
 }
 
-// A softmax may underflow: 0 ln 0 is 0, and no gradient is NaN.
-TEST(Entropy, IsFiniteWhereAProbabilityUnderflows) {
+// A softmax may underflow: then 0 ln 0 is 0, and no gradient is NaN.
+TEST(Entropy, IsFiniteIfAProbabilityUnderflows) {
   const Tensor logits = matrix({{200, 0, -200}}, at::kFloat);
   for (const double index : {0.5, 1.0, 1.1})
     for (const double eps : {0.0, 1e-5}) {

@@ -1,6 +1,6 @@
-// Kinds `lora_expert_linear` (one linear with experts: DynMoLE, MoLA, LoRAMoE, executed) and
-// `initialisation` (measured distributions of what the released code draws), MixLoRA's whole
-// feed-forwards among them.
+// Golden kinds `lora_expert_linear` (one linear with experts, computed by the authors' code of
+// DynMoLE, MoLA and LoRAMoE) and `initialisation` (measured distributions of initial values in the
+// authors' code, including MixLoRA's feed-forward experts).
 #include "base/scalars.h"
 #include "support/golden_tensors.h"
 #include "support/hand_made_feed_forward.h"
@@ -160,12 +160,12 @@ void check_expert_linear(const GoldenCase& one, GoldenTally& tally) {
 
 MIXTUNE_GOLDEN_CHECKER(lora_expert_linear, check_expert_linear);
 
-// What a method draws for one linear, against measured moments.
+// Compares the initial values of a method on one linear with measured moments.
 struct Drawn {
   Tensor a, b, router;
 };
 
-// MixLoRA's experts are feed-forwards: one of d_in to d_out stands for the linear.
+// MixLoRA's experts are feed-forwards: one of d_in to d_out is used in place of the linear.
 Drawn draw_as_feed_forward(const Json& m) {
   const std::string method = m.at("method"), experts = m.at("experts").dump();
   const std::string routing =
@@ -216,7 +216,7 @@ Drawn draw_as(const Json& m) {
   return {at::stack(a), at::stack(b), made.value(kSite + ".router.weight")};
 }
 
-// Standard deviation, kurtosis and bounds; returns how many numbers were compared.
+// Compares standard deviation, kurtosis and bounds; returns the number of compared values.
 long long expect_alike(const Tensor& ours, const Json& theirs, const Json& tolerances) {
   const Tensor x = ours.to(at::kDouble).reshape({-1});
   const double deviation = theirs.at("std"), theirs_max = theirs.at("max");

@@ -1,5 +1,5 @@
-// Feed-forwards as experts against the loop over experts that they replace, and the small parts of
-// their routing: capacity, jitter, z-loss.
+// Feed-forward experts compared with the loop over experts that they replace, and the small parts
+// of their routing: capacity, jitter, z-loss.
 #include <cmath>
 
 #include "moe/capacity.h"
@@ -13,7 +13,7 @@ namespace {
 
 using Leaves = std::map<std::string, Tensor>;
 
-// What each token's experts weigh, from probabilities [T, E]; in plain loops.
+// The weights of each token's experts from probabilities [T, E], in plain loops.
 using Rule = std::function<Tensor(const Tensor&)>;
 
 Tensor best(const Tensor& probabilities, int64_t k, bool renormalizes) {
@@ -37,8 +37,8 @@ Tensor top_p(const Tensor& probabilities, double p) {
   return probabilities * mask;
 }
 
-// Expert after expert, each a whole feed-forward with its own weights W + scaling B A. With masks,
-// the updates see masked inputs.
+// Runs expert after expert, each a whole feed-forward with its own weights W + scaling B A. With
+// masks, the updates read masked inputs.
 struct FeedForwardLoop {
   const HandMadeFeedForward& made;
   int64_t experts;
@@ -119,7 +119,7 @@ TEST(FeedForwardExperts, EqualTheLoopOverExpertsGradientsIncluded) {
   }
 }
 
-TEST(FeedForwardExperts, InSinglePrecisionTheKernelsGiveTheSame) {
+TEST(FeedForwardExperts, SinglePrecisionKernelsGiveTheSameResult) {
   HandMadeFeedForward made({.width = 24, .inner = 40}, at::kFloat);
   made.attach_method("mixlora", "num_experts: 4\nr: 2\nattention_target_modules: []");
   perturb(made.attachment->trainables, 0.3);
@@ -139,8 +139,8 @@ TEST(FeedForwardExperts, InSinglePrecisionTheKernelsGiveTheSame) {
         << name;
 }
 
-// One mask for all experts on x, one by token on what goes into `down`.
-TEST(FeedForwardExperts, DropoutReachesTheUpdatesAlone) {
+// All experts share one mask on x and one mask on the input of `down`.
+TEST(FeedForwardExperts, DropoutAppliesToTheUpdatesAlone) {
   HandMadeFeedForward made({});
   made.attach_method(
       "mixlora",
@@ -160,9 +160,9 @@ TEST(FeedForwardExperts, DropoutReachesTheUpdatesAlone) {
   compare_gradients(made, made.forward(x, rows, context), expected, x, other, loop.leaves);
 }
 
-// With room for one token of a sequence, the others pass through with their probability as the
-// weight. At inference there is room for all.
-TEST(FeedForwardExperts, WhatFindsNoPlacePassesThroughInTrainingAlone) {
+// With a capacity of one token per sequence, the others pass through with their probability as the
+// weight. Inference has no limit.
+TEST(FeedForwardExperts, TokensBeyondTheCapacityPassThroughOnlyInTraining) {
   HandMadeFeedForward made({});
   made.attach_method(
       "mixlora",
@@ -191,7 +191,7 @@ TEST(FeedForwardExperts, WhatFindsNoPlacePassesThroughInTrainingAlone) {
   compare_gradients(made, made.forward(x, rows, context), expected, x, other, loop.leaves);
 }
 
-TEST(FeedForwardExperts, WithoutUpdatesTheyAreTheBase) {
+TEST(FeedForwardExperts, WithoutUpdatesEqualTheBase) {
   HandMadeFeedForward made({});
   const Tensor x = draw({11, 6}, 1, "x").to(at::kDouble);
   const SequenceLayout rows = rows_of({11});
@@ -216,7 +216,7 @@ TEST(Capacity, CountsTheTokensOfEachSequenceInOrder) {
   EXPECT_SAME(within_capacity(mask, rows_of({3, 1}), 2), mask);
 }
 
-TEST(Jitter, StaysInItsBoundsAndDependsOnExampleTokenAndStepAlone) {
+TEST(Jitter, StaysInItsBoundsAndDependsOnlyOnExampleTokenAndStep) {
   const SequenceLayout two = rows_of({3, 5}, {4, 9}), one = rows_of({5}, {9});
   const auto factors = [](const SequenceLayout& rows, uint32_t step) {
     return jittered(at::ones({rows.tokens(), 500}), 0.1,

@@ -1,5 +1,5 @@
-// Kind `ffn_experts`: one feed-forward with experts of the published code: routing, output, loss,
-// and gradients of a weighted sum of the output, alone and with the balance loss.
+// Golden kind `ffn_experts`: one feed-forward with experts, computed by the authors' code: routing,
+// output, loss, and gradients of a weighted sum of the output, alone and with the balance loss.
 #include "base/json.h"
 #include "moe/loss/router_loss.h"
 #include "support/golden_tensors.h"
@@ -43,7 +43,7 @@ struct FeedForwardFixture {
   int64_t setting(const char* name) const { return golden.json.at("config").at(name); }
   double tolerance(const char* name) const { return golden.json.at("tolerances").at(name); }
 
-  // Each A and B: our name, the case's tensor and the expert.
+  // For each A and B: our name, the case's tensor and the expert.
   template <class Body>
   void for_updates(const Body& body) const {
     for (const std::string linear : {"gate_proj", "up_proj", "down_proj"})

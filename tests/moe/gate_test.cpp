@@ -1,4 +1,4 @@
-// The gates' scores; 23 of the verification tests of MoLEx's sheet.
+// The scores of gates; 23 of the verification tests of MoLEx's sheet.
 #include "moe/gate/gate.h"
 
 #include <cmath>
@@ -30,7 +30,7 @@ Tensor input(int64_t tokens) {
   return draw({tokens, kWidth}, 1, "x").to(at::kDouble);
 }
 
-TEST(LinearScore, IsAnAffineMap) {
+TEST(LinearGate, IsAnAffineMap) {
   const auto gate = make(linear_gate());
   tensor(*gate, "weight")->copy_(at::eye(kExperts, kWidth, at::kDouble));
   tensor(*gate, "bias")->copy_(at::tensor({1., 2., 3., 4.}, at::kDouble));
@@ -39,13 +39,13 @@ TEST(LinearScore, IsAnAffineMap) {
               at::tensor({11., 22., 33., 44.}, at::kDouble).view({1, 4}));
 }
 
-TEST(LinearScore, StartsAsTheModelsLinearsDoWithoutBias) {
+TEST(LinearGate, IsInitializedLikeTheModelsLinearsWithZeroBias) {
   const auto gate = make_gate(linear_gate(), {256, 32, 0.02, at::kFloat}, 5);
   EXPECT_NEAR(tensor(*gate, "weight")->std().item<float>(), 0.02, 0.002);
   EXPECT_EQ(tensor(*gate, "bias")->abs().max().item<float>(), 0);
 }
 
-TEST(CosineScore, StartsAsReleased) {
+TEST(CosineGate, IsInitializedLikeTheAuthorsCode) {
   const auto gate = make_gate(cosine(64), {256, 32, 0.02, at::kFloat}, 5);
   EXPECT_NEAR(tensor(*gate, "cosine_projector.weight")->std().item<float>(), 0.02, 0.002);
   EXPECT_EQ(tensor(*gate, "cosine_projector.bias")->abs().max().item<float>(), 0);
@@ -55,7 +55,7 @@ TEST(CosineScore, StartsAsReleased) {
 
 // 23: the input's projection is one column of E for an input that is that column, so its cosine is
 // one and its score the scale, 2 at the start.
-TEST(CosineScore, IsTheScaleWhereProjectionAndColumnPointTheSameWay) {
+TEST(CosineGate, IsTheScaleIfProjectionAndColumnPointTheSameWay) {
   const auto gate = make(cosine(kWidth));
   tensor(*gate, "cosine_projector.weight")->copy_(at::eye(kWidth, at::kDouble));
   const Tensor column = tensor(*gate, "sim_matrix")->select(1, 2).clone();
@@ -65,7 +65,7 @@ TEST(CosineScore, IsTheScaleWhereProjectionAndColumnPointTheSameWay) {
 }
 
 // 23
-TEST(CosineScore, ScaleIsClampedAtOneHundred) {
+TEST(CosineGate, ScaleIsClampedAtOneHundred) {
   const auto gate = make(cosine(5));
   const Tensor x = input(4);
   const Tensor at_two = gate->forward(x, rows_of({4}));
@@ -74,7 +74,7 @@ TEST(CosineScore, ScaleIsClampedAtOneHundred) {
 }
 
 // 23
-TEST(CosineScore, DoesNotSeeTheLengthOfTheColumns) {
+TEST(CosineGate, DoesNotDependOnTheLengthOfTheColumns) {
   for (const bool sequence : {false, true}) {
     const auto gate = make(cosine(5, sequence));
     const Tensor before = gate->forward(input(4), rows_of({4}));
@@ -84,7 +84,7 @@ TEST(CosineScore, DoesNotSeeTheLengthOfTheColumns) {
 }
 
 // 23
-TEST(CosineScore, OverFeaturesLiesWithinTheScaleAndOverASequenceDoesNotSeeTheLengthOfTheInput) {
+TEST(CosineGate, OverFeaturesIsWithinTheScaleAndOverASequenceIgnoresTheLengthOfTheInput) {
   const auto feature = make(cosine(5));
   EXPECT_LE(feature->forward(50 * input(9), rows_of({9})).abs().max().item<double>(), 2 + 1e-12);
   const auto sequence = make(cosine(5, true));
@@ -92,9 +92,9 @@ TEST(CosineScore, OverFeaturesLiesWithinTheScaleAndOverASequenceDoesNotSeeTheLen
                sequence->forward(input(9), rows_of({9})), 1e-12);
 }
 
-// Over the sequence axis, by hand: the projection is the input's one feature, (3, 4) in one
+// Over the sequence axis, worked by hand: the projection is the input's one feature, (3, 4) in one
 // sequence and 7 in another; divided by the norms 5 and 7 it is (0.6, 0.8) and 1.
-TEST(CosineScore, OverASequenceNormalizesEachFeatureOverItsTokens) {
+TEST(CosineGate, OverASequenceNormalizesEachFeatureOverItsTokens) {
   const auto gate = make_gate(cosine(1, true), {1, 2, 0.02, at::kDouble}, 5);
   tensor(*gate, "cosine_projector.weight")->fill_(1);
   tensor(*gate, "sim_matrix")->copy_(at::tensor({5., -5.}, at::kDouble).view({1, 2}));
@@ -103,7 +103,7 @@ TEST(CosineScore, OverASequenceNormalizesEachFeatureOverItsTokens) {
                at::tensor({1.2, -1.2, 1.6, -1.6, 2., -2.}, at::kDouble).view({3, 2}), 1e-12);
 }
 
-TEST(CosineScore, OverASequenceDependsOnItsOtherTokensOnly) {
+TEST(CosineGate, OverASequenceDependsOnItsOtherTokensOnly) {
   const auto gate = make(cosine(5, true));
   const Tensor x = input(5);
   const Tensor together = gate->forward(x, rows_of({2, 3}));

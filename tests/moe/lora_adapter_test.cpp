@@ -1,5 +1,5 @@
-// The stacked low-rank path against the loop over members that it replaces: values, gradients,
-// ranges, masks.
+// The stacked low-rank path compared with the loop over members that it replaces: values,
+// gradients, ranges, masks.
 #include <cmath>
 
 #include "support/hand_made_linear.h"
@@ -16,7 +16,7 @@ HandMadeLinear attention_group(const std::string& yaml, at::TensorOptions option
   return made;
 }
 
-// One member after the other: W x + b + scaling * B (A x), composed of tracked operations.
+// Runs one member after the other: W x + b + scaling * B (A x), composed of tracked operations.
 Tensor member_by_member(const HandMadeLinear& made, const Tensor& x,
                         const std::map<std::string, double>& scaling,
                         std::map<std::string, Tensor>* leaves = nullptr) {
@@ -62,7 +62,7 @@ TEST(LowRank, StackedPathEqualsTheLoopOverMembersGradientsIncluded) {
   }
 }
 
-TEST(LowRank, ARangeOfMembersIsThoseColumnsOfTheWhole) {
+TEST(LowRank, ARangeOfMembersGivesItsColumnsOfTheWhole) {
   HandMadeLinear made = attention_group("target_modules: [query, value]\nr: 2");
   const Tensor x = draw({7, 5}, 1, "x").to(at::kDouble);
   const Tensor whole = made.forward(x);
@@ -79,7 +79,7 @@ TEST(LowRank, ARangeGivesGradientsToItsMembersAlone) {
   EXPECT_GT(made.gradient("self.value.lora_A.weight").abs().max().item<double>(), 0);
 }
 
-TEST(LowRank, RankAndAlphaPatternsChangeThoseThatTheyName) {
+TEST(LowRank, RankAndAlphaPatternsChangeTheModulesThatTheyMatch) {
   HandMadeLinear made = attention_group(
       "target_modules: [query, key, value]\nr: 2\nlora_alpha: 4\n"
       "rank_pattern: {key: 3}\nalpha_pattern: {'self.value': 10}");
@@ -113,9 +113,9 @@ TEST(LowRank, MergedEqualsUnmerged) {
   }
 }
 
-// Query and value have the same A and B: with one mask for the group their updates are equal,
+// Query and value have the same A and B, so with one mask for the group their updates are equal,
 // masked or not.
-TEST(LowRank, DropoutHasOneMaskForTheGroupAndTheBaseSeesXWithoutIt) {
+TEST(LowRank, DropoutHasOneMaskPerGroupAndDoesNotApplyToTheBase) {
   HandMadeLinear made =
       attention_group("target_modules: [query, value]\nr: 2\nlora_dropout: 0.5", at::kFloat);
   for (const std::string part : {".lora_A.weight", ".lora_B.weight"})
@@ -146,7 +146,7 @@ TEST(LowRank, DropoutHasOneMaskForTheGroupAndTheBaseSeesXWithoutIt) {
   EXPECT_CLOSE(masked.narrow(1, 0, 6), 8 * at::mm(at::mm(dropped, a.t()), b.t()), rounding);
 }
 
-TEST(LowRank, DropoutsGradientsUseTheMaskOfTheForwardPass) {
+TEST(LowRank, GradientsUseTheDropoutMaskOfTheForwardPass) {
   HandMadeLinear made =
       attention_group("target_modules: [query, value]\nr: 2\nlora_dropout: 0.5\nlora_alpha: 4");
   const Tensor x = draw({9, 5}, 1, "x").to(at::kDouble).requires_grad_(true);

@@ -1,6 +1,6 @@
-// The stacked-expert operator against the loop over experts that it replaces: values and gradients,
-// shared and per-expert dropout masks, ranges of members, types; determinism, and what is not
-// computed.
+// The stacked-expert operator compared with the loop over experts that it replaces: values and
+// gradients, shared and per-expert dropout masks, ranges of members, types; determinism, and
+// skipped gradients.
 #include <cmath>
 
 #include "moe/experts/adapters.h"
@@ -29,7 +29,7 @@ struct Loop {
   Tensor y, auxiliary;
 };
 
-// W x + sum_i g_i scaling B_i (A_i drop_i(x)), expert by expert, of tracked operations alone.
+// W x + sum_i g_i scaling B_i (A_i drop_i(x)), expert by expert, composed of tracked operations.
 Loop expert_by_expert(const HandMadeLinear& made, const Tensor& x, const std::string& yaml,
                       const std::function<Tensor(const std::string&, int64_t)>& drop) {
   const auto spec = specs_from("mixture", yaml, {1, false})[0];
@@ -66,7 +66,7 @@ Loop expert_by_expert(const HandMadeLinear& made, const Tensor& x, const std::st
   return out;
 }
 
-// Values, the auxiliary losses, and the gradients of both together.
+// Compares values, the auxiliary losses, and the gradients of both together.
 void expect_equal_to_the_loop(const std::string& yaml, Phase phase,
                               const std::function<Tensor(const HandMadeLinear&, const Tensor&,
                                                          const std::string&, int64_t)>& drop) {
@@ -92,7 +92,7 @@ void expect_equal_to_the_loop(const std::string& yaml, Phase phase,
 Tensor undropped(const HandMadeLinear&, const Tensor& x, const std::string&, int64_t) {
   return x;
 }
-// A tracked product with the factors of a mask.
+// The tracked product of x with the factors of a mask.
 Tensor masked(const Tensor& x, const DropoutMask& mask) {
   return x * apply_mask(at::ones_like(x.detach()), mask);
 }
@@ -129,7 +129,7 @@ TEST(Experts, OfDifferentRanksEqualTheLoop) {
             (std::vector<int64_t>{4, 2}));
 }
 
-TEST(Experts, OfOneRankNamedOneByOneAreThoseOfThatRank) {
+TEST(Experts, WithEqualExpertRanksEqualThoseWithOneRank) {
   HandMadeLinear one = attention_experts(kRecipe),
                  named = attention_experts(kRecipe + "expert_ranks: [2, 2, 2]\n");
   const Tensor x = draw({9, 5}, 1, "x").to(at::kDouble);
@@ -156,7 +156,7 @@ TEST(Experts, AMaskForEachExpertEqualsTheLoop) {
                            undropped);
 }
 
-TEST(Experts, ARangeOfMembersIsThoseColumnsOfTheWhole) {
+TEST(Experts, ARangeOfMembersGivesItsColumnsOfTheWhole) {
   for (const std::string targets : {"[query, key, value]", "[query, value]", "[value]"}) {
     HandMadeLinear made =
         attention_experts("target_modules: " + targets + "\nnum_experts: 3\nr: 2\n");
@@ -172,7 +172,7 @@ TEST(Experts, ARangeOfMembersIsThoseColumnsOfTheWhole) {
   }
 }
 
-TEST(Experts, OfARangeAloneGetGradients) {
+TEST(Experts, OutsideOfARangeGetNoGradients) {
   HandMadeLinear made = attention_experts("target_modules: [query, value]\nnum_experts: 3\nr: 2\n");
   made.forward(draw({7, 5}, 1, "x").to(at::kDouble), {1, 3}).sum().backward();
   for (const std::string name : {".experts.0.lora_A.weight", ".router.weight"}) {
@@ -181,7 +181,7 @@ TEST(Experts, OfARangeAloneGetGradients) {
   }
 }
 
-TEST(Experts, ThatNoTokenChoseGetExactlyNoGradientButTheirRouterDoes) {
+TEST(Experts, ThatNoTokenSelectedGetExactlyNoGradientButTheirRouterDoes) {
   HandMadeLinear made({{Role::query, "q", 4}}, 5);
   made.attach_method(
       "mixture", "target_modules: [query]\nnum_experts: 3\nr: 2\nselection: {name: top_k, k: 1}\n");
@@ -194,8 +194,8 @@ TEST(Experts, ThatNoTokenChoseGetExactlyNoGradientButTheirRouterDoes) {
   EXPECT_GT(made.gradient("q.router.weight")[2].abs().max().item<double>(), 0);
 }
 
-// The first block's input has no gradient, and an evaluation keeps no graph.
-TEST(Experts, ComputeNoGradientThatNobodyAsksFor) {
+// The first layer's input has no gradient, and an evaluation keeps no graph.
+TEST(Experts, ComputeNoGradientThatIsNotNeeded) {
   HandMadeLinear made = attention_experts(kRecipe);
   const Tensor x = draw({7, 5}, 1, "x").to(at::kDouble);
   made.forward(x).sum().backward();
@@ -205,7 +205,7 @@ TEST(Experts, ComputeNoGradientThatNobodyAsksFor) {
   EXPECT_FALSE(made.forward(x).requires_grad());
 }
 
-TEST(Experts, AGraphThatIsKeptGivesTheSameGradientsTwice) {
+TEST(Experts, ARetainedGraphGivesTheSameGradientsTwice) {
   HandMadeLinear made = attention_experts(kRecipe);
   const Tensor x = draw({7, 5}, 1, "x").to(at::kDouble).requires_grad_(true);
   const Tensor y = made.forward(x).sum();
@@ -213,7 +213,7 @@ TEST(Experts, AGraphThatIsKeptGivesTheSameGradientsTwice) {
   EXPECT_SAME(torch::autograd::grad({y}, {x})[0], once);
 }
 
-TEST(Experts, RunAgainGiveTheSameBits) {
+TEST(Experts, AreBitwiseReproducible) {
   HandMadeLinear made = attention_experts(kRecipe + "lora_dropout: 0.3\n", at::kFloat);
   const Tensor x = draw({33, 5}, 1, "x");
   const auto run = [&] {
@@ -225,8 +225,8 @@ TEST(Experts, RunAgainGiveTheSameBits) {
   EXPECT_SAME(run(), first);
 }
 
-// A model in bfloat16 keeps its adapters in fp32: routers compute in it, the rest in bfloat16.
-TEST(Experts, OnABfloat16ModelComeNearFp32) {
+// A bfloat16 model keeps its adapters in fp32: routers compute in fp32, the rest in bfloat16.
+TEST(Experts, OnABfloat16ModelAreCloseToFp32) {
   const std::string yaml =
       "target_modules: [query, key, value]\nnum_experts: 3\nr: 2\nselection: {name: all}\n";
   HandMadeLinear exact = attention_experts(yaml, at::kFloat);
@@ -255,13 +255,13 @@ TEST(Experts, OnABfloat16ModelComeNearFp32) {
   }
 }
 
-TEST(Experts, CountWhatTheyRoutedForPictures) {
+TEST(Experts, RecordTheirRoutingForCharts) {
   HandMadeLinear made({{Role::query, "q", 4}, {Role::key, "k", 4}}, 5);
   made.attach_method("mixture",
                      "target_modules: [query, key]\nnum_experts: 4\nr: 2\n"
                      "selection: {name: top_k, k: 1}\nentropy_switch: {threshold: 0.99}\n");
   const at::NoGradGuard no_grad;
-  made.value("q.router.weight").zero_();  // equal: broadcast
+  made.value("q.router.weight").zero_();  // equal probabilities: sent to all experts
   made.value("k.router.weight").zero_();
   made.value("k.router.weight")[2].fill_(50);
   RoutingRecord record;

@@ -1,4 +1,5 @@
-// Noise on routers: the numbers it draws, where it goes, and that it is a matter of training alone.
+// Router noise: its random numbers, the inputs and scores to which it applies, and its absence
+// outside training.
 #include "moe/noise.h"
 
 #include <cmath>
@@ -15,7 +16,8 @@ DropoutMask draws(const SequenceLayout& rows, uint32_t step) {
   return {1, 77, step, rows.example, rows.token};
 }
 
-// Box-Muller on the words of a Philox block, two for two experts; the fifth expert takes the next.
+// Box-Muller on the words of a Philox block, two words for two experts; the fifth expert uses the
+// next block.
 TEST(Noise, IsBoxMullerOnTheCountersOfExampleTokenAndStep) {
   const SequenceLayout rows = rows_of({3}, {4});
   const Tensor scores = at::arange(15, at::kDouble).view({3, 5});
@@ -32,7 +34,7 @@ TEST(Noise, IsBoxMullerOnTheCountersOfExampleTokenAndStep) {
     }
 }
 
-TEST(Noise, IsStandardNormalAndIndependentOfWhatIsPackedTogether) {
+TEST(Noise, IsStandardNormalAndIndependentOfPacking) {
   const SequenceLayout two = rows_of({300, 500}, {4, 9}), one = rows_of({500}, {9});
   const auto noise = [](const SequenceLayout& rows, uint32_t step) {
     return noisy(at::zeros({rows.tokens(), 40}), 2, draws(rows, step));
@@ -54,7 +56,7 @@ HandMadeLinear noisy_linears(const std::string& router) {
   return made;
 }
 
-// W x + sum_i g_i 3/2 B_i A_i x for the members one by one, with the two best of softmax(scores).
+// W x + sum_i g_i 3/2 B_i A_i x for the members one by one, with the top two of softmax(scores).
 Tensor mixed_by_hand(const HandMadeLinear& made, const Tensor& x,
                      const std::function<Tensor(const std::string&, const Tensor&)>& scores,
                      std::map<std::string, Tensor>& leaves) {
@@ -110,7 +112,7 @@ void expect_routed_by(
   }
 }
 
-TEST(Noise, OnTheScoresOfEachLinearInTraining) {
+TEST(Noise, AppliesToTheScoresOfEachLinearInTraining) {
   expect_routed_by("{noise: 1.5}", [](const ForwardContext& context, const HandMadeLinear&,
                                       const Tensor& x, const std::string& member,
                                       const Tensor& weight, const SequenceLayout& rows) {
@@ -118,7 +120,7 @@ TEST(Noise, OnTheScoresOfEachLinearInTraining) {
   });
 }
 
-TEST(Noise, OnWhatTheRoutersOfAGroupReadInTraining) {
+TEST(Noise, JitterAppliesToTheInputOfTheRoutersOfAGroupInTraining) {
   expect_routed_by("{jitter_noise: 0.5}",
                    [](const ForwardContext& context, const HandMadeLinear& made, const Tensor& x,
                       const std::string&, const Tensor& weight, const SequenceLayout& rows) {
@@ -128,7 +130,7 @@ TEST(Noise, OnWhatTheRoutersOfAGroupReadInTraining) {
                    });
 }
 
-TEST(Noise, OnTheRouterOfAFeedForwardInTrainingAlone) {
+TEST(Noise, AppliesToTheRouterOfAFeedForwardOnlyInTraining) {
   const auto output = [](const std::string& router, Phase phase) {
     HandMadeFeedForward made({});
     made.attach_method(
@@ -146,8 +148,9 @@ TEST(Noise, OnTheRouterOfAFeedForwardInTrainingAlone) {
               output("jitter_noise: 0", Phase::evaluate));
 }
 
-// With room for one token of a sequence, the later ones have the base alone. All tokens are alike.
-TEST(Noise, ACapacityOfLinearExpertsLeavesTheBaseInTrainingAlone) {
+// With a capacity of one token per sequence, later tokens get only the base output. All tokens are
+// equal.
+TEST(Noise, TokensBeyondTheCapacityOfLinearExpertsGetTheBaseOnlyInTraining) {
   HandMadeLinear made({{Role::query, "q", 4}}, 5);
   made.attach_method(
       "mixture",

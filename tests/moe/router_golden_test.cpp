@@ -1,5 +1,5 @@
-// Kind `router`: the released DynMoLE routing and losses, executed: entropies, masks, weights,
-// gradients for many settings, and cases that stand exactly on a threshold.
+// Golden kind `router`: routing and losses computed by the authors' DynMoLE code: entropies, masks,
+// weights and gradients for many settings, and cases exactly on a threshold.
 #include "base/scalars.h"
 #include "support/golden_tensors.h"
 #include "support/routers.h"
@@ -42,7 +42,7 @@ void check_entropies(RouterFixture& f) {
       f.tensors.expect_near(entropy->of(probabilities), expected, f.tolerance("entropy_abs"), name);
 }
 
-// The losses and their gradients; `real` are the rows that the balance loss counts.
+// Compares the losses and their gradients; `real` are the rows that enter the balance loss.
 void check_losses(RouterFixture& f, const std::string& set, const std::string& prefix,
                   const Json& setting, const Tensor& real) {
   const Json& scalars = f.golden.json.at("scalars").at(set);
@@ -85,8 +85,8 @@ void check_settings(RouterFixture& f) {
   }
 }
 
-// One row of probabilities each. Of the cases called count, equal probabilities stand at the cut:
-// how many are active says everything.
+// Compares one row of probabilities per case. In the cases named count, equal probabilities are at
+// the cut, so only the number of active experts is compared.
 void check_edges(RouterFixture& f) {
   for (const Json& one : f.golden.json.at("scalars").at("cases")) {
     const std::string name = "case" + one.at("index").dump();

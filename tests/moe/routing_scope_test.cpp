@@ -1,4 +1,5 @@
-// What routers pool: means by hand, what they do to decisions, and what stands while texts grow.
+// Routing scopes: means worked by hand, their effect on decisions, and pooled values that are
+// pinned in generation.
 #include "moe/routing_scope.h"
 
 #include "nn/key_value_cache.h"
@@ -22,24 +23,24 @@ Tensor pooled_by(RoutingScope scope, const SequenceLayout& rows) {
   return pooled(kScores, scope, Call{rows, {}, context}, "router");
 }
 
-TEST(RoutingScope, GivesEachTokenTheMeanOfItsUnit) {
+TEST(RoutingScope, GivesEachTokenTheMeanOfItsScope) {
   const SequenceLayout rows = two_sequences();
   EXPECT_SAME(pooled_by({}, rows), kScores);
   EXPECT_CLOSE(pooled_by({.level = RoutingScope::Level::sequence}, rows),
                matrix({{3, 1}, {3, 1}, {3, 1}, {9, 2}, {9, 2}}), 1e-12);
   EXPECT_CLOSE(pooled_by({.level = RoutingScope::Level::batch}, rows),
                matrix({{5.4, 1.4}, {5.4, 1.4}, {5.4, 1.4}, {5.4, 1.4}, {5.4, 1.4}}), 1e-12);
-  // The prompt of one, the first token of the other, which has none.
+  // The prompt of one sequence, and the first token of the other, which has no prompt.
   EXPECT_CLOSE(pooled_by({.level = RoutingScope::Level::prompt, .prompt_tokens = 1}, rows),
                matrix({{1.5, 0}, {1.5, 0}, {1.5, 0}, {8, 0}, {8, 0}}), 1e-12);
-  // A text shorter than that is all of it.
+  // A shorter sequence is used as a whole.
   EXPECT_CLOSE(pooled_by({.level = RoutingScope::Level::prompt}, rows).narrow(0, 3, 2),
                matrix({{9, 2}, {9, 2}}), 1e-12);
 }
 
-// Scores of the tokens 0 and ln 9 for one expert against 0: probabilities 1/2 and 9/10. Their mean
-// is 0.7; the mean score ln 3 has the probability 3/4.
-TEST(RoutingScope, OfProbabilitiesIsNotThatOfScores) {
+// The scores 0 and ln 9 of two tokens for one expert, with 0 for the other, give the probabilities
+// 1/2 and 9/10. Their mean is 0.7; the mean score ln 3 has the probability 3/4.
+TEST(RoutingScope, PoolingProbabilitiesDiffersFromPoolingScores) {
   const SequenceLayout rows = rows_of({2});
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
@@ -54,9 +55,9 @@ TEST(RoutingScope, OfProbabilitiesIsNotThatOfScores) {
   EXPECT_CLOSE(probabilities(), matrix({{0.7, 0.3}, {0.7, 0.3}}), 1e-12);
 }
 
-// Two routers of one group are pooled apart: rows of decisions are those of tokens, router by
+// Two routers of one group are pooled separately: each token's decisions are consecutive, router by
 // router.
-TEST(RoutingScope, OfSeveralRoutersKeepsThemApart) {
+TEST(RoutingScope, PoolsSeveralRoutersSeparately) {
   const SequenceLayout rows = rows_of({2});
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
@@ -67,12 +68,12 @@ TEST(RoutingScope, OfSeveralRoutersKeepsThemApart) {
   EXPECT_CLOSE(routed.logits, matrix({{2, 4}, {40, 60}, {2, 4}, {40, 60}}), 1e-12);
 }
 
-TEST(RoutingScope, WhatAPromptPooledStandsForWhatIsWritten) {
+TEST(RoutingScope, ThePromptsPooledValuesApplyToGeneratedTokens) {
   for (const auto level : {RoutingScope::Level::prompt, RoutingScope::Level::sequence}) {
     const RoutingScope scope{.level = level};
     Reducer alone;
     ForwardContext context(Phase::evaluate, 0, 0, alone);
-    context.sequence_ids = {7, 5};  // texts are being written
+    context.sequence_ids = {7, 5};  // this is a pass of generation
     const SequenceLayout prompts = rows_of({3, 2}), next = rows_of({1, 1}),
                          second = rows_of({1}, {1});
     const Tensor first = pooled(kScores, scope, Call{prompts, {}, context}, "router");
@@ -80,21 +81,21 @@ TEST(RoutingScope, WhatAPromptPooledStandsForWhatIsWritten) {
     const Tensor written = matrix({{70, 70}, {-70, 70}});
     EXPECT_CLOSE(pooled(written, scope, Call{next, {}, context}, "router"),
                  matrix({{3, 1}, {9, 2}}), 1e-12);
-    // A block that one text alone runs, and whole texts that are run again.
+    // A layer that runs for one sequence only, and whole sequences that run again.
     EXPECT_CLOSE(pooled(written.narrow(0, 0, 1), scope, Call{second, {}, context}, "router"),
                  matrix({{9, 2}}), 1e-12);
     EXPECT_CLOSE(pooled(10 * kScores, scope, Call{prompts, {}, context}, "router"), first, 1e-12);
     context.keep_sequences({1, 1});
     EXPECT_CLOSE(pooled(written, scope, Call{next, {}, context}, "router"),
                  matrix({{9, 2}, {9, 2}}), 1e-12);
-    // Another router, or another run of the block, has pooled nothing yet.
+    // Another router, or another run of the layer, has no pooled values yet.
     EXPECT_CLOSE(pooled(written, scope, Call{next, {}, context}, "another"), written, 1e-12);
     EXPECT_CLOSE(pooled(written, scope, Call{next, {.position = 1}, context}, "router"), written,
                  1e-12);
   }
 }
 
-TEST(RoutingScope, HasNoPlaceInAnAveragedCache) {
+TEST(RoutingScope, IsRejectedWithAnAveragedCache) {
   Reducer alone;
   KeyValueCache state(true);
   ForwardContext context(Phase::evaluate, 0, 0, alone);
@@ -107,8 +108,8 @@ TEST(RoutingScope, HasNoPlaceInAnAveragedCache) {
   EXPECT_SAME(pooled(kScores, {}, Call{rows, {}, context}, "router"), kScores);
 }
 
-// The last block under a head that reads one token computes that one alone, but where routers pool.
-TEST(RoutingScope, RunsEveryRowOfTheLastBlock) {
+// Below a head that reads one token, the last layer computes only that token, unless routers pool.
+TEST(RoutingScope, RunsEveryRowOfTheLastLayer) {
   for (const std::string model : {"bert", "llama"})
     for (const std::string yaml : {"target_modules: [all-linear]\n", "site: feed_forward\n"}) {
       SCOPED_TRACE(model + " " + yaml);
@@ -124,8 +125,8 @@ TEST(RoutingScope, RunsEveryRowOfTheLastBlock) {
     }
 }
 
-// In half precision the router reads and scores in float.
-TEST(RoutingScope, OfHalfPrecisionLinears) {
+// With half-precision linears the router computes in float.
+TEST(RoutingScope, WorksWithHalfPrecisionLinears) {
   for (const std::string gate : {"linear", "{name: cosine, projection: 3}"}) {
     HandMadeLinear made({{Role::query, "query", 4}}, 5, at::kBFloat16);
     made.attach_method("mixture",
@@ -140,9 +141,9 @@ TEST(RoutingScope, OfHalfPrecisionLinears) {
   }
 }
 
-// A whole linear: its experts as if each token had the mean of its sequence for a router's input,
-// since linear scores of a mean are means of linear scores.
-TEST(RoutingScope, OfLinearScoresIsTheScoreOfTheMean) {
+// Linear scores of a mean are means of linear scores, so the experts of a linear equal those whose
+// router reads the mean of the sequence at every token.
+TEST(RoutingScope, OfLinearScoresEqualsTheScoreOfTheMean) {
   const auto made = [](const std::string& scope) {
     HandMadeLinear out({{Role::query, "query", 4}, {Role::key, "key", 3}}, 5);
     out.attach_method("mixture", "target_modules: [query, key]\nnum_experts: 3\nr: 2\n" + scope);
@@ -166,7 +167,8 @@ TEST(RoutingScope, OfLinearScoresIsTheScoreOfTheMean) {
   }
 }
 
-// A cosine router of a linear and of a feed-forward is the part of layer experts on the same input.
+// The cosine router of a linear or of a feed-forward computes the gate's definition on the same
+// input.
 TEST(RoutingScope, CosineScoresRouteTokensToLowRankExperts) {
   const std::string yaml =
       "num_experts: 3\nr: 2\nselection: all\ngate: {name: cosine, projection: 2}\n";
@@ -196,7 +198,7 @@ TEST(RoutingScope, CosineScoresRouteTokensToLowRankExperts) {
   EXPECT_EQ(layer.attachment->table.front().parameters, layer.attachment->trainables.count());
 }
 
-TEST(RoutingScope, WarnsWhereLaterTokensDecide) {
+TEST(RoutingScope, WarnsIfLaterTokensDecide) {
   for (const bool causal : {false, true})
     for (const std::string level : {"token", "sequence", "prompt", "batch"}) {
       auto model = tiny_model(tiny_config("llama", 2));

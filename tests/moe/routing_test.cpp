@@ -1,4 +1,4 @@
-// Which experts a token uses: the masks of DynMoLE's sheet (6.3), ties, limits, bad settings.
+// Selection of experts: the masks of DynMoLE's sheet (6.3), ties, limits, invalid settings.
 #include "support/routers.h"
 
 namespace mixtune::test {
@@ -27,7 +27,7 @@ std::vector<double> equal(size_t n) {
 using Kept = std::vector<int64_t>;
 const Kept kAll = {0, 1, 2, 3, 4, 5};
 
-TEST(Routing, KeepsWhatTheSheetSays) {
+TEST(Routing, SelectsTheExpertsOfTheSheet) {
   struct Row {
     std::vector<double> p;
     Kept prefix, top_p;
@@ -51,7 +51,7 @@ TEST(Routing, KeepsWhatTheSheetSays) {
   }
 }
 
-TEST(Routing, AThresholdOfOneIsPureTopP) {
+TEST(Routing, AThresholdOfOneSwitchesTheEntropySwitchOff) {
   for (const auto& [n, prefix, top_p] :
        {std::tuple<size_t, size_t, size_t>{6, 4, 5}, {8, 6, 6}, {4, 3, 3}}) {
     EXPECT_EQ(active(equal(n), dynmole("strict_top_p", .75, 2, 1)), prefix) << n;
@@ -59,7 +59,7 @@ TEST(Routing, AThresholdOfOneIsPureTopP) {
   }
 }
 
-TEST(Routing, ATinyThresholdIsSoftButForACertainToken) {
+TEST(Routing, ATinyThresholdSelectsAllUnlessATokenIsCertain) {
   EXPECT_EQ(kept(kA, dynmole("strict_top_p", .75, 2, 1e-6)), kAll);
   EXPECT_EQ(kept({0, 0, 1, 0, 0, 0}, dynmole("strict_top_p", .75, 2, 1e-6)), (Kept{0, 2}));
 }
@@ -74,7 +74,7 @@ TEST(Routing, LimitsOfTheBudget) {
             (Kept{0, 1, 2}));
 }
 
-TEST(Routing, EqualProbabilitiesTakeTheLowestNumbers) {
+TEST(Routing, EqualProbabilitiesSelectTheLowestIndices) {
   const Routing top2{.selection = select_of("top_k", {{"k", "2"}})};
   EXPECT_EQ(kept(equal(8), top2), (Kept{0, 1}));
   EXPECT_EQ(kept({.1, .3, .3, .3}, top2), (Kept{1, 2}));
@@ -82,7 +82,7 @@ TEST(Routing, EqualProbabilitiesTakeTheLowestNumbers) {
 }
 
 // The probability of the top expert, the rest equal, at which the entropy crosses .9.
-TEST(Routing, SwitchesWhereTheSheetSays) {
+TEST(Routing, SwitchesAtTheProbabilitiesOfTheSheet) {
   for (const auto& [n, a] : {std::pair<size_t, double>{4, .49010}, {6, .41677}, {8, .37598}}) {
     const auto two_levels = [n = n](double top) {
       std::vector<double> p(n, (1 - top) / static_cast<double>(n - 1));
@@ -94,7 +94,7 @@ TEST(Routing, SwitchesWhereTheSheetSays) {
   }
 }
 
-TEST(Routing, RenormalizedWeightsSumToOneAndAllOfThemAlreadyDo) {
+TEST(Routing, RenormalizedWeightsSumToOneLikeThoseOfAllExperts) {
   Routing routing = dynmole("strict_top_p");
   routing.renormalizes = true;
   EXPECT_NEAR(routed(kB, routing).weights.sum().item<double>(), 1, 1e-6);
@@ -103,7 +103,7 @@ TEST(Routing, RenormalizedWeightsSumToOneAndAllOfThemAlreadyDo) {
   EXPECT_CLOSE(routed(kB, top2).weights, matrix({{.4 / .65, .25 / .65, 0, 0, 0, 0}}), 1e-6);
 }
 
-// softmax(s / t) of (2, 0, -2): ../shared/specs/lora-experts.md, L3.
+// softmax(s / t) of (2, 0, -2).
 TEST(Scoring, SoftmaxDividesScoresByItsTemperature) {
   const Tensor scores = matrix({{2, 0, -2}});
   const auto shares = [&](const std::string& temperature) {
@@ -114,8 +114,8 @@ TEST(Scoring, SoftmaxDividesScoresByItsTemperature) {
   EXPECT_CLOSE(shares("2"), matrix({{.665241, .244728, .090031}}), 1e-6);
 }
 
-// 1 / (1 + e^-1), 1/2 and their likes, each whatever the others are.
-TEST(Scoring, SigmoidWeighsEachExpertForItself) {
+// Values such as 1 / (1 + e^-1) and 1/2, each independent of the others.
+TEST(Scoring, SigmoidWeightsAreIndependent) {
   const auto sigmoid = make_scoring(choice_of(scoring_choices(), "sigmoid", {}));
   EXPECT_CLOSE(sigmoid->of(matrix({{1, 0, -3}})), matrix({{.731059, .5, .047426}}), 1e-6);
   EXPECT_FALSE(sigmoid->gives_shares());
@@ -126,7 +126,7 @@ TEST(Scoring, SigmoidWeighsEachExpertForItself) {
   EXPECT_SAME(r.logits, matrix({{1, 0, -3}}));
 }
 
-TEST(Routing, AListOfKIsOneForEachLayer) {
+TEST(Routing, AListOfKHasOneNumberPerLayer) {
   const Routing routing{.selection = select_of("top_k", {{"k", "[1, 3]"}})};
   const auto count = [&](int64_t layer) {
     return active(kA, routing.of_layer(layer, 2, "mixture"));
@@ -136,8 +136,8 @@ TEST(Routing, AListOfKIsOneForEachLayer) {
   EXPECT_THROW(routing.of_layer(0, 3, "mixture"), UserError);
 }
 
-// p = softmax, weights of the kept ones: the mask is a constant.
-TEST(Routing, GradientsReachTheLogitsOfExpertsThatWereNotChosen) {
+// The weights of selected experts are softmax probabilities, and the mask is a constant.
+TEST(Routing, GradientsReachTheLogitsOfExpertsThatWereNotSelected) {
   const Tensor z = matrix({{2, 1, .5, 0, -.5, -1}}).requires_grad_(true);
   const Routed r = route(at::softmax(z, 1), dynmole("strict_top_p"));
   const Tensor gradient = torch::autograd::grad({r.weights.sum()}, {z})[0];
@@ -157,14 +157,14 @@ bool says(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-TEST(Routing, ABudgetIsAShareOfProbability) {
+TEST(Routing, ABudgetIsAProbability) {
   for (const std::string rule : {"strict_top_p", "top_p"}) {
     for (const std::string p : {"0", "1.5"}) EXPECT_THROW(select_of(rule, {{"p", p}}), UserError);
     EXPECT_NO_THROW(select_of(rule, {{"p", "1"}}));
   }
 }
 
-TEST(Routing, SettingsThatCannotBeAreMistakes) {
+TEST(Routing, RejectsInvalidSettings) {
   const auto check = [](const Routing& routing, int64_t experts) {
     return mistake([&] { routing.check(experts, "mixture"); });
   };
@@ -174,8 +174,8 @@ TEST(Routing, SettingsThatCannotBeAreMistakes) {
   EXPECT_TRUE(says(check(dynmole("strict_top_p", .75, 1), 1), "at least 2 experts"));
   EXPECT_TRUE(says(check(dynmole("strict_top_p", .75, 2, 1.2), 6),
                    "mixture: the entropy threshold is 1.2"));
-  // Shannon's entropy of 6 is at most ln 6 = 1.7918: a threshold of 1.8 never fires (released on
-  // 2024-09-12).
+  // Shannon's entropy of 6 experts is at most ln 6 = 1.7918, so a threshold of 1.8, as in the
+  // authors' code of 2024-09-12, is never exceeded.
   Routing raw = dynmole("strict_top_p", .75, 2, 1.8);
   raw.entropy_switch->entropy = {Entropy::Kind::shannon, 1, 0, false};
   EXPECT_TRUE(says(check(raw, 6), "no entropy is above 1.7918 with 6 experts"));

@@ -5,7 +5,7 @@
 namespace mixtune::test {
 namespace {
 
-// What lora adapts in a model of two blocks, without the common prefix.
+// The modules that lora adapts in a model with two layers, without the common prefix.
 std::vector<std::string> adapted(const std::string& yaml) {
   Attached run(tiny_config("bert", 2), "lora", yaml);
   std::vector<std::string> out;
@@ -17,7 +17,7 @@ std::vector<std::string> adapted(const std::string& yaml) {
 
 using Names = std::vector<std::string>;
 
-TEST(Targets, ARoleIsThatLinearOfEveryBlock) {
+TEST(Targets, ARoleSelectsThatLinearOfEveryLayer) {
   EXPECT_EQ(adapted("target_modules: [key]"),
             (Names{"0.attention.self.key", "1.attention.self.key"}));
   EXPECT_EQ(adapted("target_modules: [ffn_up]"),
@@ -42,11 +42,11 @@ TEST(Targets, AnExpressionMatchesTheWholePath) {
   EXPECT_THROW(name_matches("(unclosed", "x"), UserError);
 }
 
-TEST(Targets, AllLinearIsEveryLinearOfTheBlocks) {
+TEST(Targets, AllLinearSelectsEveryLinearOfTheLayers) {
   EXPECT_EQ(adapted("target_modules: [all-linear]\nlayers_to_transform: [1]").size(), 6u);
 }
 
-TEST(Targets, TwoThatMeanOneLinearAdaptItOnce) {
+TEST(Targets, TwoThatSelectOneLinearAdaptItOnce) {
   EXPECT_EQ(adapted("target_modules: [query, attention.self.query]\nlayers_to_transform: [0]"),
             (Names{"0.attention.self.query"}));
 }
@@ -71,9 +71,9 @@ std::string todo_of(const std::string& model, const std::string& target) {
   return "no error";
 }
 
-TEST(Targets, OneThatMatchesNothingIsToldWhatThereIsInThisModel) {
+TEST(Targets, TheErrorForNoMatchListsTheTargetsOfThisModel) {
   const std::string ends = ", all-linear, attention, feed-forward, and module names.";
-  // A role of other models is none of this one.
+  // A role that only other models have.
   EXPECT_EQ(
       todo_of("gpt2", "ffn_gate"),
       "Did you mean ffn_up? Valid targets: query, key, value, attention_output, ffn_up, ffn_down" +
@@ -83,7 +83,7 @@ TEST(Targets, OneThatMatchesNothingIsToldWhatThereIsInThisModel) {
       "Valid targets: query, key, value, attention_output, ffn_gate, ffn_up, ffn_down" + ends);
 }
 
-TEST(Targets, AMalformedExpressionIsAMistakeOfItsOption) {
+TEST(Targets, AMalformedExpressionIsAnErrorOfItsOption) {
   for (const std::string option : {"target_modules", "exclude_modules"}) {
     try {
       adapted(option + ": ['*mlp']");
@@ -95,7 +95,7 @@ TEST(Targets, AMalformedExpressionIsAMistakeOfItsOption) {
   }
 }
 
-TEST(Targets, ALayerThatDoesNotExistIsAnErrorThatSaysWhichDo) {
+TEST(Targets, TheErrorForAMissingLayerNamesTheExistingOnes) {
   for (const std::string layer : {"2", "-1"}) {
     try {
       adapted("layers_to_transform: [0, " + layer + "]");
@@ -116,7 +116,7 @@ TEST(PatternKeys, MatchTheEndOfAPathAtADot) {
   EXPECT_FALSE(pattern_key_matches("layer.0", "layer.0.query"));
 }
 
-TEST(Targets, AMethodThatAdaptsNothingIsAMistake) {
+TEST(Targets, AMethodThatAdaptsNothingIsAnError) {
   for (const std::string method : {"lora", "dora", "adalora", "ia3", "houlsby"})
     EXPECT_THROW(Attached(tiny_config("bert", 2), method, "layers_to_transform: []"), UserError)
         << method;
@@ -125,7 +125,7 @@ TEST(Targets, AMethodThatAdaptsNothingIsAMistake) {
   EXPECT_THROW(Attached(tiny_config("bert", 2), "houlsby", "layers_to_transform: [2]"), UserError);
 }
 
-TEST(Targets, APatternThatMatchesNoAdaptedLinearIsSaid) {
+TEST(Targets, APatternThatMatchesNoAdaptedLinearGivesAWarning) {
   const auto warnings = [](const std::string& pattern) {
     const Attached run(tiny_config("bert", 2), "lora", "target_modules: [query]\n" + pattern);
     return run.attachment->warnings;

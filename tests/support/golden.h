@@ -79,8 +79,8 @@ inline std::vector<Pending> pending_lines() {
   return out;
 }
 
-// Does the case belong to a family whose checker is to come? Any other case that is not handled
-// fails.
+// Whether the case belongs to a family whose checker is still to be written. Any other case without
+// a checker fails.
 inline bool is_pending(const GoldenCase& golden) {
   std::string model_type;
   for (const Json* json :
@@ -95,16 +95,16 @@ inline bool is_pending(const GoldenCase& golden) {
   return false;
 }
 
-// The file or folder a case names: "data/..." lies in the data folder, "models/..." is a shipped
-// model, anything else is beside the case.
+// The file or folder that a case names: "data/..." is in the data folder, "models/..." is a shipped
+// model, anything else is in the folder of the case.
 inline fs::path golden_path(const GoldenCase& golden, const std::string& path) {
   if (path.starts_with("data/")) return data_dir() / path.substr(5);
   if (path.starts_with("models/")) return source_dir() / path;
   return golden.folder / path;
 }
 
-// What a tolerance of a case allows at a number: a sum of large terms rounds as they do, so above
-// one it is relative.
+// The allowed difference at a number: above one it is relative, because a sum of large terms rounds
+// as they do.
 inline double allowed_at(double expected, double tolerance) {
   return tolerance * std::max(1.0, std::abs(expected));
 }
@@ -123,8 +123,8 @@ class GoldenTally {
     std::printf("\n");
   }
 
-  // Call after each case with the number of values that were compared in it. None is a failure: a
-  // checker that looks at nothing agrees with everything.
+  // Call after each case with the number of values that were compared in it. Zero is a failure,
+  // because a checker that compares nothing always passes.
   void checked(const GoldenCase& golden, long long values) {
     ++cases_;
     values_ += values;
@@ -141,17 +141,17 @@ class GoldenTally {
   }
   long long cases() const { return cases_; }
   long long skipped() const { return skipped_; }
-  long long seen() const { return cases_ + skipped_ + pending_; }  // of whatever outcome
+  long long seen() const { return cases_ + skipped_ + pending_; }  // with any outcome
 
  private:
   std::string kind_;
   long long cases_ = 0, values_ = 0, pending_ = 0, skipped_ = 0;
 };
 
-// A checker looks at one case and tells the tally what became of it.
+// A checker compares one case and reports the outcome to the tally.
 using GoldenChecker = void (*)(const GoldenCase& one, GoldenTally& tally);
 
-// Every case of a kind. A kind of which nothing could be compared is skipped where this machine
+// Checks every case of a kind. If no case could be compared, the test is skipped if this machine
 // lacks something, and fails otherwise.
 inline void check_every_case(const std::string& kind, GoldenChecker check) {
   const std::vector<GoldenCase> cases = golden_cases(kind);

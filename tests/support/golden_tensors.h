@@ -1,6 +1,6 @@
-// Comparing tensors with those of a golden case. A tolerance holds for numbers up to one; larger
-// ones round by more, and so do small entries of a tensor whose other entries are large, which are
-// sums of such.
+// Compares tensors with those of a golden case. A tolerance applies to numbers up to one. Larger
+// numbers round by more, and so do small entries of a tensor with large entries, because they are
+// sums of large terms.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -40,8 +40,8 @@ class GoldenTensors {
     ++values_;
     EXPECT_NEAR(actual, expected, allowed_at(expected, tolerance)) << what;
   }
-  // By norm: Adam moves an entry whose gradient is rounding alone by up to the learning rate a
-  // step, either way.
+  // Compares by norm: Adam can move an entry whose gradient is only rounding by up to the learning
+  // rate per step, in either direction.
   void expect_near_by_norm(const Tensor& actual, const Tensor& expected, double tolerance,
                            const std::string& what) {
     ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
@@ -52,7 +52,7 @@ class GoldenTensors {
               allowed_at(scale, tolerance))
         << what << ", whose entries are about " << scale;
   }
-  // The largest difference relative to the largest entry of what is expected.
+  // The largest difference relative to the largest expected entry.
   void expect_relative(const Tensor& actual, const Tensor& expected, double tolerance,
                        const std::string& what) {
     ASSERT_EQ(actual.sizes(), expected.sizes()) << what;

@@ -1,4 +1,4 @@
-// One feed-forward with numbers that depend on names alone, and a method attached to it.
+// One feed-forward whose weights depend only on names, with a method attached.
 #pragma once
 
 #include "support/tiny_model.h"

@@ -1,4 +1,4 @@
-// One linear group with numbers that are written down, and a method attached to it.
+// One linear group with known weights and a method attached.
 #pragma once
 
 #include "support/tiny_model.h"
@@ -34,7 +34,7 @@ class HandMadeLinear {
                      const AttachOptions& options = {}) {
     attachment = test::attach_method(sites, method, yaml, options);
   }
-  // What trains under a name, to be written into.
+  // A trained tensor by name, to be set.
   Tensor value(const std::string& name) const {
     return attachment->trainables.value_of(segment(name));
   }

@@ -1,5 +1,5 @@
-// Stacks of blocks written as functions, for numbers that can be worked by hand: MoLEx sees nothing
-// but blocks.
+// Stacks of layers given as functions, for results that can be worked by hand: MoLEx depends on
+// nothing else of a model.
 #pragma once
 
 #include "support/tiny_model.h"
@@ -20,7 +20,7 @@ class FunctionLayer final : public Layer {
   Function function_;
 };
 
-// Sites with a stack alone. The weight only says which type numbers have.
+// Sites with only a stack. The weight only determines the data type.
 class HandMadeStack {
  public:
   HandMadeStack(int64_t width, at::TensorOptions options = at::kDouble)
@@ -43,14 +43,14 @@ class HandMadeStack {
   void attach_molex(const std::string& yaml) {
     attachment = attach_method(sites, "molex", "over: null\n" + yaml, {}, causal);
   }
-  // The state of MoLEx by name, to be written into.
+  // The state of MoLEx by name, to be set.
   Tensor state(const std::string& name) const {
     for (const auto& [known, tensor] : attachment->state())
       if (known == name) return tensor;
     throw BugError("no " + name);
   }
-  // Scores equal the input: width and number of blocks must be equal. Votes can then be written
-  // down.
+  // Makes scores equal the input, so that votes can be given directly. The width must equal the
+  // number of layers.
   void score_is_input() const {
     const at::NoGradGuard no_grad;
     const Tensor gate = state("molex.gate.weight");
@@ -72,7 +72,7 @@ class HandMadeStack {
   Tensor weight_;
 };
 
-// Rows that vote for the given blocks under score_is_input: [T, blocks].
+// Inputs that vote for the given layers with score_is_input: [T, layers].
 inline Tensor votes_for(const std::vector<int64_t>& layers, int64_t count) {
   return at::one_hot(at::tensor(layers, at::kLong), count).to(at::kDouble);
 }

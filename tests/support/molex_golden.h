@@ -1,6 +1,6 @@
 // A golden case of kind `molex` as a model, a method and a batch. The encoders (RoBERTa, BERT,
-// MiniLM) and GPT-2 differ in their configs, in the names of the reference, in who votes and in the
-// task loss.
+// MiniLM) and GPT-2 differ in their configs, in the tensor names of the reference, in the tokens
+// that vote and in the task loss.
 #pragma once
 
 #include "base/config.h"
@@ -15,8 +15,8 @@ inline bool is_minilm(const GoldenCase& one) {
   return one.name.starts_with("minilm");
 }
 
-// The names and tensors of the reference as ours. One may be several: GPT-2's fused LoRA holds
-// query and value, A in rows of the rank each, B in halves.
+// Converts names and tensors of the reference to ours. One tensor can become several: GPT-2's fused
+// LoRA contains query and value, A as r rows each, B as halves.
 class MolexNames {
  public:
   MolexNames(std::string model_type, int64_t rank)
@@ -82,7 +82,7 @@ inline ModelConfig molex_model_config(const GoldenCase& one) {
   return out;
 }
 
-// The case's settings as a recipe: what a user would write.
+// The case's settings as a recipe.
 inline std::string molex_recipe(const GoldenCase& one, const std::string& vote) {
   const Json& m = one.json.at("molex");
   const Json& c = one.json.at("config");
@@ -129,8 +129,8 @@ class MolexRunner {
 
   Model& model() { return *model_; }
   bool decoder() const { return model_->config().decoder.has_value(); }
-  // A sequence is its real tokens here, so the recorded choices are forced. GPT-2 has no mask: the
-  // reference sees padding as tokens, and so do we.
+  // A sequence consists of its real tokens here, so the recorded choices are forced. GPT-2 has no
+  // mask: the reference treats padding as tokens, and so does this batch.
   bool padded() const { return !decoder() && golden.json.at("right_padded").get<bool>(); }
   bool balanced() const { return golden.json.at("molex").at("balance").get<bool>(); }
   double tolerance(const char* name) const { return golden.json.at("tolerances").at(name); }
@@ -216,7 +216,7 @@ class MolexRunner {
   std::unique_ptr<Attachment> attachment;
   PackedBatch batch;
 
-  // The sequences of a decoder without the padding that its batch holds as tokens.
+  // The sequences of a decoder without the padding that its batch contains as tokens.
   PackedBatch without_padding() const {
     const std::vector<int64_t> counts = golden.json.at("token_counts");
     std::vector<SequenceData> sequences;
@@ -226,7 +226,8 @@ class MolexRunner {
   }
 
  private:
-  // GPT-2's: over the supervised tokens, with label smoothing, by (their number + 1e-4).
+  // GPT-2's loss: summed over the supervised tokens, with label smoothing, divided by (their number
+  // + 1e-4).
   Tensor task_loss(const Tensor& logits) const {
     if (decoder()) {
       const double smoothing = golden.json.at("label_smoothing");

@@ -1,4 +1,4 @@
-// Where the tests find things. Nothing here needs torch.
+// The paths of the tests' files and folders. Nothing here needs torch.
 #pragma once
 
 #include <cstdlib>
@@ -20,8 +20,8 @@ inline fs::path minilm_folder() {
   return source_dir() / ".cache" / "all-MiniLM-L6-v2";
 }
 
-// Data for tests: MIXTUNE_DATA, by default ../shared/data. May be absent: such tests skip with a
-// message.
+// Data for tests: MIXTUNE_DATA, by default ../shared/data. It may be absent: then such tests are
+// skipped with a message.
 inline fs::path data_dir() {
   if (const char* value = std::getenv("MIXTUNE_DATA")) return value;
   return source_dir() / ".." / "shared" / "data";
@@ -47,7 +47,7 @@ inline std::vector<fs::path> golden_roots() {
   return roots;
 }
 
-// A fresh folder below the system's temporary folder, removed at the end of the scope.
+// A new folder below the system's temporary folder, removed at the end of the scope.
 class TemporaryFolder {
  public:
   TemporaryFolder() {

@@ -1,4 +1,4 @@
-// Routings and auxiliary losses as recipes write them, for tests without a model.
+// Routings and auxiliary losses built from recipe options, for tests without a model.
 #pragma once
 
 #include "methods/mixture.h"

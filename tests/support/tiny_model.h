@@ -1,6 +1,5 @@
-// A tiny random model, a method attached from the YAML that a user would write, and batches in
-// which the number of an example says everything about it. Weights are larger than a fresh model's,
-// so that blocks differ.
+// A tiny random model, a method attached from recipe YAML, and batches whose examples are
+// determined by their number. Weights are larger than usual initial weights, so that layers differ.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,12 +13,12 @@
 
 namespace mixtune::test {
 
-// Tiny tensors gain nothing from threads, and ctest runs many programs at once. OMP_NUM_THREADS
-// says otherwise.
+// Uses one thread: tiny tensors gain nothing from threads, and ctest runs many programs at once.
+// OMP_NUM_THREADS overrides it.
 inline const bool kSingleThread = !std::getenv("OMP_NUM_THREADS") && (at::set_num_threads(1), true);
 
-// A decoder with what its model type is known for, and with biases everywhere, so that every method
-// finds something.
+// A decoder with the characteristic options of its model type, and with biases everywhere, so that
+// every method finds something to train.
 inline DecoderConfig tiny_decoder(const std::string& type, int64_t layers) {
   DecoderConfig d;
   d.head_width = 8;
@@ -86,7 +85,7 @@ inline std::unique_ptr<Model> tiny_model(const ModelConfig& config,
   return model;
 }
 
-// The sentences of a method as a recipe writes them: attach_method(sites, "lora", "r: 2").
+// Attaches a method with options as in a recipe: attach_method(sites, "lora", "r: 2").
 inline std::vector<AdapterSpec> specs_from(const std::string& method, const std::string& yaml,
                                            const StackShape& shape) {
   Choice choice{method, methods().get(method, "method.name", "method").config()};
@@ -104,7 +103,7 @@ inline std::unique_ptr<Attachment> attach_method(Sites& sites, const std::string
   return attach(specs_from(method, yaml, shape), sites, options);
 }
 
-// Adds noise that depends on names alone to what trains: zero starts are left.
+// Adds noise that depends only on names to all trained tensors, so that none stays at zero.
 inline void perturb(Trainables& trainables, double deviation = 0.2, RandomKey seed = 2) {
   const at::NoGradGuard no_grad;
   for (const Segment& s : trainables.segments())
@@ -112,7 +111,7 @@ inline void perturb(Trainables& trainables, double deviation = 0.2, RandomKey se
         draw(s.shape, deviation, s.name, seed).to(trainables.values.device()));
 }
 
-// Packs texts given by ids; `examples` are their numbers, by default 0, 1, ...
+// Packs sequences given by ids; `examples` are their example numbers, by default 0, 1, ...
 inline PackedBatch pack_texts(const std::vector<std::vector<int32_t>>& texts,
                               const std::vector<int64_t>& examples = {}) {
   std::vector<SequenceView> views;
@@ -136,7 +135,7 @@ inline PackedBatch pack_examples(const std::vector<int64_t>& examples, int64_t v
   return pack_texts(texts, examples);
 }
 
-// SequenceLayout of sequences without a model: `lengths` tokens each.
+// The layout of sequences with these lengths, without a model.
 inline SequenceLayout rows_of(const std::vector<int64_t>& lengths,
                               const std::vector<int64_t>& examples = {}) {
   std::vector<std::vector<int32_t>> texts;
@@ -178,7 +177,7 @@ inline CallPath own_path(int64_t t) {
   return {.position = t, .layer = t};
 }
 
-// MoLEx's decision at a position: one block for all sequences, or one for each.
+// MoLEx's decision at a position: one layer for all sequences, or one per sequence.
 inline void force(ForwardContext& context, int64_t position, std::vector<int64_t> layers) {
   context.pin("molex", own_path(position), {std::move(layers)});
 }

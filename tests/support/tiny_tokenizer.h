@@ -1,6 +1,6 @@
 // A tokenizer of single characters for tests of language models: byte-level without merges, so that
-// a text has as many tokens as ASCII characters. As GPT-2's it adds nothing; as LLaMA's it puts <s>
-// before a text.
+// an ASCII text has one token per character. The GPT-2 variant adds nothing; the LLaMA variant puts
+// <s> before a text.
 #pragma once
 
 #include <fstream>
@@ -12,8 +12,8 @@ namespace mixtune::test {
 
 enum class TokenizerStyle { gpt2, llama };
 
-// Ids: 0 the begin token (or <|endoftext|>), 1 the end token, then <|im_start|>, <|im_end|>, then
-// the printable characters from '!' on, the space and the line feed.
+// Ids: 0 is the begin token (or <|endoftext|>), 1 the end token, then <|im_start|>, <|im_end|>, the
+// printable characters from '!' on, the space and the line feed.
 inline constexpr int32_t kFirstCharacter = 4;
 inline constexpr int64_t kTinyVocabulary = kFirstCharacter + ('~' - '!' + 1) + 2;
 
