@@ -72,13 +72,13 @@ struct Writer {
     }
     auto& decoder = dynamic_cast<DecoderModel&>(*model);
     const PackedWeights packed(decoder, int64_t{1} << 30);  // as in `mixtune generate`
-    GenerationState texts(decoder, c, Decoding::cached, 24);
-    std::vector<Tensor> out = {texts.start(prompts)};
+    GenerationState generation(decoder, c, Decoding::cached, 24);
+    std::vector<Tensor> out = {generation.start(prompts)};
     for (int64_t n = 0; n < kSteps; ++n) {
       std::vector<int32_t> next;
       for (size_t i = 0; i < kWhole.size(); ++i)
         next.push_back(kWhole[i][static_cast<size_t>(kPrompts[i] + n)]);
-      out.push_back(texts.step(all, next));
+      out.push_back(generation.step(all, next));
     }
     return out;
   }

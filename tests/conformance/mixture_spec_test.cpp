@@ -91,7 +91,7 @@ TEST(ConformanceOfMixtures, ThePrintedMixtureConfigIsEquivalentToTheMethod) {
         // Printing it again gives the same text.
         MixtureConfig again;
         ConfigLayers read;
-        read.add_text(spec, "sentence");
+        read.add_text(spec, "spec");
         read.apply(again);
         EXPECT_EQ(to_yaml(again), spec);
       }

@@ -59,12 +59,12 @@ TEST_P(MolexDecoding, EqualsTheFullForwardPassWithThePromptsDecision) {
     Prompts prompts;
     for (size_t i = 0; i < kTexts.size(); ++i)
       prompts.push_back({kTexts[i].begin(), kTexts[i].begin() + kPrompts[i]});
-    GenerationState texts(run.decoder(), growing, Decoding::cached, 24);
-    std::vector<Tensor> steps = {texts.start(prompts)};
+    GenerationState generation(run.decoder(), growing, Decoding::cached, 24);
+    std::vector<Tensor> steps = {generation.start(prompts)};
     for (int64_t n = 0; n < kSteps; ++n) {
       std::vector<int32_t> next;
       for (size_t i = 0; i < kTexts.size(); ++i) next.push_back(kTexts[i][kPrompts[i] + n]);
-      steps.push_back(texts.step({0, 1, 2}, next));
+      steps.push_back(generation.step({0, 1, 2}, next));
     }
     // The batch's decision is that of the prompts here, before any token is generated.
     if (yaml.find("batch") != std::string::npos)
@@ -87,16 +87,16 @@ TEST_P(MolexDecoding, EqualsTheFullForwardPassWithThePromptsDecision) {
 TEST_P(MolexDecoding, FollowsSequencesThatAreDroppedAndDuplicated) {
   GenerationModel run(GetParam(), "gate: {sharing: per_layer}");
   ForwardContext growing = run.context();
-  GenerationState texts(run.decoder(), growing, Decoding::cached, 24);
-  texts.start({{5, 6, 7}, {9, 12}, {4, 8, 15, 16}});
-  texts.step({2, 0, 2}, {20, 21, 22});
-  const Tensor last = texts.step({1, 2, 2}, {23, 24, 25});
+  GenerationState generation(run.decoder(), growing, Decoding::cached, 24);
+  generation.start({{5, 6, 7}, {9, 12}, {4, 8, 15, 16}});
+  generation.step({2, 0, 2}, {20, 21, 22});
+  const Tensor last = generation.step({1, 2, 2}, {23, 24, 25});
   const Prompts expected = {{5, 6, 7, 21, 23}, {4, 8, 15, 16, 22, 24}, {4, 8, 15, 16, 22, 25}};
   ForwardContext whole = run.context();
   const Tensor full = run.full(expected, {3, 4, 4}, whole);
   const SequenceLayout rows = pack_texts(expected).rows;
   for (int64_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(texts.ids(i), expected[i]);
+    EXPECT_EQ(generation.ids(i), expected[i]);
     EXPECT_CLOSE(last[i], full[rows.offsets[i + 1] - 1], float_rounding(full, 1)) << i;
   }
 }
@@ -133,7 +133,7 @@ TEST_P(MolexDecoding, RandomChoicesDependOnTheSequenceId) {
 TEST_P(MolexDecoding, RunsTheGateOnlyForThePrompt) {
   GenerationModel run(GetParam(), "gate: {sharing: per_layer, gradient: straight_through}");
   ForwardContext growing = run.context();
-  GenerationState texts(run.decoder(), growing, Decoding::cached, 24);
+  GenerationState generation(run.decoder(), growing, Decoding::cached, 24);
   static int64_t argmaxes;
   argmaxes = 0;
   const auto handle = at::addThreadLocalCallback(
@@ -142,10 +142,10 @@ TEST_P(MolexDecoding, RunsTheGateOnlyForThePrompt) {
         argmaxes += std::string_view(f.name()) == "aten::argmax";
         return nullptr;
       }).scopes({at::RecordScope::FUNCTION}));
-  texts.start({{5, 6, 7}, {9, 12}});
+  generation.start({{5, 6, 7}, {9, 12}});
   const int64_t of_prompts = argmaxes;
-  texts.step({0, 1}, {20, 21});
-  texts.step({1, 0}, {22, 23});
+  generation.step({0, 1}, {20, 21});
+  generation.step({1, 0}, {22, 23});
   const int64_t after = argmaxes;
   at::removeCallback(handle);
   EXPECT_EQ(of_prompts, 4);  // one decision at each position
@@ -155,15 +155,15 @@ TEST_P(MolexDecoding, RunsTheGateOnlyForThePrompt) {
 // Decodes the sequences from their prompts: logits after these and after each further token.
 std::vector<Tensor> generated_texts(GenerationModel& run, Decoding decoding) {
   ForwardContext context = run.context();
-  GenerationState texts(run.decoder(), context, decoding, 24);
+  GenerationState generation(run.decoder(), context, decoding, 24);
   Prompts prompts;
   for (size_t i = 0; i < kTexts.size(); ++i)
     prompts.push_back({kTexts[i].begin(), kTexts[i].begin() + kPrompts[i]});
-  std::vector<Tensor> out = {texts.start(prompts)};
+  std::vector<Tensor> out = {generation.start(prompts)};
   for (int64_t n = 0; n < kSteps; ++n) {
     std::vector<int32_t> next;
     for (size_t i = 0; i < kTexts.size(); ++i) next.push_back(kTexts[i][kPrompts[i] + n]);
-    out.push_back(texts.step({0, 1, 2}, next));
+    out.push_back(generation.step({0, 1, 2}, next));
   }
   return out;
 }
@@ -264,7 +264,7 @@ Grown grow(MolexRunner& r, Decoding decoding,
   Reducer alone;
   ForwardContext context(Phase::evaluate, 0, 0, alone);
   context.loss_statistics = r.attachment->loss_statistics;
-  GenerationState texts(dynamic_cast<DecoderModel&>(r.model()), context, decoding, length);
+  GenerationState generation(dynamic_cast<DecoderModel&>(r.model()), context, decoding, length);
   const Tensor ids = r.tensors.get("input_ids");
   Prompts prompts(static_cast<size_t>(ids.size(0)));
   std::vector<int64_t> same;
@@ -281,13 +281,13 @@ Grown grow(MolexRunner& r, Decoding decoding,
     for (int64_t t = 0; t < positions; ++t) chosen.push_back(decision(context, t).at(0));
     choices.push_back(at::tensor(chosen, at::kLong));
   };
-  look(texts.start(prompts));
+  look(generation.start(prompts));
   if (after_prompt) after_prompt(*context.decode);
   for (int64_t n = prompt; n < length; ++n) {
     std::vector<int32_t> next;
     for (int64_t s = 0; s < ids.size(0); ++s)
       next.push_back(static_cast<int32_t>(ids[s][n].item<int64_t>()));
-    look(texts.step(same, next));
+    look(generation.step(same, next));
   }
   return {at::stack(logits, 1), at::stack(choices)};
 }
@@ -319,7 +319,7 @@ void check_forced(MolexRunner& r) {
                         expected.narrow(1, prompt - 1, length - prompt + 1), tolerance,
                         "forced, exact cache");
   r.tensors.expect_near(grow(r, Decoding::averaged).logits, r.tensors.get("forced.cached.logits"),
-                        tolerance, "forced, released cache");
+                        tolerance, "forced, averaged cache");
 }
 
 // The distance of the averaged cache from the full pass with the decision of each prefix, at

@@ -161,12 +161,12 @@ void check_expert_linear(const GoldenCase& one, GoldenTally& tally) {
 MIXTUNE_GOLDEN_CHECKER(lora_expert_linear, check_expert_linear);
 
 // Compares the initial values of a method on one linear with measured moments.
-struct Drawn {
+struct InitialValues {
   Tensor a, b, router;
 };
 
 // MixLoRA's experts are feed-forwards: one of d_in to d_out is used in place of the linear.
-Drawn draw_as_feed_forward(const Json& m) {
+InitialValues draw_as_feed_forward(const Json& m) {
   const std::string method = m.at("method"), experts = m.at("experts").dump();
   const std::string routing =
       method == "mixlora" ? "top_k" : method.substr(std::string("mixlora-").size());
@@ -183,7 +183,7 @@ Drawn draw_as_feed_forward(const Json& m) {
   return {at::cat(a), at::cat(b), made.value("mlp.router.weight")};
 }
 
-Drawn draw_as(const Json& m) {
+InitialValues draw_as(const Json& m) {
   std::string method = m.at("method");
   const bool plain = method == "lora", normal = method.starts_with("mixlora");
   if (normal && m.contains("d_in")) return draw_as_feed_forward(m);
@@ -207,7 +207,7 @@ Drawn draw_as(const Json& m) {
   made.attach_method(method, y);
   if (plain)
     return {made.value(kSite + ".lora_A.weight"), made.value(kSite + ".lora_B.weight"), {}};
-  Drawn drawn;
+  InitialValues initial;
   std::vector<Tensor> a, b;
   for (int64_t e = 0; e < experts; ++e) {
     a.push_back(made.value(kSite + ".experts." + std::to_string(e) + ".lora_A.weight"));
@@ -240,11 +240,11 @@ void check_initialisation(const GoldenCase& one, GoldenTally& tally) {
   long long values = 0;
   for (const Json& m : one.json.at("measurements")) {
     SCOPED_TRACE(m.dump().substr(0, 120));
-    const Drawn drawn = draw_as(m);
+    const InitialValues initial = draw_as(m);
     const Json& tolerances = one.json.at("tolerances");
-    if (m.contains("lora_A")) values += expect_alike(drawn.a, m.at("lora_A"), tolerances);
-    if (m.contains("lora_B")) values += expect_alike(drawn.b, m.at("lora_B"), tolerances);
-    if (m.contains("router")) values += expect_alike(drawn.router, m.at("router"), tolerances);
+    if (m.contains("lora_A")) values += expect_alike(initial.a, m.at("lora_A"), tolerances);
+    if (m.contains("lora_B")) values += expect_alike(initial.b, m.at("lora_B"), tolerances);
+    if (m.contains("router")) values += expect_alike(initial.router, m.at("router"), tolerances);
   }
   tally.checked(one, values);
 }

@@ -52,9 +52,9 @@ Loop expert_by_expert(const HandMadeLinear& made, const Tensor& x, const std::st
       for (int64_t e = 0; e < adapter.experts[0]; ++e) {
         const std::string expert = member.name + ".experts." + std::to_string(e);
         const Tensor shrink = at::mm(drop(member.name, e), leaf(expert + ".lora_A.weight").t());
-        const Tensor wide = at::mm(shrink, leaf(expert + ".lora_B.weight").t());
+        const Tensor expanded = at::mm(shrink, leaf(expert + ".lora_B.weight").t());
         const double scaling = adapter.alpha / static_cast<double>(ranks[static_cast<size_t>(e)]);
-        part = part + routed.weights.narrow(1, e, 1) * scaling * wide;
+        part = part + routed.weights.narrow(1, e, 1) * scaling * expanded;
       }
     }
     parts.push_back(part);

@@ -177,6 +177,6 @@ inline void check_every_case(const std::string& kind, GoldenChecker check) {
   TEST(Golden, EveryCaseOfKind_golden_##kind) {        \
     ::mixtune::test::check_every_case(#kind, checker); \
   }                                                    \
-  static_assert(true, "so that a semicolon stands behind it")
+  static_assert(true, "so that a semicolon follows")
 
 }  // namespace mixtune::test
