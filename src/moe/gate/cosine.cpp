@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kEpsilon = 1e-12;  // lower bound of the norms
 
-struct CosineScoreConfig final : Config {
+struct CosineGateConfig final : Config {
   int64_t projection = 256;
   std::string axis = "feature";
 
@@ -25,9 +25,9 @@ struct CosineScoreConfig final : Config {
   }
 };
 
-class CosineScore final : public Gate {
+class CosineGate final : public Gate {
  public:
-  CosineScore(const GateShape& shape, const CosineScoreConfig& spec, RandomKey key)
+  CosineGate(const GateShape& shape, const CosineGateConfig& spec, RandomKey key)
       : sequence_axis_(spec.axis == "sequence"),
         weight_(normal_tensor({spec.projection, shape.width}, shape.initializer_range,
                               derive(key, "projector"))
@@ -75,10 +75,10 @@ class CosineScore final : public Gate {
 void register_cosine(Registry<GateEntry>& registry) {
   registry.add({"cosine",
                 "Scaled cosine similarity between a projection of x and a vector per expert.",
-                [] { return std::make_unique<CosineScoreConfig>(); },
+                [] { return std::make_unique<CosineGateConfig>(); },
                 [](const Config& config, const GateShape& shape, RandomKey key) {
-                  return std::make_unique<CosineScore>(
-                      shape, dynamic_cast<const CosineScoreConfig&>(config), key);
+                  return std::make_unique<CosineGate>(
+                      shape, dynamic_cast<const CosineGateConfig&>(config), key);
                 }});
 }
 

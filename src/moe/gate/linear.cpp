@@ -5,13 +5,13 @@
 namespace mixtune {
 namespace {
 
-struct LinearScoreConfig final : Config {
+struct LinearGateConfig final : Config {
   void fields(FieldVisitor&) override {}
 };
 
-class LinearScore final : public Gate {
+class LinearGate final : public Gate {
  public:
-  LinearScore(const GateShape& shape, RandomKey key)
+  LinearGate(const GateShape& shape, RandomKey key)
       : weight_(normal_tensor({shape.experts, shape.width}, shape.initializer_range, key)
                     .to(shape.options)),
         bias_(at::zeros({shape.experts}, shape.options)) {}
@@ -32,9 +32,9 @@ class LinearScore final : public Gate {
 
 void register_linear(Registry<GateEntry>& registry) {
   registry.add({"linear", "W x; for layer experts W x + b.",
-                [] { return std::make_unique<LinearScoreConfig>(); },
+                [] { return std::make_unique<LinearGateConfig>(); },
                 [](const Config&, const GateShape& shape, RandomKey key) {
-                  return std::make_unique<LinearScore>(shape, derive(key, "weight"));
+                  return std::make_unique<LinearGate>(shape, derive(key, "weight"));
                 },
                 true});
 }
