@@ -115,14 +115,14 @@ std::vector<size_t> selected_members(const LinearGroup& group, const SiteChoice&
   return out;
 }
 
-std::vector<Level> selected_units(const LinearGroup& group, const SiteChoice& choice) {
+std::vector<AdaptedModule> selected_modules(const LinearGroup& group, const SiteChoice& choice) {
   const std::vector<size_t> members = selected_members(group, choice);
   const bool whole =
       members.size() == group.members().size() &&
       std::any_of(choice.targets.begin(), choice.targets.end(),
                   [&](const auto& target) { return target_names_fused(target, group); });
   if (whole) return {{group.fused, 0, members.size()}};
-  std::vector<Level> out;
+  std::vector<AdaptedModule> out;
   for (const size_t m : members) out.push_back({group.members()[m].name, m, m + 1});
   return out;
 }

@@ -23,11 +23,11 @@ std::vector<size_t> selected_members(const LinearGroup& group, const SiteChoice&
 // The module that one update adapts: a member, or the whole group if a target selects all linears
 // or names the module that contains the group in files ("c_attn"). PEFT counts modules in the same
 // way.
-struct Level {
+struct AdaptedModule {
   std::string name;    // the module path
   size_t first, last;  // members
 };
-std::vector<Level> selected_units(const LinearGroup& group, const SiteChoice& choice);
+std::vector<AdaptedModule> selected_modules(const LinearGroup& group, const SiteChoice& choice);
 
 // UserError if a layer does not exist or the list is empty.
 void check_layer_choice(const SiteChoice& choice, const Sites& sites, const std::string& method);

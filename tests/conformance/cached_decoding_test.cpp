@@ -58,7 +58,7 @@ struct Writer {
   }
   Tensor whole(ForwardContext& c) {
     const at::NoGradGuard no_grad;
-    PackedBatch batch = pack_texts(kWhole);
+    PackedBatch batch = pack_sequences(kWhole);
     batch.rows.prompt = kPrompts;
     return model->logits(batch, c);  // [T, V]
   }
@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(EveryMethod, CachedDecoding, testing::ValuesIn(decoders
                          [](const auto& info) { return info.param; });
 
 TEST_P(CachedDecoding, LogitsEqualThoseOfTheFullForwardPass) {
-  const SequenceLayout rows = pack_texts(kWhole).rows;
+  const SequenceLayout rows = pack_sequences(kWhole).rows;
   const auto expect_close = [&](const std::vector<Tensor>& steps, const Tensor& expected,
                                 double tolerance) {
     for (int64_t n = 0; n <= kSteps; ++n)

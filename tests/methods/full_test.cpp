@@ -30,7 +30,7 @@ TEST(Full, MatricesAndEmbeddingsDecayBiasesAndNormsDoNot) {
 // A token that occurs twice has the sum of two gradients, one that does not occur has none.
 TEST(Full, ATokensGradientIsTheSumOverItsOccurrences) {
   Attached run(tiny_config("bert", 1), "full", "", at::kDouble);
-  const PackedBatch batch = pack_texts({{5, 6, 5}});
+  const PackedBatch batch = pack_sequences({{5, 6, 5}});
   ForwardContext c = run.context();
   run.model->last_hidden_state(batch, c).square().sum().backward();
   const Tensor words = run.gradient("bert.embeddings.word_embeddings.weight");

@@ -26,7 +26,7 @@ struct GenerationModel {
   // The logits after every token of whole sequences.
   Tensor full(const Prompts& texts, const std::vector<int64_t>& prompts, ForwardContext& c) {
     const at::NoGradGuard no_grad;
-    PackedBatch batch = pack_texts(texts);
+    PackedBatch batch = pack_sequences(texts);
     batch.rows.prompt = prompts;
     return model->logits(batch, c);
   }
@@ -75,7 +75,7 @@ TEST_P(MolexDecoding, EqualsTheFullForwardPassWithThePromptsDecision) {
       EXPECT_EQ(decision(growing, t), decision(whole, t));
       for (const int64_t j : decision(growing, t)) chosen.push_back(j);
     }
-    const SequenceLayout rows = pack_texts(kTexts).rows;
+    const SequenceLayout rows = pack_sequences(kTexts).rows;
     for (int64_t n = 0; n <= kSteps; ++n)
       for (int64_t i = 0; i < 3; ++i)
         EXPECT_CLOSE(steps[n][i], expected[rows.offsets[i] + kPrompts[i] - 1 + n],
@@ -94,7 +94,7 @@ TEST_P(MolexDecoding, FollowsSequencesThatAreDroppedAndDuplicated) {
   const Prompts expected = {{5, 6, 7, 21, 23}, {4, 8, 15, 16, 22, 24}, {4, 8, 15, 16, 22, 25}};
   ForwardContext whole = run.context();
   const Tensor full = run.full(expected, {3, 4, 4}, whole);
-  const SequenceLayout rows = pack_texts(expected).rows;
+  const SequenceLayout rows = pack_sequences(expected).rows;
   for (int64_t i = 0; i < 3; ++i) {
     EXPECT_EQ(generation.ids(i), expected[i]);
     EXPECT_CLOSE(last[i], full[rows.offsets[i + 1] - 1], float_rounding(full, 1)) << i;

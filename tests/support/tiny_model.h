@@ -112,8 +112,8 @@ inline void perturb(Trainables& trainables, double deviation = 0.2, RandomKey se
 }
 
 // Packs sequences given by ids; `examples` are their example numbers, by default 0, 1, ...
-inline PackedBatch pack_texts(const std::vector<std::vector<int32_t>>& texts,
-                              const std::vector<int64_t>& examples = {}) {
+inline PackedBatch pack_sequences(const std::vector<std::vector<int32_t>>& texts,
+                                  const std::vector<int64_t>& examples = {}) {
   std::vector<SequenceView> views;
   for (size_t i = 0; i < texts.size(); ++i)
     views.push_back({texts[i].data(), nullptr, static_cast<int64_t>(texts[i].size()),
@@ -132,7 +132,7 @@ inline PackedBatch pack_examples(const std::vector<int64_t>& examples, int64_t v
           4 + random_integer(key, n + 1, static_cast<uint64_t>(vocabulary - 4)));
     texts.push_back(std::move(ids));
   }
-  return pack_texts(texts, examples);
+  return pack_sequences(texts, examples);
 }
 
 // The layout of sequences with these lengths, without a model.
@@ -140,7 +140,7 @@ inline SequenceLayout rows_of(const std::vector<int64_t>& lengths,
                               const std::vector<int64_t>& examples = {}) {
   std::vector<std::vector<int32_t>> texts;
   for (const int64_t length : lengths) texts.emplace_back(static_cast<size_t>(length), 1);
-  return pack_texts(texts, examples).rows;
+  return pack_sequences(texts, examples).rows;
 }
 
 // A model with a method.

@@ -10,7 +10,7 @@ namespace mixtune {
 
 // The initial A of a low-rank update, [rank, in]: U(-1/sqrt(in), 1/sqrt(in)), or Gaussian with
 // standard deviation 1 / rank. Both as in PEFT (init_lora_weights).
-Tensor drawn_down(int64_t rank, int64_t in, bool is_gaussian, RandomKey key);
+Tensor initial_lora_a(int64_t rank, int64_t in, bool is_gaussian, RandomKey key);
 
 // Low-rank updates of linears (LoRA): y += scaling * B A dropout(x), with one dropout mask per
 // linear group.

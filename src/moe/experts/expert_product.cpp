@@ -166,7 +166,7 @@ class ExpandProduct : public torch::autograd::Function<ExpandProduct> {
       d_gates.select(1, m).copy_(by_expert(d_inner * shrink, p));
       shrink_of(d_narrow, p, m).copy_(gated(d_inner, gate, p));
     }
-    if (p.wants_dx) p.dx = at::mm(dy, weight);  // [T, D]
+    if (p.needs_dx) p.dx = at::mm(dy, weight);  // [T, D]
     variable_list out = {d_narrow, d_gates, Tensor(), Tensor()};
     if (ctx->needs_input_grad(2)) out[2] = at::mm(dy.t(), x);
     if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(3)) out[3] = dy.sum(0);
@@ -190,7 +190,7 @@ class ExpandProduct : public torch::autograd::Function<ExpandProduct> {
 
 Shrunk shrink_product(const Tensor& x, const Tensor& shrink,
                       const c10::intrusive_ptr<ExpertPlan>& plan) {
-  plan->wants_dx = x.requires_grad() && at::GradMode::is_enabled();
+  plan->needs_dx = x.requires_grad() && at::GradMode::is_enabled();
   const variable_list out = ShrinkProduct::apply(x, shrink, plan);
   return {out[0], out[1]};
 }

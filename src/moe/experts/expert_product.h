@@ -31,7 +31,7 @@ struct ExpertPlan : torch::CustomClassHolder {
   // The gradient of x through the base product: the backward pass of the expand product stores it
   // here, and that of the shrink product adds its own gradient in place.
   Tensor dx;
-  bool wants_dx = false;
+  bool needs_dx = false;
 
   int64_t experts() const { return static_cast<int64_t>(ranks.size()); }
   int64_t width() const { return std::accumulate(ranks.begin(), ranks.end(), int64_t{0}); }

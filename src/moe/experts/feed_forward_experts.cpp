@@ -82,7 +82,7 @@ void add_down(const RoutedExperts& adapter, const Member& member, int64_t expert
               std::vector<Segment>& segments) {
   for (int64_t e = 0; e < experts; ++e) {
     const std::string name = member.name + ".experts." + std::to_string(e) + ".lora_A.weight";
-    values.push_back(drawn_down(rank, in, adapter.starts_gaussian, derive(seed, name)));
+    values.push_back(initial_lora_a(rank, in, adapter.starts_gaussian, derive(seed, name)));
     segments.push_back({name, "adapter", {rank, in}});
   }
 }

@@ -184,7 +184,7 @@ constexpr double kBudgetDeviation = 0.02;  // standard deviation of AdaLoRA's in
 // B starts at zero; with AdaLoRA, A and B are normal and the singular values start at zero.
 Tensor LoraAdapter::first_down(int64_t r, int64_t in, RandomKey key) const {
   if (budget) return normal_tensor({r, in}, kBudgetDeviation, key);
-  return drawn_down(r, in, starts_gaussian, key);
+  return initial_lora_a(r, in, starts_gaussian, key);
 }
 
 double LoraAdapter::scaling_of(double a, int64_t r) const {
@@ -204,7 +204,7 @@ void LoraAdapter::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
   std::vector<std::shared_ptr<LowRankAdapter>> adapters;
   std::vector<std::string> modules;
   for (LinearGroup* group : sites.groups) {
-    const std::vector<Level> adapted = selected_units(*group, spec.sites);
+    const std::vector<AdaptedModule> adapted = selected_modules(*group, spec.sites);
     if (adapted.empty()) continue;
     MIXTUNE_CHECK(!group->adapter, "two adapters at " + group->site());
     std::vector<Entry> entries;
@@ -212,7 +212,7 @@ void LoraAdapter::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
     std::vector<Segment> down_segments;
     const at::TensorOptions options = group->weight.options();
     int64_t rows = 0;
-    for (const Level& one : adapted) {
+    for (const AdaptedModule& one : adapted) {
       modules.push_back(one.name);
       const int64_t r = pattern_value(rank_pattern, one.name, rank);
       const double a = pattern_value(alpha_pattern, one.name, alpha);

@@ -183,8 +183,9 @@ std::pair<Tensor, std::vector<Segment>> initial_shrink(const RoutedExperts& adap
     for (size_t e = 0; e < of.ranks.size(); ++e) {
       const std::string name = of.expert(i, e) + ".lora_A.weight";
       const int64_t r = of.ranks[e];
-      values.push_back(is_meta ? at::empty({r, in}, of.options)
-                               : drawn_down(r, in, adapter.starts_gaussian, derive(seed, name)));
+      values.push_back(is_meta
+                           ? at::empty({r, in}, of.options)
+                           : initial_lora_a(r, in, adapter.starts_gaussian, derive(seed, name)));
       segments.push_back({name, "adapter", {r, in}});
     }
   for (size_t i = 0; of.has_products && i < of.members.size(); ++i) {

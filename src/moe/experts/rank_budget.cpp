@@ -27,11 +27,11 @@ int64_t ranks_at(const RankBudgetSettings& settings, int64_t step, int64_t total
 void RankBudget::add(const std::string& down, const std::string& gain, const std::string& up,
                      int64_t rank, int64_t in, int64_t out) {
   const int64_t begin = elements_;
-  units_.push_back({.down = {down, begin, rank * in},
-                    .gain = {gain, begin + rank * in, rank},
-                    .up = {up, begin + rank * (in + 1), rank * out},
-                    .first = ranks_,
-                    .rank = rank});
+  updates_.push_back({.down = {down, begin, rank * in},
+                      .gain = {gain, begin + rank * in, rank},
+                      .up = {up, begin + rank * (in + 1), rank * out},
+                      .first = ranks_,
+                      .rank = rank});
   elements_ += rank * (in + 1 + out);
   ranks_ += rank;
 }
@@ -68,14 +68,14 @@ void RankBudget::after(const Trainables& trainables, const Update& update) {
                     (update.step > settings_.initial_steps && update.step % settings_.every == 0);
   if (cuts)
     choose(trainables, ranks_at(settings_, update.step, update.total, ranks_,
-                                settings_.target * static_cast<int64_t>(units_.size())));
+                                settings_.target * static_cast<int64_t>(updates_.size())));
 }
 
 // Updates the running mean of |value * gradient| and the running mean of its distance from that
 // mean.
 void RankBudget::accumulate(const Trainables& trainables, const Update& update) {
-  for (const Level& level : units_)
-    for (const Part* part : {&level.down, &level.gain, &level.up}) {
+  for (const LowRankUpdate& update : updates_)
+    for (const Part* part : {&update.down, &update.gain, &update.up}) {
       const Segment& segment = segment_of(trainables, part->name);
       const Tensor now = (trainables.value_of(segment) * trainables.gradient_of(segment))
                              .mul_(update.gradient_scale)
@@ -96,10 +96,10 @@ Tensor RankBudget::score_of(const Part& part, at::IntArrayRef shape) const {
 void RankBudget::choose(const Trainables& trainables, int64_t ranks) {
   if (ranks >= ranks_) return;
   std::vector<Tensor> scores;
-  for (const Level& level : units_)
-    scores.push_back(score_of(level.gain, {level.rank}) +
-                     (score_of(level.down, {level.rank, -1}).mean(1) +
-                      score_of(level.up, {-1, level.rank}).mean(0)));
+  for (const LowRankUpdate& update : updates_)
+    scores.push_back(score_of(update.gain, {update.rank}) +
+                     (score_of(update.down, {update.rank, -1}).mean(1) +
+                      score_of(update.up, {-1, update.rank}).mean(0)));
   const Tensor all = at::cat(scores, 0);  // [ranks]
   const Tensor limit = std::get<0>(at::kthvalue(all, ranks_ - ranks));
   kept_.copy_(all > limit);
@@ -107,9 +107,9 @@ void RankBudget::choose(const Trainables& trainables, int64_t ranks) {
 }
 
 void RankBudget::clear(const Trainables& trainables) const {
-  for (const Level& level : units_) {
-    Tensor gain = trainables.value_of(segment_of(trainables, level.gain.name));  // [rank, 1]
-    gain.masked_fill_((kept_.narrow(0, level.first, level.rank) == 0).unsqueeze(1), 0);
+  for (const LowRankUpdate& update : updates_) {
+    Tensor gain = trainables.value_of(segment_of(trainables, update.gain.name));  // [rank, 1]
+    gain.masked_fill_((kept_.narrow(0, update.first, update.rank) == 0).unsqueeze(1), 0);
   }
 }
 

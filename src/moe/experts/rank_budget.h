@@ -41,7 +41,7 @@ class RankBudget {
     std::string name;
     int64_t begin, count;  // range in the buffers of importance
   };
-  struct Level {
+  struct LowRankUpdate {
     Part down, gain, up;
     int64_t first, rank;  // range in the ranks of all updates
   };
@@ -53,7 +53,7 @@ class RankBudget {
 
   RankBudgetSettings settings_;
   std::string method_;
-  std::vector<Level> units_;
+  std::vector<LowRankUpdate> updates_;
   int64_t elements_ = 0, ranks_ = 0;
   Tensor importance_, spread_;  // [elements], running means
   Tensor kept_;                 // [ranks] 1: active, 0: removed (E stays zero)

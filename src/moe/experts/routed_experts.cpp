@@ -11,7 +11,7 @@ double RoutedExperts::scaling(int64_t rank) const {
   return alpha / (rank_stabilized ? std::sqrt(r) : r);
 }
 
-Tensor drawn_down(int64_t rank, int64_t in, bool is_gaussian, RandomKey key) {
+Tensor initial_lora_a(int64_t rank, int64_t in, bool is_gaussian, RandomKey key) {
   if (is_gaussian) return normal_tensor({rank, in}, 1 / static_cast<double>(rank), key);
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   return uniform_tensor({rank, in}, -bound, bound, key);

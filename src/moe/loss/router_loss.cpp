@@ -22,7 +22,7 @@ std::unique_ptr<RouterLoss> router_loss_of(const Choice& choice) {
 
 void RouterLossConfig::fields(FieldVisitor& v) {
   v.field("weight", weight, "Weight of the loss; 0: off.", {.minimum = 0});
-  v.field("reduction", over,
+  v.field("reduction", reduction,
           "Reduction over sites: pooled (one loss over all sites), sum or mean (of one loss per "
           "site), layer_sum or layer_mean (of one loss per layer, with its sites pooled).",
           {.choices = {"pooled", "sum", "mean", "layer_sum", "layer_mean"}});
@@ -46,7 +46,7 @@ Tensor supervised_rows(const SequenceLayout& rows) {
 SiteRouterLoss::SiteRouterLoss(const Choice& choice, std::string where)
     : name_(choice.name),
       where_(std::move(where)),
-      over_(dynamic_cast<const RouterLossConfig&>(*choice.config).over),
+      reduction_(dynamic_cast<const RouterLossConfig&>(*choice.config).reduction),
       supervised_(dynamic_cast<const RouterLossConfig&>(*choice.config).tokens == "supervised"),
       weight_(dynamic_cast<const RouterLossConfig&>(*choice.config).weight),
       router_loss_(router_loss_of(choice)) {}
@@ -65,7 +65,8 @@ size_t SiteRouterLoss::add_sites(int64_t count, int64_t experts, int64_t layer,
   router_loss_->check(experts, where_);
   Group group{.rows = {}, .count = count, .experts = experts, .layer = layer};
   for (const Group& other : groups_)
-    if (pools_sites() && (over_ == "pooled" || other.layer == layer)) check_equal(other, group);
+    if (pools_sites() && (reduction_ == "pooled" || other.layer == layer))
+      check_equal(other, group);
   for (int64_t i = 0; i < (pools_sites() ? 1 : count); ++i)
     group.rows.push_back(layout.add_site(router_loss_->columns(experts)));
   groups_.push_back(std::move(group));
@@ -104,7 +105,7 @@ Tensor SiteRouterLoss::finalize(const LossStatistics& table, Reducer& reducer) c
     for (const int64_t row : group.rows) {
       const Tensor sums = table.sums(row, reducer);
       if (pools_sites()) {
-        auto& pool = pools[over_ == "pooled" ? 0 : group.layer];
+        auto& pool = pools[reduction_ == "pooled" ? 0 : group.layer];
         pool = {plus(pool.first, sums), group.experts};
       } else {
         total = plus(total, router_loss_->finalize(sums, group.experts));
@@ -116,7 +117,7 @@ Tensor SiteRouterLoss::finalize(const LossStatistics& table, Reducer& reducer) c
     ++terms;
   }
   MIXTUNE_CHECK(terms > 0, "a router loss without sites");
-  return over_.ends_with("mean") ? total / static_cast<double>(terms) : total;
+  return reduction_.ends_with("mean") ? total / static_cast<double>(terms) : total;
 }
 
 SiteRouterLosses site_router_losses(const std::vector<Choice>& losses, const std::string& where) {

@@ -47,7 +47,7 @@ std::unique_ptr<RouterLoss> router_loss_of(const Choice& choice);
 // The options that all router losses share.
 struct RouterLossConfig : Config {
   double weight = 0;
-  std::string over = "pooled", tokens = "all";
+  std::string reduction = "pooled", tokens = "all";
   void fields(FieldVisitor& v) override;
 };
 
@@ -75,10 +75,10 @@ class SiteRouterLoss {
     std::vector<int64_t> rows;  // of the table: one per site, or one for all of them
     int64_t count, experts, layer;
   };
-  bool pools_sites() const { return over_ != "sum" && over_ != "mean"; }
+  bool pools_sites() const { return reduction_ != "sum" && reduction_ != "mean"; }
   void check_equal(const Group& a, const Group& b) const;
 
-  std::string name_, where_, over_;
+  std::string name_, where_, reduction_;
   bool supervised_;
   double weight_;
   std::unique_ptr<RouterLoss> router_loss_;
