@@ -1,5 +1,4 @@
-// Prints a trained BPE vocabulary as a tokenizer.json. Keys have the order in which the tokenizers
-// library writes them.
+// Prints a trained BPE vocabulary as a tokenizer.json, with the vocabulary in the order of ids.
 #include <algorithm>
 
 #include "base/json.h"

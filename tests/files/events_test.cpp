@@ -15,11 +15,11 @@ const std::string kThree =
     "{\"event\":\"start\",\"step\":0}\n{\"event\":\"step\",\"step\":1}\n{\"event\":\"step\","
     "\"step\":2}\n";
 
-TEST(Events, AreOneObjectOnEachLineAtOnce) {
+TEST(Events, AreOneObjectPerLineWrittenImmediately) {
   TemporaryFolder folder;
   EventWriter writer = EventWriter::create(folder / "events.jsonl");
   writer.write({{"event", "step"}, {"step", 1}, {"loss", 0.1f}, {"text", "a\nb\xff"}});
-  // Read while the writer is open: nothing is held back.
+  // Read while the writer is open: nothing is buffered.
   const auto events = read_events(folder / "events.jsonl");
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].at("loss").get<float>(), 0.1f);
@@ -30,7 +30,7 @@ TEST(Events, AreOneObjectOnEachLineAtOnce) {
   EXPECT_THROW(writer.write(Json::array()), BugError);
 }
 
-TEST(Events, ResumedWithoutAStepOnlyLoseATornLine) {
+TEST(Events, ResumedWithoutAStepLoseOnlyAnIncompleteLine) {
   TemporaryFolder folder;
   const fs::path path = folder / "events.jsonl";
   for (const char* torn : {"", "{\"event\":\"st", "{", "\"x\"", "3"}) {
@@ -38,12 +38,12 @@ TEST(Events, ResumedWithoutAStepOnlyLoseATornLine) {
     EventWriter::resume(path, std::nullopt).write({{"step", 3}});
     EXPECT_EQ(read_file(path), kThree + "{\"step\":3}\n") << torn;
   }
-  write_file_atomically(path, kThree + "{\"step\":9}");  // whole but for its line end
+  write_file_atomically(path, kThree + "{\"step\":9}");  // complete except for its line end
   EventWriter::resume(path, std::nullopt).write({{"step", 10}});
   EXPECT_EQ(read_file(path), kThree + "{\"step\":9}\n{\"step\":10}\n");
 }
 
-TEST(Events, ResumedAtAStepForgetWhatCameLater) {
+TEST(Events, ResumedAtAStepDropLaterEvents) {
   TemporaryFolder folder;
   const fs::path path = folder / "events.jsonl";
   write_file_atomically(path,
@@ -55,7 +55,7 @@ TEST(Events, ResumedAtAStepForgetWhatCameLater) {
       "{\"step\":2}\n");
 }
 
-TEST(Events, ResumedWithoutAFileBeginOne) {
+TEST(Events, ResumedWithoutAFileCreateOne) {
   TemporaryFolder folder;
   EventWriter::resume(folder / "events.jsonl", 5).write({{"step", 6}});
   EXPECT_EQ(read_events(folder / "events.jsonl").size(), 1u);

@@ -27,7 +27,7 @@ TEST(Float16, ToFloatEqualsTheCompilersHalfForAllValues) {
 }
 
 TEST(Float16, FromFloatEqualsTheCompilersHalf) {
-  // Every half, every midpoint between two halves, and their neighbours; then a walk over all
+  // Every half, every midpoint between two halves, and the adjacent floats; then values of all
   // exponents.
   const auto check = [](float value) {
     if (std::isnan(value)) return;
@@ -65,7 +65,7 @@ TEST(BFloat16, RoundsToNearestEven) {
   EXPECT_EQ(bf16_from_float(std::bit_cast<float>(0x80018000u)), 0x8002);
 }
 
-TEST(BFloat16, SurvivesTheWayThereAndBackForAllValues) {
+TEST(BFloat16, SurvivesARoundTripForAllValues) {
   for (uint32_t bits = 0; bits <= 0xFFFF; ++bits) {
     const float value = float_from_bf16(static_cast<uint16_t>(bits));
     if (std::isnan(value))

@@ -17,7 +17,7 @@ std::string error_of_config(const std::string& body) {
   return error_line(folder, [&] { parse(body); });
 }
 
-// As PEFT 0.15 saves it.
+// A config as saved by PEFT 0.15.
 const char* const kSaved = R"({
   "alpha_pattern": {},
   "auto_mapping": null,
@@ -87,7 +87,7 @@ TEST(PeftConfig, KeepsTheOrderOfPatterns) {
   EXPECT_EQ(again.alpha_pattern, config.alpha_pattern);
 }
 
-TEST(PeftConfig, TakesPatternsAndSingleLayers) {
+TEST(PeftConfig, AcceptsPatternsAndSingleLayers) {
   EXPECT_EQ(parse("\"target_modules\": \".*q\"").target_pattern, ".*q");
   EXPECT_EQ(parse("\"target_modules\": \"all-linear\"").target_pattern, "all-linear");
   EXPECT_EQ(parse("\"layers_to_transform\": 3").layers_to_transform, (std::vector<int64_t>{3}));

@@ -1,4 +1,4 @@
-// Files written byte by byte, also malformed ones, and the error that reading them gives.
+// Writes files byte by byte, including malformed ones, and returns the error of reading them.
 #pragma once
 
 #include <cstring>
@@ -20,7 +20,7 @@ inline std::string raw_safetensors(const std::string& header, size_t data_bytes)
   return out;
 }
 
-// What the user sees, without the temporary folder's name; "no error" where there is none.
+// The error message without the temporary folder's name; "no error" if there is none.
 template <class Action>
 std::string error_line(const TemporaryFolder& folder, const Action& action) {
   try {

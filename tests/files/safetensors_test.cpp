@@ -106,7 +106,7 @@ TEST(Safetensors, CapsTheHeader) {
   expect_error(large, "expected at most 100000000");
 }
 
-TEST(Safetensors, RejectsAHeaderThatIsNoJsonObject) {
+TEST(Safetensors, RejectsAHeaderThatIsNotAJsonObject) {
   expect_error(raw_safetensors("", 0), "does not begin with '{'");
   expect_error(raw_safetensors("[]", 0), "does not begin with '{'");
   expect_error(raw_safetensors(" {}", 0), "does not begin with '{'");
@@ -201,7 +201,7 @@ TEST(Safetensors, RejectsWrongOffsets) {
   offsets("[0.0,8]", "has 0.0 in data_offsets");
 }
 
-TEST(Safetensors, RejectsHolesOverlapsAndUncoveredData) {
+TEST(Safetensors, RejectsGapsOverlapsAndUncoveredData) {
   const auto pair = [](const std::string& a, const std::string& b, size_t bytes,
                        const std::string& part) {
     expect_error(
@@ -220,7 +220,7 @@ TEST(Safetensors, RejectsHolesOverlapsAndUncoveredData) {
   expect_error(raw_safetensors("{}", 3), "of which tensors cover 0");
 }
 
-TEST(Safetensors, RejectsWhatIsNoFile) {
+TEST(Safetensors, RejectsPathsThatAreNotFiles) {
   TemporaryFolder folder;
   EXPECT_EQ(error_line(folder, [&] { SafetensorsFile::open(folder / "absent"); }),
             "absent: cannot be read (No such file or directory). Check the path.");
@@ -279,7 +279,7 @@ TEST(WriteSafetensors, WritesTheExactBytesOfTheFormat) {
   EXPECT_EQ(read_file(folder / "f"), std::string("\x58\0\0\0\0\0\0\0", 8) + header + "    AB");
 }
 
-TEST(WriteSafetensors, TakesWrongInputForABug) {
+TEST(WriteSafetensors, TreatsWrongInputAsABug) {
   TemporaryFolder folder;
   const uint8_t data[4] = {};
   const TensorToWrite good{.name = "x", .dtype = DType::U8, .shape = {4}, .data = data, .bytes = 4};

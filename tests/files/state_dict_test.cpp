@@ -33,8 +33,8 @@ std::string error_of_pickle(const std::string& pickle) {
   return "no error";
 }
 
-// A file may be cut or changed anywhere: it is read, or refused in one line.
-TEST(StateDict, DamageIsReadOrRejectd) {
+// A file that is truncated or changed anywhere is either read or rejected with an error.
+TEST(StateDict, DamagedFilesAreReadOrRejected) {
   const std::string whole = state_dict_pickle();
   for (size_t length = 0; length < whole.size(); ++length)
     EXPECT_NE(error_of_pickle(whole.substr(0, length)), "no error") << length;
@@ -48,7 +48,7 @@ TEST(StateDict, DamageIsReadOrRejectd) {
   EXPECT_GT(rejected, 500);
 }
 
-TEST(StateDict, RejectsWhatIsNoData) {
+TEST(StateDict, RejectsEverythingButData) {
   const std::string whole = state_dict_pickle();
   const auto with = [&](const std::string& old, const std::string& now) {
     std::string out = whole;
@@ -73,7 +73,7 @@ TEST(StateDict, RejectsWhatIsNoData) {
                                 .replace(whole.find("K\x02K\x03\x86"), 5, "K\x7fK\x7f\x86"))
                 .find("larger than its data"),
             std::string::npos);
-  // Strides whose product leaves 64 bits.
+  // Strides whose product overflows 64 bits.
   const std::string huge = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f";
   EXPECT_NE(
       error_of_pickle(with("K\x03K\x01\x86", huge + "K\x01\x86")).find("larger than its data"),

@@ -34,7 +34,7 @@ Table list(const std::string& text, const std::vector<std::string>& columns = {}
   return read_text(text, [&](const fs::path& path) { return read_json_list(path, columns); });
 }
 
-TEST(Tsv, TakesTheFirstLineForTheHeaderUnlessColumnsAreGiven) {
+TEST(Tsv, ReadsTheFirstLineAsTheHeaderUnlessColumnsAreGiven) {
   const Table table = tsv("sentence\tlabel\nfine \"film\t1\n\tx\n");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"sentence", "label"}));
   EXPECT_EQ(table.rows, (Rows{{"fine \"film", "1"}, {"", "x"}}));
@@ -42,7 +42,7 @@ TEST(Tsv, TakesTheFirstLineForTheHeaderUnlessColumnsAreGiven) {
   EXPECT_EQ(tsv("a\t1\n", {"text", "label"}).rows, (Rows{{"a", "1"}}));
 }
 
-TEST(Tsv, TakesAnyLineEndAndAByteOrderMark) {
+TEST(Tsv, AcceptsAnyLineEndAndAByteOrderMark) {
   const Table table =
       tsv("\xEF\xBB\xBF"
           "a\tb\r\n1\t2\r\n3\t4");
@@ -85,7 +85,7 @@ TEST(Csv, KeepsCommasQuotesAndLineBreaksOfQuotedFields) {
   EXPECT_EQ(table.lines, (Lines{2, 3, 5}));
 }
 
-TEST(Csv, TakesAnyLineEndAndAByteOrderMark) {
+TEST(Csv, AcceptsAnyLineEndAndAByteOrderMark) {
   const Rows rows = {{"1", "2"}, {"3", "4"}};
   EXPECT_EQ(csv("\xEF\xBB\xBF"
                 "\"a\",b\r\n\"1\",\"2\"\r\n3,4\r\n")
@@ -102,7 +102,7 @@ TEST(Csv, AllowsTrailingEmptyFields) {
   EXPECT_EQ(csv("a,b\n\"x\",\n").rows, (Rows{{"x", ""}}));
 }
 
-TEST(Csv, RejectsWhatIsMalformedWithItsLine) {
+TEST(Csv, RejectsMalformedInputWithItsLine) {
   const auto error = [](const std::string& text) { return csv(text).rows.at(0).at(0); };
   EXPECT_EQ(error("a,b\n1,\"2\n3,4\n"),
             "f:2: opens a quote that is never closed. Close it, or double a literal quote.");
@@ -122,13 +122,13 @@ TEST(Jsonl, TakesTheNamedColumns) {
   EXPECT_EQ(table.columns, (std::vector<std::string>{"text", "label"}));
 }
 
-TEST(Jsonl, TakesTheFirstObjectsKeysWhereNoneAreNamed) {
+TEST(Jsonl, TakesTheFirstObjectsKeysIfNoneAreNamed) {
   const Table table = jsonl("{\"b\": \"x\", \"a\": 0.5}\r\n{\"a\": -2, \"b\": \"y\"}\r\n");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(table.rows, (Rows{{"0.5", "x"}, {"-2", "y"}}));
 }
 
-TEST(Jsonl, RejectsWhatIsMalformedWithItsLine) {
+TEST(Jsonl, RejectsMalformedInputWithItsLine) {
   const auto error = [](const std::string& text) { return jsonl(text, {"text"}).rows.at(0).at(0); };
   EXPECT_EQ(error("{\"text\": \"a\"}\n{\"text\": \n"),
             "f:2: is not valid JSON. Write one JSON object on each line.");
@@ -155,7 +155,7 @@ TEST(JsonList, IsATableWithNumberedItems) {
   EXPECT_EQ(list("[{\"a\": 1}, {\"b\": 1}]").rows[0][0], "f:2: has no \"a\". Known: b.");
 }
 
-TEST(RealData, OfGlueAndE2eAndCommonsenseIsReadWhole) {
+TEST(RealData, OfGlueE2eAndCommonsenseIsReadCompletely) {
   if (!fs::exists(data_dir() / "glue")) GTEST_SKIP() << data_dir() << " is absent";
   const Table cola =
       read_tsv(data_dir() / "glue/CoLA/train.tsv", {"source", "label", "mark", "sentence"});

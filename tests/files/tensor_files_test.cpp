@@ -92,7 +92,7 @@ TEST(OpenModel, RejectsAMalformedIndex) {
   }
 }
 
-TEST(OpenModel, RejectsPicklesAndSaysHowToConvertThem) {
+TEST(OpenModel, RejectsPicklesAndExplainsHowToConvertThem) {
   TemporaryFolder folder;
   write_file_atomically(folder / "pytorch_model.bin", "x");
   expect_folder_error(
@@ -104,7 +104,7 @@ TEST(OpenModel, RejectsPicklesAndSaysHowToConvertThem) {
   expect_folder_error(sharded, "save_pretrained");
 }
 
-TEST(OpenModel, SaysWhatIsMissing) {
+TEST(OpenModel, ReportsWhatIsMissing) {
   TemporaryFolder folder;
   expect_folder_error(folder, "has no model.safetensors and no model.safetensors.index.json");
   write_file_atomically(folder / "adapter_config.json", "{}");
@@ -113,7 +113,7 @@ TEST(OpenModel, SaysWhatIsMissing) {
             "absent: does not exist. Check the path.");
 }
 
-TEST(OpenAdapter, TakesSafetensorsOnly) {
+TEST(OpenAdapter, AcceptsOnlySafetensors) {
   TemporaryFolder folder;
   const auto error = [&] { return error_line(folder, [&] { open_adapter(folder.path()); }); };
   EXPECT_NE(error().find("has no adapter_model.safetensors"), std::string::npos);

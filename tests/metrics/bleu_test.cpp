@@ -22,7 +22,7 @@ TEST(Bleu, PenalizesShortOutputs) {
               1e-15);
 }
 
-// Lengths 3 and 5 are as close to 4: the shorter one counts, and nothing is penalized.
+// Lengths 3 and 5 are equally close to 4: the shorter one is used, and nothing is penalized.
 TEST(Bleu, ComparesWithTheClosestLengthAndTheShorterOfTwo) {
   EXPECT_NEAR(bleu_of({"a", "b", "c", "d"}, {{"a", "b", "c", "d", "e"}, {"x", "y", "z"}}), 1,
               1e-15);
@@ -62,12 +62,12 @@ TEST(Bleu, OfEmptyTextsIsZero) {
   EXPECT_LT(bleu_of({"a", "b"}, {{}}), 1);
 }
 
-// An empty reference beside others is passed over, as the scorer does that pads with them.
-TEST(Bleu, PassesOverEmptyReferencesBesideOthers) {
+// An empty reference next to others is ignored, as in the scorer, which pads with them.
+TEST(Bleu, IgnoresEmptyReferencesNextToOthers) {
   EXPECT_NEAR(bleu_of({"a"}, {{}, {"a", "b", "c"}}), std::exp(1 - 3.0), 1e-15);
 }
 
-TEST(Bleu, OfASegmentIsNotSmoothedUnlessAsked) {
+TEST(Bleu, OfASegmentIsNotSmoothedByDefault) {
   const BleuCounts counts = bleu_counts({{"a", "b", "c", "d", "e"}, {{"a", "b", "c", "d", "f"}}});
   EXPECT_NEAR(segment_bleu(counts), std::pow(0.2, 0.25), 1e-15);
   EXPECT_NEAR(segment_bleu(counts, 1), std::pow(1.0 / 3, 0.25), 1e-15);  // 5/6 4/5 3/4 2/3

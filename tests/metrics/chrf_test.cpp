@@ -41,8 +41,8 @@ TEST(Chrf, SumsCountsOverSegments) {
   EXPECT_EQ(scores.segments, (std::vector<double>{100, 0}));
 }
 
-// As sacrebleu counts: nothing of it is held against the others.
-TEST(Chrf, LeavesOutWhatHasNoReference) {
+// As in sacrebleu, a segment without a reference does not affect the others.
+TEST(Chrf, ExcludesSegmentsWithoutAReference) {
   const ChrfScores scores =
       chrf(std::vector<TextSegment>{{"abc", {"abc"}}, {"xyz", {}}, {"xyz", {""}}});
   EXPECT_NEAR(scores.system, 100, 1e-12);

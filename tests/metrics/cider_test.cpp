@@ -7,7 +7,7 @@
 namespace mixtune {
 namespace {
 
-// Another segment, so that n-grams of the first have a weight: log 2 for each.
+// A second segment, so that each n-gram of the first has the weight log 2.
 const WordSegment kOther = {{"q"}, {{"r"}}};
 
 double first_cider(const WordSegment& segment) {
@@ -39,8 +39,8 @@ TEST(Cider, IsTheMeanOverReferences) {
   EXPECT_NEAR(first_cider({{"a", "b"}, {{"a", "b"}, {"x", "y"}}}), 2.5, 1e-14);
 }
 
-// An n-gram that the references of every segment have weighs nothing.
-TEST(Cider, GivesNothingForWhatEverySegmentSays) {
+// An n-gram that occurs in the references of every segment has the weight 0.
+TEST(Cider, GivesNothingForNgramsOfEverySegment) {
   const std::vector<double> scores =
       cider(std::vector<WordSegment>{{{"a"}, {{"a"}}}, {{"a"}, {{"a"}}}});
   EXPECT_EQ(scores, (std::vector<double>{0, 0}));

@@ -1,4 +1,4 @@
-// What Stanford's PTBTokenizer 3.4.1 gives, less the punctuation that coco-caption throws away.
+// The output of Stanford's PTBTokenizer 3.4.1 without the punctuation that coco-caption removes.
 #include "metrics/coco_words.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ std::string joined(std::string_view text) {
   return out;
 }
 
-TEST(CocoWords, ThrowPunctuationAway) {
+TEST(CocoWords, ExcludePunctuation) {
   EXPECT_EQ(joined("Hello, world: fine - good; bad -- yes... 'ok' \"so\"."),
             "hello world fine good bad yes ok so");
 }

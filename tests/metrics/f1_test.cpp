@@ -25,8 +25,8 @@ TEST(F1, OfAClassThatNeverOccursIsZero) {
   EXPECT_EQ(scores.f1, 0);
 }
 
-// By hand: F1 = 2 TP / (labelled + predicted). Class 0: 2 / (2 + 1), class 1: 2 / (1 + 3), class 2:
-// 0. Support 2, 1, 1; 2 of 4 right.
+// By hand: F1 = 2 TP / (labeled + predicted). Class 0: 2 / (2 + 1), class 1: 2 / (1 + 3), class 2:
+// 0. Support 2, 1, 1; 2 of 4 correct.
 TEST(F1, AveragesOverClassesByHand) {
   const AveragedF1 averages = averaged_f1(Ids{0, 0, 1, 2}, Ids{0, 1, 1, 1});
   EXPECT_NEAR(averages.macro, (2.0 / 3 + 0.5 + 0) / 3, 1e-15);
@@ -35,7 +35,7 @@ TEST(F1, AveragesOverClassesByHand) {
 }
 
 TEST(F1, AveragesCountAClassThatIsOnlyPredicted) {
-  // Class 1 is never a label but was predicted: its F1 of 0 takes part in the macro average.
+  // Class 1 is never a label but was predicted: its F1 of 0 is part of the macro average.
   EXPECT_NEAR(averaged_f1(Ids{0, 0}, Ids{0, 1}).macro, (2.0 / 3 + 0) / 2, 1e-15);
 }
 

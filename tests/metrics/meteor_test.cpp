@@ -5,13 +5,13 @@
 namespace mixtune {
 namespace {
 
-// By hand: one word matches as it is, two by their stems; one run of three: 1 - 0.5 (1/3)^3.
+// By hand: one word matches exactly, two by their stems; one run of three: 1 - 0.5 (1/3)^3.
 TEST(Meteor, MatchesWordsThenStems) {
   EXPECT_NEAR(meteor({{"the", "cats", "sit"}, {{"the", "cat", "sits"}}}), 1 - 0.5 / 27, 1e-15);
 }
 
 // By hand: both words match, in two runs of one.
-TEST(Meteor, HalvesWhatIsAllOutOfOrder) {
+TEST(Meteor, HalvesTheScoreOfReversedWords) {
   EXPECT_NEAR(meteor({{"b", "a"}, {{"a", "b"}}}), 0.5, 1e-15);
 }
 
@@ -20,13 +20,14 @@ TEST(Meteor, WeighsRecallNineTimesAsMuch) {
   EXPECT_NEAR(meteor({{"a", "b"}, {{"a", "b", "c", "d"}}}), (1 - 0.0625) * 0.5 / 0.95, 1e-15);
 }
 
-// Words go before stems: "cats" takes the last "cats" of the reference, "cat" the "cat". Two runs
-// of one word, out of order: half.
-TEST(Meteor, TakesTheSameWordBeforeOneOfTheSameStem) {
+// Words are matched before stems: "cats" with the last "cats" of the reference, "cat" with "cat".
+// Two runs of one word, out of order: half.
+TEST(Meteor, MatchesEqualWordsBeforeEqualStems) {
   EXPECT_NEAR(meteor({{"cats", "cat"}, {{"cat", "cats"}}}), 0.5, 1e-15);
 }
 
-// From the end, each word takes the last free one: a-2 (position 2), then a-1: in order, one run.
+// From the end, each word is matched with the last free one: a-2 (position 2), then a-1: in order,
+// one run.
 TEST(Meteor, MatchesRepeatedWordsFromTheEnd) {
   EXPECT_NEAR(meteor({{"a", "a"}, {{"x", "a", "a"}}}),
               (1 - 0.0625) * (2.0 / 3) / (0.9 + 0.1 * 2 / 3), 1e-15);

@@ -1,6 +1,6 @@
 // Every golden case of kind "metrics": numbers of scikit-learn and scipy, degenerate inputs
-// included. Nothing in a case is left out: an unknown section or number fails. Where scipy refuses
-// (Pearson of one item) the case says "error: ..." and we must give nan.
+// included. All values of a case are checked: an unknown section or number fails. Where scipy
+// raises an error (Pearson of one item) the case has "error: ..." and the result must be NaN.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -61,7 +61,7 @@ Named regression(const Json& item) {
   return {{"pearson", p}, {"spearman", s}, {"glue_stsb_average", (p + s) / 2}};
 }
 
-// Compares what the item gives with `ours`; the number of values compared.
+// Compares the item's values with `ours`; returns the number of values compared.
 int64_t compare(const Json& item, const Named& ours, double tolerance) {
   static const std::set<std::string> kInputs = {"name", "labels", "predictions", "warnings"};
   int64_t values = 0;

@@ -5,27 +5,27 @@
 namespace mixtune {
 namespace {
 
-TEST(MtevalWords, PartPunctuationButNotWithinNumbersOrWords) {
+TEST(MtevalWords, SeparatePunctuationButNotWithinNumbersOrWords) {
   EXPECT_EQ(mteval_words("It's kid-friendly, cheap (10.50)."),
             (Words{"it's", "kid-friendly", ",", "cheap", "(", "10.50", ")", "."}));
   EXPECT_EQ(mteval_words("1,000 and 5,x and x,5"),
             (Words{"1,000", "and", "5", ",", "x", "and", "x", ",", "5"}));
 }
 
-TEST(MtevalWords, PartADashAfterADigitOnly) {
+TEST(MtevalWords, SeparateADashOnlyAfterADigit) {
   EXPECT_EQ(mteval_words("\u00A320-25 non-kid"), (Words{"\u00A320", "-", "25", "non-kid"}));
 }
 
-// A pair takes both characters: the second of two stops is parted by the rule that comes after.
-TEST(MtevalWords, PartEveryOneOfSeveralStops) {
+// A matched pair consumes both characters: the second of two stops is separated by the next rule.
+TEST(MtevalWords, SeparateEachOfSeveralStops) {
   EXPECT_EQ(mteval_words("wait... what.."), (Words{"wait", ".", ".", ".", "what", ".", "."}));
 }
 
-TEST(MtevalWords, LowerCaseAsciiAlone) {
+TEST(MtevalWords, LowercaseOnlyAscii) {
   EXPECT_EQ(mteval_words("CAF\u00C9 caf\u00E9"), (Words{"caf\u00C9", "caf\u00E9"}));
 }
 
-TEST(MtevalWords, TakeEntitiesAsCharacters) {
+TEST(MtevalWords, ReadEntitiesAsCharacters) {
   EXPECT_EQ(mteval_words("A &amp; B &quot;c&quot; <skipped>"),
             (Words{"a", "&", "b", "\"", "c", "\""}));
 }

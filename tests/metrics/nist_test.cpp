@@ -11,7 +11,7 @@ double nist_of(const Words& output, std::vector<Words> references) {
   return nist(std::vector<WordSegment>{{output, std::move(references)}});
 }
 
-// By hand: each of two words says log2(2/1) = 1 bit, the second after the first log2(1/1) = 0.
+// By hand: each of two words has log2(2/1) = 1 bit, the second after the first log2(1/1) = 0.
 TEST(Nist, WeighsMatchesByInformation) {
   EXPECT_NEAR(nist_of({"a", "b"}, {{"a", "b"}}), (1 + 1) / 2.0 + 0, 1e-15);
 }
@@ -40,13 +40,13 @@ TEST(Nist, DoesNotPenalizeLongOutputs) {
   EXPECT_NEAR(nist_of({"a", "b", "x", "y"}, {{"a", "b"}}), (1 + 1) / 4.0, 1e-15);
 }
 
-// The scorer is a Perl program: after the word 0 it takes log2(2/1) for log2(1/1).
+// The scorer is a Perl program: after the word 0 it uses log2(2/1) instead of log2(1/1).
 TEST(Nist, WeighsAWordAfterZeroAsTheScorerDoes) {
   EXPECT_NEAR(nist_of({"0", "x"}, {{"0", "x"}}), (1 + 1) / 2.0 + 1, 1e-15);
   EXPECT_NEAR(segment_nist({{"0", "x"}, {{"0", "x"}}}), 1, 1e-15);
 }
 
-TEST(Nist, OfASegmentKnowsItsReferencesAlone) {
+TEST(Nist, OfASegmentUsesOnlyItsReferences) {
   EXPECT_NEAR(segment_nist({{"a", "b"}, {{"a", "b"}}}), 1, 1e-15);
 }
 
@@ -59,7 +59,7 @@ TEST(Nist, OfEmptyTextsIsZero) {
 }
 
 TEST(Nist, OfOneWordIsItsInformation) {
-  EXPECT_NEAR(nist_of({"a"}, {{"a"}}), 0, 1e-15);  // the only word there is says nothing
+  EXPECT_NEAR(nist_of({"a"}, {{"a"}}), 0, 1e-15);  // the only word has no information
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ void expect_stems(const std::vector<std::pair<std::string, std::string>>& stems)
   for (const auto& [word, stem] : stems) EXPECT_EQ(porter_stem(word), stem) << word;
 }
 
-// The examples of the paper, each carried through the later steps.
+// The examples of the paper, each processed by the later steps as well.
 TEST(PorterStem, FollowsTheStepsOfThePaper) {
   expect_stems({{"caresses", "caress"},    {"ponies", "poni"},
                 {"caress", "caress"},      {"cats", "cat"},
@@ -31,7 +31,7 @@ TEST(PorterStem, FollowsTheStepsOfThePaper) {
                 {"roll", "roll"}});
 }
 
-// What nltk changes: short words in -ies and -ied, y after a vowel, irregular words, -logy, -fully.
+// Changes of nltk: short words in -ies and -ied, y after a vowel, irregular words, -logy, -fully.
 TEST(PorterStem, FollowsTheChangesOfNltk) {
   expect_stems({{"dies", "die"},
                 {"flies", "fli"},
@@ -48,7 +48,7 @@ TEST(PorterStem, FollowsTheChangesOfNltk) {
                 {"hopefully", "hope"}});
 }
 
-TEST(PorterStem, LeavesShortAndForeignWordsAlone) {
+TEST(PorterStem, DoesNotChangeShortAndForeignWords) {
   expect_stems({{"", ""},
                 {"a", "a"},
                 {"is", "is"},

@@ -11,8 +11,8 @@ TEST(RougeL, IsTheFMeasureOfTheLongestCommonSubsequence) {
               1e-15);
 }
 
-// By hand: "a" gives precision 1/4 and recall 1, the long one precision 3/4 and recall 1/2; each is
-// taken where it is best.
+// By hand: "a" gives precision 1/4 and recall 1, the long one precision 3/4 and recall 1/2; the
+// best of each is used.
 TEST(RougeL, TakesPrecisionAndRecallFromDifferentReferences) {
   EXPECT_NEAR(rouge_l({{"a", "b", "c", "d"}, {{"a"}, {"a", "b", "c", "x", "y", "z"}}}),
               2.44 * 0.75 / (1 + 1.44 * 0.75), 1e-15);

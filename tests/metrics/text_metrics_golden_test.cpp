@@ -1,5 +1,5 @@
 // Every golden case of kind "text_metrics": chrF of sacrebleu and METEOR of nltk, for each segment.
-// Words are given: how a text becomes words is tested by itself.
+// Words are given: tokenization is tested separately.
 #include <gtest/gtest.h>
 
 #include "metrics/chrf.h"

@@ -11,7 +11,7 @@ const std::vector<Turn> kTalk = {{Speaker::system, "S"},
                                  {Speaker::user, "R"},
                                  {Speaker::assistant, "B"}};
 
-// What is learnt between brackets, $ for an end token and ^ for a begin token.
+// Supervised text in brackets, $ for an end token and ^ for a begin token.
 std::string rendered(const std::string& name, const std::vector<Turn>& turns = kTalk) {
   std::string out;
   for (const TextPart& part : render_chat(chat_template(name), turns)) {

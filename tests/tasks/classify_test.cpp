@@ -1,4 +1,4 @@
-// Classification and regression on files of one's own.
+// Classification and regression on the user's own files.
 #include <cmath>
 #include <set>
 
@@ -15,7 +15,7 @@ std::string in(const fs::path& folder, const std::string& rest = "") {
 
 const char* const kTrain = "text\tlabel\ngood tea\tyes\nbad tea\tno\nfine\tyes\n";
 
-TEST(Classify, ReadsTsvCsvAndJsonlByTheirEnding) {
+TEST(Classify, DetectsTsvCsvAndJsonlByFileExtension) {
   const std::vector<std::pair<std::string, std::string>> files = {
       {"tsv", "text\tlabel\nhe said \"no\"\tno\nyes, indeed\tyes\n"},
       {"csv", "label,text\nno,\"he said \"\"no\"\"\"\nyes,\"yes, indeed\"\n"},
@@ -37,7 +37,7 @@ TEST(Classify, ReadsTsvCsvAndJsonlByTheirEnding) {
   }
 }
 
-TEST(Classify, TheFormatCanBeSaid) {
+TEST(Classify, TheFormatCanBeGiven) {
   TemporaryFolder folder;
   write_text(folder / "mine.txt", "text,label\na,x\nb,y\n");
   const auto task =
@@ -61,7 +61,7 @@ std::vector<int64_t> kinds_of(const DataSet& set) {
   return out;
 }
 
-TEST(Classify, KindsOfExamplesAreNumberedAsLabelsAre) {
+TEST(Classify, ExampleGroupsAreNumberedLikeLabels) {
   const std::vector<std::pair<std::string, std::string>> files = {
       {"csv", "text,label,source\na,x,world\nb,y,task\nc,x,\nd,y,task\n"},
       {"jsonl",
@@ -72,7 +72,7 @@ TEST(Classify, KindsOfExamplesAreNumberedAsLabelsAre) {
   for (const auto& [ending, text] : files) {
     TemporaryFolder folder;
     write_text(folder / ("train." + ending), text);
-    write_text(folder / "dev.tsv", "text\tlabel\na\tx\n");  // needs no such column
+    write_text(folder / "dev.tsv", "text\tlabel\na\tx\n");  // does not require the column
     const auto task = open_task("classify", in(folder.path(), "example_group: source"));
     EXPECT_EQ(kinds_of(task->train()), (std::vector<int64_t>{1, 0, -1, 0})) << ending;
     EXPECT_EQ(kinds_of(task->evaluation_sets().at(0)), std::vector<int64_t>{-1});
@@ -81,7 +81,7 @@ TEST(Classify, KindsOfExamplesAreNumberedAsLabelsAre) {
   }
 }
 
-TEST(Classify, RejectsKindsThatAreNotTwo) {
+TEST(Classify, RejectsOtherThanTwoExampleGroups) {
   TemporaryFolder folder;
   const auto error = [&](const std::string& text) {
     write_text(folder / "train.csv", text);
@@ -97,7 +97,7 @@ TEST(Classify, RejectsKindsThatAreNotTwo) {
   contains(error("text,label,source\na,x,\nb,y,\n"), "'source' has 0 different values;");
 }
 
-TEST(Classify, WholeNumbersAreOrderedAsNumbers) {
+TEST(Classify, IntegersAreOrderedAsNumbers) {
   TemporaryFolder folder;
   write_text(folder / "train.tsv", "text\tlabel\na\t10\nb\t2\nc\t-1\n");
   EXPECT_EQ(open_task("classify", in(folder.path()))->labels(), (Names{"-1", "2", "10"}));
@@ -163,7 +163,7 @@ TEST(Classify, OneFileIsSplitTheSameWayEveryTime) {
             task->evaluation_sets()[0].examples.back().id);
 }
 
-TEST(Classify, ADevFileWinsOverAShare) {
+TEST(Classify, ADevFileTakesPrecedenceOverAShare) {
   TemporaryFolder folder;
   write_text(folder / "train.tsv", kTrain);
   write_text(folder / "dev.tsv", "text\tlabel\nso so\tyes\n");
@@ -180,7 +180,7 @@ TEST(Classify, AShareThatLeavesNothingIsAnError) {
       "a share of 0.01 of 3 examples leaves none to evaluate on");
 }
 
-TEST(Classify, SavedLabelsNeedNoDataAndWin) {
+TEST(Classify, SavedLabelsRequireNoDataAndTakePrecedence) {
   const auto task = open_task("classify", "max_length: 16", {"no", "yes", "maybe"});
   EXPECT_EQ(task->labels(), (Names{"no", "yes", "maybe"}));
   TemporaryFolder folder;
@@ -209,14 +209,14 @@ TEST(Classify, AMissingColumnListsTheOnesThatAreThere) {
   contains(error, "task.text");
 }
 
-TEST(Classify, OneLabelIsNothingToLearn) {
+TEST(Classify, ASingleLabelIsAnError) {
   TemporaryFolder folder;
   write_text(folder / "train.tsv", "text\tlabel\na\tx\nb\tx\n");
   contains(user_error([&] { open_task("classify", in(folder.path()))->train(); }),
            "only the label 'x'");
 }
 
-TEST(Classify, ManyDifferentNumbersAreTakenForScores) {
+TEST(Classify, TooManyDistinctNumbersAreAnError) {
   TemporaryFolder folder;
   std::string text = "text,label\n";
   for (int i = 0; i < 1100; ++i) text += "t," + std::to_string(i) + ".5\n";

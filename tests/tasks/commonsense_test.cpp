@@ -8,7 +8,8 @@
 namespace mixtune::test {
 namespace {
 
-// One object with each data set's own fields; the second answer is right but for BoolQ (true).
+// One object with each data set's own fields; the second answer is correct, except for BoolQ
+// (true).
 const std::map<std::string, std::string> kOriginal = {
     {"arc-easy",
      R"({"question": "Q?", "choices": {"text": ["x", "yy"], "label": ["A", "B"]}, "answerKey": "B"})"},
@@ -125,7 +126,7 @@ TEST_F(Commonsense, ALabelIsTheLastTokenAfterThePrompt) {
            "test.jsonl:1: the labels differ in more than one token");
 }
 
-TEST_F(Commonsense, AnswersAreComparedByTheirLikelihoodForTheirLength) {
+TEST_F(Commonsense, AnswersAreComparedByLengthNormalizedLikelihood) {
   const auto likelihoods = [](double first, double second) {
     return Predictions{.likelihoods = {{.log_probability = first, .tokens = 2},
                                        {.log_probability = second, .tokens = 3}}};
@@ -164,13 +165,13 @@ TEST_F(Commonsense, ReadsInstructionsWhoseOutputNamesTheAnswer) {
   ASSERT_EQ(label.size(), 1u);
   EXPECT_EQ(label[0].candidates, ids_of_characters("12345"));
   EXPECT_EQ(label[0].ids.back(), id_of_character('r'));
-  // Of whole answers those that the question offers.
+  // Likelihood scoring uses only the answers that the question offers.
   const auto whole = open("arc-easy", kList, "{scoring: likelihood}", "json");
   EXPECT_EQ(whole->encode_evaluation(tokenizer(), whole->evaluation_sets()[0], 500).examples.size(),
             2u);
 }
 
-TEST_F(Commonsense, ALongQuestionIsCutAtItsLeftAndNeverLeftOut) {
+TEST_F(Commonsense, ALongQuestionIsTruncatedOnTheLeftAndNeverDropped) {
   const auto task = open("piqa", one_line(kOriginal.at("piqa")), "{too_long: drop}");
   const DataSet& set = task->evaluation_sets()[0];
   const auto encoded = task->encode_evaluation(tokenizer(), set, 20).examples.at(0);
@@ -183,7 +184,7 @@ TEST_F(Commonsense, ALongQuestionIsCutAtItsLeftAndNeverLeftOut) {
       "evaluation questions are never left out");
 }
 
-TEST_F(Commonsense, SaysWhereAFileIsWrong) {
+TEST_F(Commonsense, NamesThePlaceOfAnError) {
   const std::string good = one_line(kOriginal.at("piqa"));
   contains(error("piqa", good + R"({"goal": "a", "sol1": "b", "label": 0})"),
            "train.jsonl:2: 'sol2' is missing; found goal, label, sol1");
@@ -211,7 +212,7 @@ TEST_F(Commonsense, SaysWhereAFileIsWrong) {
            "expected it to end with the answer");
 }
 
-TEST_F(Commonsense, SavedLabelsSayWhichFormWasTrained) {
+TEST_F(Commonsense, SavedLabelsDetermineTheForm) {
   EXPECT_EQ(open_task("piqa", "{}", {"solution1", "solution2"})->labels()[0], "solution1");
   EXPECT_EQ(open_task("piqa", "{}", {"A", "B"})->labels()[0], "A");
   contains(user_error([] { open_task("piqa", "{}", {"x", "y"}); }), "the saved labels are x, y");

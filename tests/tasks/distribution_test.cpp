@@ -15,7 +15,7 @@ DataSet with_labels(const std::vector<int64_t>& labels) {
   return set;
 }
 
-TEST(Distribution, CountsEachLabelAndLeavesOutUnknownOnes) {
+TEST(Distribution, CountsEachLabelAndIgnoresUnknownOnes) {
   EXPECT_EQ(label_counts(with_labels({0, 2, 2, -1}), 4), (std::vector<int64_t>{1, 0, 2, 0}));
 }
 

@@ -11,7 +11,7 @@ class E2eRead : public testing::Test {
     write_text(folder_ / name, text);
     return folder_ / name;
   }
-  // What is printed when references and outputs are read and brought together.
+  // The references and outputs after alignment, as text.
   std::string mistake(const std::string& name, const std::string& references,
                       const std::string& outputs_name, const std::string& outputs) {
     const fs::path r = file(name, references), o = file(outputs_name, outputs);
@@ -35,7 +35,7 @@ TEST_F(E2eRead, ACsvIsGroupedByMeaningInOrderOfFirstAppearance) {
   EXPECT_EQ(groups[1].texts, Texts{"C."});
 }
 
-TEST_F(E2eRead, LinesOfMeaningAndTextAreParted) {
+TEST_F(E2eRead, LinesOfMeaningAndTextAreSplit) {
   const fs::path path = file(
       "pairs.txt", "name : A | food : B||A serves B . \nname : C||C .\nname : A | food : B||A.\n");
   const auto pairs = read_e2e_pairs(path);
@@ -48,7 +48,7 @@ TEST_F(E2eRead, LinesOfMeaningAndTextAreParted) {
   EXPECT_EQ(groups[0].texts, (Texts{"A serves B .", "A."}));
 }
 
-TEST_F(E2eRead, TextsAloneAreGroupedBetweenEmptyLines) {
+TEST_F(E2eRead, TextsWithoutMeaningsAreGroupedByEmptyLines) {
   auto groups = read_e2e_references(file("refs.txt", "A.\nAn A.\n\nB.\n\n\nD.\n"));
   ASSERT_EQ(groups.size(), 4u);
   EXPECT_EQ(groups[0].texts, (Texts{"A.", "An A."}));
@@ -60,7 +60,7 @@ TEST_F(E2eRead, TextsAloneAreGroupedBetweenEmptyLines) {
   EXPECT_EQ(groups[1].texts, Texts{"B."});
 }
 
-TEST_F(E2eRead, OutputsAreLinesEmptyOnesIncluded) {
+TEST_F(E2eRead, OutputsAreLinesIncludingEmptyOnes) {
   const E2eOutputs outputs = read_e2e_outputs(file("out.txt", "A \"b\"\tc. \n\n \nD"));
   EXPECT_EQ(outputs.texts, (Texts{"A \"b\"\tc.", "", "", "D"}));
   EXPECT_TRUE(outputs.meanings.empty());
@@ -75,14 +75,14 @@ TEST_F(E2eRead, OutputsOfSystemsAreTsvQuotedOrNot) {
   EXPECT_EQ(outputs.texts, (Texts{"A, \"the\" A.", "\"B\" is \"b\"", ""}));
 }
 
-TEST_F(E2eRead, ColumnsBesideMeaningAndTextAreLeftAlone) {
+TEST_F(E2eRead, OtherColumnsAreIgnored) {
   const E2eOutputs outputs =
       read_e2e_outputs(file("scores.txt", "src\tsys_out\tBLEU\nname[A]\tA.\t0.5\n"));
   EXPECT_EQ(outputs.meanings, Texts{"name[A]"});
   EXPECT_EQ(outputs.texts, Texts{"A."});
 }
 
-TEST_F(E2eRead, OutputsWithMeaningsFindTheirReferencesInAnyOrder) {
+TEST_F(E2eRead, OutputsWithMeaningsAreMatchedInAnyOrder) {
   const fs::path r = file("refs.csv", "mr,ref\na,A.\nb,B.\n");
   const fs::path o = file("out.tsv", "MR\toutput\nb\tBe.\na\tAy.\n");
   const auto references = read_e2e_references(r);
@@ -92,13 +92,13 @@ TEST_F(E2eRead, OutputsWithMeaningsFindTheirReferencesInAnyOrder) {
   EXPECT_EQ(groups[1]->texts, Texts{"A."});
 }
 
-TEST_F(E2eRead, OutputsInJsonLinesAreWhatGenerateWrites) {
+TEST_F(E2eRead, ReadsTheJsonLinesOfGenerate) {
   const E2eOutputs typed = read_e2e_outputs(file(
       "typed.jsonl", "{\"prompt\": \"p\", \"text\": \" A \\\"b\\\" \"}\n\n{\"text\": \"\"}\n"));
   EXPECT_EQ(typed.texts, (Texts{"A \"b\"", ""}));
   EXPECT_EQ(typed.lines, (std::vector<int64_t>{1, 3}));
   EXPECT_TRUE(typed.meanings.empty());
-  // Whatever the file is called; meanings are spelled as the pairs files do.
+  // For any file name; meanings are spelled as in the pairs files.
   const fs::path o = file("of_task",
                           "{\"meaning\": \"name : B\", \"text\": \"Be.\"}\n"
                           "{\"meaning\": \"name : A | Type : pub\", \"text\": \"Ay.\"}\n");
@@ -124,7 +124,7 @@ TEST_F(E2eRead, MalformedOutputsInJsonLinesAreNamedWithTheirLine) {
            "r.jsonl:1: is neither a header like mr,ref nor meaning||text");
 }
 
-TEST_F(E2eRead, NumbersThatDifferAreBothNamed) {
+TEST_F(E2eRead, CountsThatDifferAreBothReported) {
   const std::string error = mistake("refs.csv", "mr,ref\na,A.\nb,B.\n", "out.txt", "A.\nB.\nC.\n");
   contains(error, "out.txt: has 3 outputs; expected 2, one for each meaning in ");
   contains(error, "refs.csv");
@@ -169,7 +169,7 @@ TEST_F(E2eRead, MalformedFilesAreNamedWithTheirLine) {
            "p.txt:1: is neither a header like mr,ref nor meaning||text");
 }
 
-TEST_F(E2eRead, TheChallengesFilesHaveTheGroupsThatTheyShould) {
+TEST_F(E2eRead, TheChallengesFilesHaveTheExpectedGroups) {
   const fs::path e2e = data_dir() / "e2e";
   if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MIXTUNE_DATA)";
   const auto sizes = [&](const std::string& name) {

@@ -45,7 +45,7 @@ void expect_official(const Named& scores, const Json& expected, const std::strin
   EXPECT_EQ(four_digits(scores.at("nist")),
             four_digits(expected.at("NIST_mteval_v13a").get<double>()))
       << name;
-  // Those of the file come from another stand-in for Stanford's tokenizer.
+  // The file's words come from another replacement for Stanford's tokenizer.
   EXPECT_NEAR(scores.at("rouge_l"), expected.at("ROUGE_L").get<double>(), 0.0002) << name;
   EXPECT_NEAR(scores.at("cider"), expected.at("CIDEr").get<double>(), 0.001) << name;
 }
@@ -77,7 +77,7 @@ TEST(E2eScore, IsTheOfficialOneForTheExampleOfTheScorer) {
                   "example");
 }
 
-// METEOR's column is that of METEOR 1.5, which knows synonyms and paraphrases: not ours.
+// METEOR's column is from METEOR 1.5, which uses synonyms and paraphrases, unlike ours.
 TEST(E2eScore, OfEachSegmentIsTheOfficialOne) {
   const fs::path e2e = data_dir() / "e2e";
   if (!fs::exists(e2e)) GTEST_SKIP() << "no data folder " << e2e << " (set MIXTUNE_DATA)";
@@ -124,7 +124,7 @@ TEST(E2eScore, OfEmptyOutputsAndReferencesIsANumber) {
     EXPECT_EQ(metric.value, 0) << metric.name;
 }
 
-TEST(E2eScore, CountsAnOutputWithoutReferencesAsZeroButForChrf) {
+TEST(E2eScore, CountsAnOutputWithoutReferencesAsZeroExceptInChrf) {
   const std::vector<TextSegment> whole = {{"a b c d", {"a b c d"}}, {"x y z w", {"x y z"}}};
   std::vector<TextSegment> more = whole;
   more.push_back({"p q r s", {""}});
@@ -136,7 +136,7 @@ TEST(E2eScore, CountsAnOutputWithoutReferencesAsZeroButForChrf) {
     EXPECT_NEAR(after.at(name), before.at(name) * 2 / 3, 1e-12) << name;
 }
 
-TEST(E2eScore, LowersLettersThatAreNotAscii) {
+TEST(E2eScore, LowercasesLettersThatAreNotAscii) {
   const std::vector<TextSegment> segments = {{"CAF\u00C9", {"caf\u00E9"}}, {"x", {"y"}}};
   EXPECT_NEAR(named(score_e2e(segments, E2eDetail::system).metrics).at("rouge_l"), 0.5, 1e-15);
 }

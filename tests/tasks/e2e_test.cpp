@@ -22,7 +22,7 @@ class E2e : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(E2e, FactsAnEndTokenTheTextAnEndToken) {
+TEST_F(E2e, AnExampleIsFactsEndTokenTextEndToken) {
   write_text(folder_ / "train.txt", "name : A | food : Thai||A serves Thai . \n");
   EXPECT_EQ(shown(open()->train().examples[0]), "name : A | food : Thai$[ A serves Thai .$]");
   const auto plain = open("format: plain");
@@ -39,7 +39,7 @@ TEST_F(E2e, FactsAnEndTokenTheTextAnEndToken) {
   EXPECT_EQ(encoded.supervised_tokens(), 17);  // 16 characters and the end
 }
 
-TEST_F(E2e, TheChallengesFactsAreWrittenAsThePairsFilesHaveThem) {
+TEST_F(E2e, FactsOfTheCsvAreFormattedAsInThePairsFiles) {
   write_text(folder_ / "trainset.csv",
              "mr,ref\n\"name[The Eagle], eatType[pub], priceRange[cheap], familyFriendly[no]\","
              "\"It is cheap.\"\n");
@@ -48,7 +48,7 @@ TEST_F(E2e, TheChallengesFactsAreWrittenAsThePairsFilesHaveThem) {
       "name : The Eagle | Type : pub | price : cheap | family friendly : no$[ It is cheap.$]");
 }
 
-TEST_F(E2e, WritesForEachMeaningOnce) {
+TEST_F(E2e, GeneratesOncePerMeaning) {
   write_text(folder_ / "train.txt", "a||x\nb||y\na||z\n");
   write_text(folder_ / "valid.txt", "a||x\nb||y\na||z\n");
   const auto task = open();
@@ -60,7 +60,7 @@ TEST_F(E2e, WritesForEachMeaningOnce) {
   EXPECT_EQ(prompts[1].references, std::vector<std::string>{"y"});
 }
 
-TEST_F(E2e, SaysWhereAFileIsWrong) {
+TEST_F(E2e, NamesThePlaceOfAnError) {
   write_text(folder_ / "train.txt", "a||x\nno text\n");
   contains(user_error([&] { open()->train(); }), "train.txt:2");
   write_text(folder_ / "train.txt", "a||x\nb|| \n");
@@ -76,7 +76,7 @@ TEST_F(E2e, ReadsTheDataOfThisProject) {
   EXPECT_EQ(task->train().examples.size(), 42061u);
   EXPECT_EQ(task->evaluation_sets().at(0).examples.size(), 4672u);
   EXPECT_EQ(task->test_sets().at(0).examples.size(), 4693u);
-  // 630 different meanings, as the challenge's test set has.
+  // 630 distinct meanings, as in the challenge's test set.
   EXPECT_EQ(task->generation_prompts(task->test_sets()[0]).size(), 630u);
 }
 

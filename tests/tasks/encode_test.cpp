@@ -9,7 +9,7 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-// A WordPiece vocabulary whose ids can be read off: line number is id.
+// A WordPiece vocabulary in which the line number is the id.
 class Encode : public ::testing::Test {
  protected:
   Encode() {
@@ -21,7 +21,7 @@ class Encode : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(Encode, ASingleTextStandsBetweenItsSpecialTokens) {
+TEST_F(Encode, ASingleTextIsEnclosedInSpecialTokens) {
   const EncodedExample encoded =
       encode_example(tokenizer(), {.id = 4, .first = "Tea is hot", .label = 1}, {.max_length = 16});
   EXPECT_EQ(encoded.ids, (Ids{2, 5, 6, 7, 3}));
@@ -39,7 +39,7 @@ TEST_F(Encode, ThePartsOfAPairHaveTheirTypes) {
   EXPECT_EQ(encoded.score, 2.5);
 }
 
-TEST_F(Encode, TheLongerTextOfAPairIsCutOrOnlyTheSecond) {
+TEST_F(Encode, TheLongerOrOnlyTheSecondTextOfAPairIsTruncated) {
   const Example pair{.first = "what is tea is hot", .second = "tea is"};
   const EncodedExample longest = encode_example(tokenizer(), pair, {.max_length = 8});
   EXPECT_EQ(longest.ids, (Ids{2, 8, 6, 5, 3, 5, 6, 3}));
@@ -49,7 +49,7 @@ TEST_F(Encode, TheLongerTextOfAPairIsCutOrOnlyTheSecond) {
   EXPECT_EQ(second.ids, (Ids{2, 8, 6, 5, 6, 7, 3, 5, 3}));
 }
 
-TEST_F(Encode, ASingleTextIsCutAtItsEndWhateverTheTruncationOfPairs) {
+TEST_F(Encode, ASingleTextIsTruncatedAtItsEndWithAnyStrategy) {
   const EncodedExample encoded =
       encode_example(tokenizer(), {.first = "tea is hot"},
                      {.max_length = 4, .truncation = Truncation::kOnlySecond});
@@ -57,7 +57,7 @@ TEST_F(Encode, ASingleTextIsCutAtItsEndWhateverTheTruncationOfPairs) {
   EXPECT_TRUE(encoded.truncated);
 }
 
-TEST_F(Encode, AnExampleThatCannotBeCutIsNamed) {
+TEST_F(Encode, AnExampleThatCannotBeTruncatedIsNamed) {
   DataSet set{.name = "train", .source = "train.tsv"};
   set.examples.push_back({.id = 12, .first = "what is hot what is cold", .second = "tea"});
   const std::string error = user_error([&] {

@@ -1,4 +1,4 @@
-// Options as a test writes them, "{a: 1, b: x}", as lines below others.
+// Converts options of a test, "{a: 1, b: x}", to indented lines of YAML.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// The real files, where they are: row counts as their README says, labels in range, every text
-// read.
+// The real files, if they are present: row counts equal those of their README, labels are in range,
+// and every text is read.
 #include "tasks/distribution.h"
 #include "tasks/open_task.h"
 
@@ -11,7 +11,7 @@ struct Counts {
   size_t train, dev;
 };
 
-TEST(GlueData, HasTheRowsThatItsReadmeCounts) {
+TEST(GlueData, HasTheRowCountsOfItsReadme) {
   const fs::path glue = data_dir() / "glue";
   if (!fs::exists(glue)) GTEST_SKIP() << "no data folder " << glue << " (set MIXTUNE_DATA)";
   const std::vector<Counts> expected = {{"cola", "CoLA", 8551, 1043}, {"sst2", "SST-2", 67349, 872},
@@ -37,7 +37,7 @@ TEST(GlueData, TestAndFullDevSetsAreRead) {
   EXPECT_EQ(qnli->evaluation_sets().at(0).examples.size(), 5463u);
 }
 
-TEST(GlueData, ARteMajorityIsWhatTheFilesSay) {
+TEST(GlueData, TheRteMajorityIsThatOfTheFiles) {
   const fs::path glue = data_dir() / "glue";
   if (!fs::exists(glue)) GTEST_SKIP() << "no data folder " << glue << " (set MIXTUNE_DATA)";
   const auto task = open_on("rte", glue);

@@ -1,4 +1,4 @@
-// Every layout that the files of GLUE have, in rows made up for this test.
+// Every layout of GLUE's files, with rows invented for this test.
 #include "tasks/open_task.h"
 
 namespace mixtune::test {
@@ -127,7 +127,7 @@ TEST(GlueLayout, QnliRteAndWnliHaveTheLabelOrderOfHuggingFace) {
   write_text(folder / "RTE/train.tsv",
              "index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\tnot_entailment\n");
   write_text(folder / "WNLI/train.tsv", "index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\t1\n");
-  // The folder of all of GLUE will do: each task finds its own below it.
+  // The folder of all of GLUE works as well: each task finds its subfolder.
   const auto qnli = open_on("qnli", folder.path()), rte = open_on("rte", folder.path()),
              wnli = open_on("wnli", folder.path());
   EXPECT_EQ(qnli->train().examples.at(0).label, 0);

@@ -1,4 +1,4 @@
-// Files that are not what GLUE has: every error says where, what was expected and what to do.
+// Malformed GLUE files: every error names the place, what was expected and what to do.
 #include "tasks/open_task.h"
 
 namespace mixtune::test {
@@ -22,7 +22,7 @@ TEST(GlueMalformed, ALineWithTooManyColumnsIsNamedInQqpToo) {
            "train.tsv:2: found 4 columns; expected 3.");
 }
 
-TEST(GlueMalformed, ShortLinesOfQqpAreLeftOutAndCounted) {
+TEST(GlueMalformed, ShortLinesOfQqpAreSkippedAndCounted) {
   TemporaryFolder folder;
   write_text(folder / "train.tsv",
              "id\tquestion1\tquestion2\tis_duplicate\n0\tA?\tB?\t1\n1\tbroken\n"
@@ -43,7 +43,7 @@ TEST(GlueMalformed, AnUnknownLabelIsNamedWithTheKnownOnes) {
            "the label is '2'; expected 0 (negative) or 1 (positive)");
 }
 
-TEST(GlueMalformed, ANumberIsNoLabelWhereNamesAreExpected) {
+TEST(GlueMalformed, ANumberIsRejectedIfNamesAreExpected) {
   contains(train_error("rte", "sentence1\tsentence2\tlabel\nA.\tB.\t1\n"),
            "the label is '1'; expected entailment or not_entailment. Use the name of the label.");
 }
@@ -69,7 +69,7 @@ TEST(GlueMalformed, AMissingColumnIsNamed) {
   contains(train_error("cola", "xx01\t1\tA dog runs.\n"), "train.tsv:1: found 3 columns");
 }
 
-TEST(GlueMalformed, BytesThatAreNoUtf8AreNamed) {
+TEST(GlueMalformed, BytesThatAreNotUtf8AreNamed) {
   contains(train_error("sst2",
                        "sentence\tlabel\nfine\t1\nfa\xe7"
                        "ade\t0\n"),
@@ -89,7 +89,7 @@ TEST(GlueMalformed, AnEmptyTextIsCounted) {
   contains(task->train().warnings[0], "1 examples have an empty text");
 }
 
-TEST(GlueMalformed, AMissingFileSaysWhatTheFolderHolds) {
+TEST(GlueMalformed, AMissingFileErrorListsTheFolder) {
   TemporaryFolder folder;
   write_text(folder / "training.tsv", "sentence\tlabel\n");
   const std::string error = user_error([&] { open_on("sst2", folder.path())->train(); });
@@ -117,7 +117,7 @@ TEST(GlueMalformed, MissingDataIsNamed) {
       "task.dev: there is no file 'b.tsv'");
 }
 
-TEST(GlueMalformed, SavedLabelsOfAnotherTaskAreRejectd) {
+TEST(GlueMalformed, SavedLabelsOfAnotherTaskAreRejected) {
   const std::string error = user_error([] {
     open_task("rte", "max_length: 8", {"not_entailment", "entailment"});
   });

@@ -63,7 +63,7 @@ TEST(GlueMetrics, OfTheMismatchedSetHaveTheirOwnName) {
   EXPECT_DOUBLE_EQ(value(metrics, "accuracy_mismatched"), 0.5);
 }
 
-TEST(GlueMetrics, CountLabelledExamplesOnly) {
+TEST(GlueMetrics, CountOnlyLabeledExamples) {
   const auto task = task_of("rte");
   EXPECT_DOUBLE_EQ(
       value(task->metrics(labeled_set("dev", {0, -1, 1}), {.labels = {0, 0, 1}}), "accuracy"), 1);

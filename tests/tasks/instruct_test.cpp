@@ -15,7 +15,7 @@ class Instruct : public ::testing::Test {
                      "data: '" + (folder_ / file).string() + "'\n" + option_lines(options));
   }
 
-  // What is learnt stands between brackets; $: the end token follows.
+  // Supervised text is in brackets; $: the end token follows.
   static std::string shown(const Example& example) {
     std::string out;
     for (const TextPart& part : example.parts) {
@@ -46,7 +46,7 @@ std::string on_one_line(std::string text) {
   return text;
 }
 
-TEST_F(Instruct, ReadsPromptsAndCompletionsAsTheyStand) {
+TEST_F(Instruct, ReadsPromptsAndCompletionsUnchanged) {
   EXPECT_EQ(first(R"({"prompt": "Say it: ", "completion": "yes"})"), "Say it: [yes$]");
 }
 
@@ -59,13 +59,13 @@ TEST_F(Instruct, ReadsAlpacasFieldsThroughATemplate) {
             "User: Add.\nAssistant:[ 3$]");
 }
 
-TEST_F(Instruct, ReadsChatsAndLearnsAllAnswersOrTheLast) {
+TEST_F(Instruct, ReadsChatsAndSupervisesAllAnswersOrTheLast) {
   EXPECT_EQ(first(on_one_line(kChat)), "User: Q\nAssistant:[ A$]\nUser: R\nAssistant:[ B$]");
   EXPECT_EQ(first(on_one_line(kChat), "{turns: last, system: Be kind.}"),
             "Be kind.\nUser: Q\nAssistant: A$\nUser: R\nAssistant:[ B$]");
 }
 
-TEST_F(Instruct, KindsOfExamplesReachTheSequences) {
+TEST_F(Instruct, ExampleGroupsReachTheSequences) {
   write_tiny_tokenizer(folder_ / "model", TokenizerStyle::llama);
   const Tokenizer tokenizer = Tokenizer::load(folder_ / "model");
   const std::string text = R"({"prompt": "a", "completion": "b", "knows": true})"
@@ -105,7 +105,7 @@ TEST_F(Instruct, EveryExampleEndsWithASupervisedEndToken) {
       "task.template=llama3: the tokenizer has no token '<|eot_id|>'");
 }
 
-TEST_F(Instruct, SaysWhereAFileIsWrong) {
+TEST_F(Instruct, NamesThePlaceOfAnError) {
   const std::string good = R"({"prompt": "a", "completion": "b"})"
                            "\n";
   contains(error(good + R"({"instruction": "a", "output": "b"})"),

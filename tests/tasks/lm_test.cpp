@@ -52,13 +52,13 @@ TEST_F(Lm, EveryTokenButTheFirstIsPredictedOnce) {
   EXPECT_EQ(chunks(*llama, 5), (Texts{"^abcd", "^efgh", "^ij"}));
 }
 
-TEST_F(Lm, PromptTokensAreThoseOfTheChunkBefore) {
+TEST_F(Lm, PromptTokensRepeatThePreviousChunk) {
   const auto task = open("abcdefghij", "{document_end: false, prompt_tokens: 2}");
   EXPECT_EQ(chunks(*task, 5), (Texts{"ABcde", "DEfgh", "GHij"}));
   EXPECT_EQ(task->encode_training(*tokenizer_, task->train(), 5).examples[1].prompt, 2);
 }
 
-TEST_F(Lm, DocumentsFollowEachOtherOrHaveChunksOfTheirOwn) {
+TEST_F(Lm, DocumentsAreJoinedOrChunkedSeparately) {
   const std::string text = "abc\n\nde\nf\n\n\nghi\n";
   EXPECT_EQ(chunks(*open(text, "{documents: paragraph}"), 6), (Texts{"Abc$de", "E\nf$gh", "Hi$"}));
   EXPECT_EQ(chunks(*open(text, "{documents: paragraph, join: false}"), 6),
@@ -79,7 +79,7 @@ TEST_F(Lm, HoldsOutTheEndOfAFileOrSomeDocuments) {
   EXPECT_EQ(lines->evaluation_sets()[0].examples.size(), 1u);
 }
 
-TEST_F(Lm, PerplexityIsOfAllTokensTogether) {
+TEST_F(Lm, PerplexityIsComputedOverAllTokens) {
   const auto task = open("abc", "{}");
   const Predictions p{.likelihoods = {{.log_probability = -3, .tokens = 2, .best = 1},
                                       {.log_probability = -1, .tokens = 2, .best = 0}}};
@@ -92,7 +92,7 @@ TEST_F(Lm, PerplexityIsOfAllTokensTogether) {
   EXPECT_TRUE(task->smaller_is_better());
 }
 
-TEST_F(Lm, SaysWhatIsWrong) {
+TEST_F(Lm, ReportsWhatIsWrong) {
   contains(user_error([&] { open(" \n \n", "{}")->train(); }), "has no text");
   contains(user_error([&] { open("abc", "{max_length: 4, prompt_tokens: 3}"); }),
            "less than max_length - 1");

@@ -1,4 +1,5 @@
-// Opens a registered task on a folder, as a recipe would.
+// Opens a registered task on a folder, as a recipe does, and returns the error messages of its
+// readers.
 #pragma once
 
 #include <gtest/gtest.h>

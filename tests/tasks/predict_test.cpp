@@ -32,7 +32,7 @@ TEST(PredictRequest, AMissingFieldIsNamedWithWhatWasFound) {
   contains(request_error("{}"), "found no keys");
 }
 
-TEST(PredictRequest, AFieldThatIsNoTextIsNamed) {
+TEST(PredictRequest, AFieldThatIsNotAStringIsNamed) {
   contains(request_error(R"({"question": 5, "sentence": "Tea."})"),
            "'question' is number; expected a string");
   contains(request_error("[1]"), "found array; expected a JSON object");

@@ -1,5 +1,4 @@
-// Every layer in recipes/tasks names a registered task, is called after it, and sets known keys
-// only.
+// Every file in recipes/tasks selects a registered task, has its name, and sets only known keys.
 #include "base/config.h"
 #include "tasks/open_task.h"
 
@@ -40,7 +39,7 @@ struct Layer : Config {
   }
 };
 
-TEST(TaskRecipes, EachIsCalledAfterItsTaskAndSetsKnownKeys) {
+TEST(TaskRecipes, EachHasTheNameOfItsTaskAndSetsKnownKeys) {
   for (const std::string name :
        {"arc-challenge", "arc-easy", "boolq", "classify", "cola",       "e2e",        "hellaswag",
         "instruct",      "lm",       "mnli",  "mrpc",     "openbookqa", "piqa",       "qnli",

@@ -35,7 +35,7 @@ TEST(Limit, KeepsThatManyInTheOrderOfTheFile) {
   EXPECT_GT(set.examples.back().id, 900);  // not simply the first ones
 }
 
-TEST(Limit, OfFewerIsPartOfTheLimitOfMore) {
+TEST(Limit, OfFewerIsASubsetOfTheLimitOfMore) {
   DataSet few = numbered(500), more = numbered(500);
   limit_examples(few, 20);
   limit_examples(more, 60);
@@ -77,8 +77,8 @@ TEST(Split, KeepsEqualTextsOnOneSide) {
   EXPECT_EQ(left.size() + right.size(), 10u);
 }
 
-// FNV-1a of "a" is 0xaf63dc4c8601ec8c (published test vector); then the finaliser by hand (Python).
-TEST(StableHash, IsFixedForEver) {
+// FNV-1a of "a" is 0xaf63dc4c8601ec8c (published test vector); then the finalizer by hand (Python).
+TEST(StableHash, NeverChanges) {
   EXPECT_EQ(stable_hash("a"), 0x2c0bdbf481420f8u);
   EXPECT_NE(stable_hash("text 1"), stable_hash("text 2"));
 }

@@ -28,7 +28,7 @@ std::string mask(const EncodedExample& example) {
 const std::vector<TextPart> kPair = {{.text = "ab "},
                                      {.text = "cd", .is_supervised = true, .ends = true}};
 
-TEST(TextFrame, IsWhatTheTokenizerPutsAroundATextAndItsEndToken) {
+TEST(TextFrame, HasTheTokenizersBeginTokensAndEndToken) {
   const TextFrame llama = text_frame(tokenizer(TokenizerStyle::llama), {}, "task.end");
   EXPECT_EQ(llama.begin, std::vector<int32_t>{0});
   EXPECT_EQ(llama.end, 1);
@@ -52,7 +52,7 @@ TEST(EncodeParts, SupervisesTheCompletionAndTheEndToken) {
   }
 }
 
-TEST(EncodeParts, TheBeginTokenStandsOnceEvenIfTheTextSaysIt) {
+TEST(EncodeParts, TheBeginTokenOccursOnceEvenIfTheTextContainsIt) {
   const Tokenizer t = tokenizer(TokenizerStyle::llama);
   const EncodedExample e =
       encode_parts(t, {{.text = "<s>a"}, {.text = "b", .is_supervised = true, .ends = true}},
@@ -60,7 +60,7 @@ TEST(EncodeParts, TheBeginTokenStandsOnceEvenIfTheTextSaysIt) {
   EXPECT_EQ(e.ids, (std::vector<int32_t>{0, id_of_character('a'), id_of_character('b'), 1}));
 }
 
-TEST(EncodeParts, TheEndTokenStandsOnceEvenIfTheCompletionSaysIt) {
+TEST(EncodeParts, TheEndTokenOccursOnceEvenIfTheCompletionContainsIt) {
   const Tokenizer t = tokenizer(TokenizerStyle::gpt2);
   const EncodedExample e = encode_parts(
       t, {{.text = "a"}, {.text = "b<|endoftext|>", .is_supervised = true, .ends = true}},
@@ -80,8 +80,8 @@ TEST(EncodeParts, SeveralAnswersAreSeveralSpans) {
   EXPECT_EQ(mask(e), ".##..##");
 }
 
-// As llama2's template writes its second turn: <s> a b </s> <s> c d </s>.
-TEST(EncodeParts, APartThatBeginsHasTheBeginTokenOfItsOwn) {
+// The second turn in llama2's template: <s> a b </s> <s> c d </s>.
+TEST(EncodeParts, APartThatBeginsHasItsOwnBeginToken) {
   const Tokenizer t = tokenizer(TokenizerStyle::llama);
   const EncodedExample e = encode_parts(t,
                                         {{.text = "a"},
@@ -95,16 +95,16 @@ TEST(EncodeParts, APartThatBeginsHasTheBeginTokenOfItsOwn) {
   EXPECT_EQ(e.prompt, 2);
 }
 
-TEST(EncodeParts, LossOnAllLeavesOutTheFirstTokenAlone) {
+TEST(EncodeParts, LossOnAllExcludesOnlyTheFirstToken) {
   const Tokenizer t = tokenizer(TokenizerStyle::gpt2);
   EXPECT_EQ(mask(encode_parts(t, kPair, text_frame(t, {}, ""), {.learns_all = true})), ".#####");
-  // Nothing stands before a completion without a prompt, so its first token cannot be predicted.
+  // Without a prompt nothing precedes the completion, so its first token cannot be predicted.
   EXPECT_EQ(mask(encode_parts(t, {{.text = "ab", .is_supervised = true, .ends = true}},
                               text_frame(t, {}, ""), {})),
             ".##");
 }
 
-TEST(CutPrompt, CutsAtTheLeftAfterTheBeginToken) {
+TEST(CutPrompt, TruncatesOnTheLeftAfterTheBeginToken) {
   const Tokenizer t = tokenizer(TokenizerStyle::llama);
   const TextFrame frame = text_frame(t, {}, "");
   EncodedExample e = encode_parts(t, kPair, frame, {});  // <s> a b _ c d </s>
@@ -114,7 +114,7 @@ TEST(CutPrompt, CutsAtTheLeftAfterTheBeginToken) {
   EXPECT_EQ(e.prompt, 2);
   EXPECT_TRUE(e.truncated);
   EncodedExample tight = encode_parts(t, kPair, frame, {});
-  EXPECT_TRUE(cut_prompt(tight, frame, 4));  // the whole prompt but <s>
+  EXPECT_TRUE(cut_prompt(tight, frame, 4));  // the whole prompt except <s>
   EncodedExample never = encode_parts(t, kPair, frame, {});
   EXPECT_FALSE(cut_prompt(never, frame, 3));
   EXPECT_EQ(never.ids.size(), 7u);
@@ -129,7 +129,7 @@ TEST(CutPrompt, KeepsOneTokenBeforeTheAnswer) {
   EXPECT_FALSE(cut_prompt(e, frame, 3));
 }
 
-TEST(EncodePartsSet, RejectsDropsOrCutsWhatIsTooLong) {
+TEST(EncodePartsSet, RejectsDropsOrTruncatesLongExamples) {
   const Tokenizer t = tokenizer(TokenizerStyle::gpt2);
   const TextFrame frame = text_frame(t, {}, "");
   DataSet set{.name = "train", .source = "data.jsonl"};

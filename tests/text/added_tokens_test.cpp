@@ -10,7 +10,7 @@ Tokenizer with_token(Json token, Json base = byte_level_json()) {
   return load_json(base);
 }
 
-TEST(AddedTokens, AreCutOutBeforeAnythingElse) {
+TEST(AddedTokens, AreExtractedBeforeAllOtherSteps) {
   const Tokenizer tokenizer = load_json(byte_level_json());
   const Encoding encoding = tokenizer.encode("ab<end>ab", kWithOffsets);
   EXPECT_EQ(encoding.ids, (Ids{256, 300, 256}));
@@ -24,7 +24,7 @@ TEST(AddedTokens, TakeTheLongestAtTheLeftmostPlace) {
   EXPECT_EQ(tokenizer.encode("<end>xc<end>a", kPlain).ids, (Ids{301, 'c', 300, 'a'}));
 }
 
-TEST(AddedTokens, TakeWhiteSpaceAlongWhereAskedTo) {
+TEST(AddedTokens, IncludeAdjacentWhiteSpaceIfRequested) {
   const Tokenizer tokenizer =
       with_token({{"id", 301}, {"content", "<m>"}, {"lstrip", true}, {"rstrip", true}});
   const Encoding encoding = tokenizer.encode("a \t<m>\u00a0 b", kWithOffsets);
@@ -32,14 +32,14 @@ TEST(AddedTokens, TakeWhiteSpaceAlongWhereAskedTo) {
   EXPECT_EQ(encoding.offsets, (std::vector<Span>{{0, 1}, {1, 8}, {8, 9}}));
 }
 
-TEST(AddedTokens, NeedWordBoundariesWhereTheyAreSingleWords) {
+TEST(AddedTokens, RequireWordBoundariesIfTheyAreSingleWords) {
   const Tokenizer tokenizer = with_token({{"id", 301}, {"content", "yz"}, {"single_word", true}});
   EXPECT_EQ(tokenizer.encode("yz.yz", kPlain).ids, (Ids{301, '.', 301}));
   EXPECT_EQ(tokenizer.encode("yzz", kPlain).ids, (Ids{'y', 'z', 'z'}));
   EXPECT_EQ(tokenizer.encode("_yz", kPlain).ids, (Ids{'_', 'y', 'z'}));
 }
 
-TEST(AddedTokens, AreFoundInNormalizedTextWhereTheyAreNormalized) {
+TEST(AddedTokens, AreFoundInNormalizedTextIfTheyAreNormalized) {
   const Tokenizer normalized =
       with_token({{"id", 14}, {"content", "Café X"}, {"normalized", true}}, bert_json());
   EXPECT_EQ(normalized.encode("the CAFE x", kPlain).ids, (Ids{8, 14}));
@@ -50,7 +50,7 @@ TEST(AddedTokens, AreFoundInNormalizedTextWhereTheyAreNormalized) {
   EXPECT_EQ(exact.encode("the CAFE, Café X", kPlain).ids, (Ids{8, 6, 7, 14}));
 }
 
-TEST(AddedTokens, AreLeftOutOfDecodedTextOnlyWhereTheyAreSpecial) {
+TEST(AddedTokens, AreOmittedFromDecodedTextOnlyIfTheyAreSpecial) {
   const Tokenizer tokenizer = with_token({{"id", 301}, {"content", "<m>"}, {"special", false}});
   EXPECT_EQ(tokenizer.decode(Ids{'a', 300, 301}), "a<m>");
   EXPECT_EQ(tokenizer.decode(Ids{'a', 300, 301}, SpecialTokens::kKeep), "a<end><m>");

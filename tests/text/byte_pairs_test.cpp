@@ -7,9 +7,9 @@
 namespace mixtune::test {
 namespace {
 
-TEST(BytePairs, MergesTheEarliestLearntPairFirst) {
+TEST(BytePairs, MergesThePairOfLowestRankFirst) {
   const Tokenizer tokenizer = load_json(byte_level_json());
-  // a b c: "a b" (rank 0) comes before "b c" (rank 1), then "ab c" (rank 2) makes abc, id 258.
+  // a b c: "a b" (rank 0) merges before "b c" (rank 1), then "ab c" (rank 2) becomes abc, id 258.
   EXPECT_EQ(tokenizer.encode("abc", kPlain).ids, (Ids{258}));
   EXPECT_EQ(tokenizer.encode("bc abc", kPlain).ids, (Ids{257, ' ', 258}));
   EXPECT_EQ(tokenizer.encode("x ab", kPlain).ids, (Ids{'x', 259}));
@@ -22,7 +22,7 @@ TEST(BytePairs, MergesTheLeftmostOfEqualPairs) {
 }
 
 TEST(BytePairs, GivesLongWordsTheSamePiecesAsShortOnes) {
-  // Beyond 48 bytes a queue finds the next merge: runs of 4 a's tell whether it keeps the order.
+  // Above 48 bytes a queue finds the next merge: runs of 4 a's test whether it keeps the order.
   const Tokenizer tokenizer = load_json(byte_level_json());
   Ids expected(100, 261);
   EXPECT_EQ(tokenizer.encode(std::string(400, 'a'), kPlain).ids, expected);
@@ -37,7 +37,7 @@ TEST(BytePairs, GivesLongWordsTheSamePiecesAsShortOnes) {
   EXPECT_EQ(tokenizer.encode(mixed, kPlain).ids, pieces);
 }
 
-TEST(BytePairs, PointsAtWholeCharactersWhereATokenIsAPartOfOne) {
+TEST(BytePairs, GivesOffsetsOfWholeCharactersToPartsOfOne) {
   const Tokenizer tokenizer = load_json(byte_level_json());
   const Encoding encoding =
       tokenizer.encode("aé", {.add_special = false, .offsets = OffsetUnit::kCodePoints});
@@ -51,12 +51,12 @@ TEST(BytePairs, PointsAtWholeCharactersWhereATokenIsAPartOfOne) {
 TEST(BytePairs, ReadsInvalidUtf8AsReplacementCharacters) {
   const Tokenizer tokenizer = load_json(byte_level_json());
   EXPECT_EQ(tokenizer.encode("a\xFFz", kPlain).ids, (Ids{'a', 0xEF, 0xBF, 0xBD, 'z'}));
-  // A character that breaks off after two of its three bytes is one replacement.
+  // A character that ends after two of its three bytes becomes one replacement character.
   EXPECT_EQ(tokenizer.encode("\xE4\xB8", kPlain).ids, (Ids{0xEF, 0xBF, 0xBD}));
   EXPECT_EQ(tokenizer.decode(tokenizer.encode("\xED\xA0\x80", kPlain).ids), "\uFFFD\uFFFD\uFFFD");
 }
 
-TEST(BytePairs, GivesEveryTextBackThatIsValid) {
+TEST(BytePairs, DecodesEveryValidTextUnchanged) {
   const Tokenizer tokenizer = load_json(byte_level_json());
   std::mt19937 random(7);
   for (int i = 0; i < 300; ++i) {
@@ -86,7 +86,7 @@ TEST(BytePairs, TakesWholeWordsFromTheVocabularyWithIgnoreMerges) {
   EXPECT_EQ(load_json(json).encode("xyz", kPlain).ids, (Ids{301}));
 }
 
-TEST(ByteLevel, PutsASpaceBeforeTheTextThatStandsForItsFirstCharacter) {
+TEST(ByteLevel, PrependsASpaceWithTheOriginOfTheFirstCharacter) {
   Json json = byte_level_json();
   json["pre_tokenizer"]["add_prefix_space"] = true;
   const Tokenizer tokenizer = load_json(json);
@@ -97,7 +97,7 @@ TEST(ByteLevel, PutsASpaceBeforeTheTextThatStandsForItsFirstCharacter) {
   EXPECT_EQ(tokenizer.encode(" ab", kPlain).ids, (Ids{259}));
 }
 
-TEST(ByteLevel, TrimsTheSpacesThatATokenSwallowed) {
+TEST(ByteLevel, TrimsTheSpacesOfATokenFromItsOffsets) {
   Json json = byte_level_json();
   json["post_processor"]["trim_offsets"] = true;
   json["post_processor"]["add_prefix_space"] = false;
@@ -107,7 +107,7 @@ TEST(ByteLevel, TrimsTheSpacesThatATokenSwallowed) {
   EXPECT_EQ(encoding.offsets, (std::vector<Span>{{0, 1}, {2, 4}}));
 }
 
-TEST(ByteLevel, LeavesTheSpaceThatItPutBeforeTheTextInTheOffsets) {
+TEST(ByteLevel, DoesNotTrimTheSpaceThatItPrepended) {
   Json json = byte_level_json();
   json["post_processor"] = {
       {"type", "ByteLevel"}, {"trim_offsets", true}, {"add_prefix_space", true}};

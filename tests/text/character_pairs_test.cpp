@@ -11,7 +11,7 @@ TEST(CharacterPairs, MergesOverTheWholeText) {
   EXPECT_EQ(tokenizer.encode("a", "b", {}).ids, (Ids{1, 11, 6, 8}));
 }
 
-TEST(CharacterPairs, WritesUnknownCharactersAsTheirBytes) {
+TEST(CharacterPairs, EncodesUnknownCharactersAsTheirBytes) {
   const Tokenizer tokenizer = load_json(character_json());
   const Encoding encoding = tokenizer.encode("a\né", kWithOffsets);
   EXPECT_EQ(encoding.ids, (Ids{11, 5, 3, 4}));
@@ -23,17 +23,17 @@ TEST(CharacterPairs, MakesOneUnknownTokenOfNeighborsWithoutBytes) {
   EXPECT_EQ(load_json(json).encode("xxa", kPlain).ids, (Ids{6, 0, 7}));
   json["model"]["fuse_unk"] = false;
   EXPECT_EQ(load_json(json).encode("xxa", kPlain).ids, (Ids{6, 0, 0, 7}));
-  json["model"].erase("unk_token");  // nothing stands for x then, and ▁ and a are neighbours
+  json["model"].erase("unk_token");  // x has no token then, and ▁ and a become adjacent
   EXPECT_EQ(load_json(json).encode("xxa", kPlain).ids, (Ids{11}));
 }
 
-// The habit of the reference library: what is unknown waits for the next known character.
-TEST(CharacterPairs, LetsBytesOvertakeWhatIsUnknown) {
+// As in the reference library, an unknown token is appended only at the next known character.
+TEST(CharacterPairs, PutsBytesBeforeAPendingUnknownToken) {
   const Tokenizer tokenizer = load_json(character_json());
   EXPECT_EQ(tokenizer.encode("x\nxa", kPlain).ids, (Ids{6, 5, 0, 7}));
 }
 
-TEST(CharacterPairs, TakesAWholeWordBeforeAnyMergeWhereAsked) {
+TEST(CharacterPairs, TakesAWholeWordBeforeAnyMergeIfRequested) {
   Json json = character_json();
   json["model"]["vocab"]["▁ba"] = 12;
   EXPECT_EQ(load_json(json).encode("ba", kPlain).ids, (Ids{6, 8, 7}));
@@ -41,14 +41,14 @@ TEST(CharacterPairs, TakesAWholeWordBeforeAnyMergeWhereAsked) {
   EXPECT_EQ(load_json(json).encode("ba", kPlain).ids, (Ids{12}));
 }
 
-TEST(CharacterPairs, JoinsBytesAndTakesTheFirstSpaceAway) {
+TEST(CharacterPairs, JoinsBytesAndRemovesTheFirstSpace) {
   const Tokenizer tokenizer = load_json(character_json());
   EXPECT_EQ(tokenizer.decode(Ids{1, 11, 10, 5, 3, 4}), "a ab\né");
   EXPECT_EQ(tokenizer.decode(Ids{1, 11}, SpecialTokens::kKeep), "<s> a");
-  EXPECT_EQ(tokenizer.decode(Ids{11, 4, 3}), "a\uFFFD\uFFFD");  // the bytes the wrong way round
+  EXPECT_EQ(tokenizer.decode(Ids{11, 4, 3}), "a\uFFFD\uFFFD");  // the bytes in the wrong order
 }
 
-TEST(Metaspace, PutsASpaceBeforeTheTextAsItsSchemeSays) {
+TEST(Metaspace, PrependsASpaceAccordingToItsScheme) {
   Json json = character_json();
   json["normalizer"] = nullptr;
   json["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "▁"}, {"split", false}};
@@ -67,7 +67,7 @@ TEST(Metaspace, PutsASpaceBeforeTheTextAsItsSchemeSays) {
   EXPECT_EQ(load_json(json).encode("ab", kPlain).ids, (Ids{9}));
 }
 
-TEST(Metaspace, CutsBeforeEachSpace) {
+TEST(Metaspace, SplitsBeforeEachSpace) {
   Json json = unigram_json();
   json["model"]["vocab"].push_back({"▁▁", 0.0});  // never found: each space begins a word
   const Tokenizer tokenizer = load_json(json);

@@ -35,7 +35,7 @@ void expect_equal(const std::string& text) {
   EXPECT_EQ(by_hand(text), words(oniguruma().matches(text), text)) << text;
 }
 
-TEST(Gpt2Pattern, SplitsAsThePaperShows) {
+TEST(Gpt2Pattern, SplitsAsInThePaper) {
   using Words = std::vector<std::string>;
   EXPECT_EQ(by_hand("I'll say it's 42  times!\n"),
             (Words{"I", "'ll", " say", " it", "'s", " 42", " ", " times", "!", "\n"}));
@@ -43,7 +43,7 @@ TEST(Gpt2Pattern, SplitsAsThePaperShows) {
   EXPECT_EQ(by_hand("x   "), (Words{"x", "   "}));
 }
 
-TEST(Gpt2Pattern, EqualsOnigurumaOnHardStrings) {
+TEST(Gpt2Pattern, EqualsOnigurumaOnDifficultStrings) {
   const char* hard[] = {"",
                         " ",
                         "  ",

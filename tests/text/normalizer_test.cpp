@@ -13,7 +13,7 @@ NormalizedText normalized(const std::string& text, const std::string& normalizer
   return out;
 }
 
-TEST(Normalizer, WritesTheFourForms) {
+TEST(Normalizer, AppliesTheFourForms) {
   EXPECT_EQ(normalized("e\u0301\u212B", R"({"type": "NFC"})").text, "é\u00C5");
   EXPECT_EQ(normalized("é한", R"({"type": "NFD"})").text, "e\u0301\u1112\u1161\u11AB");
   EXPECT_EQ(normalized("ﬁ①", R"({"type": "NFKC"})").text, "fi1");
@@ -27,7 +27,7 @@ TEST(Normalizer, OrdersMarksAndComposesAcrossThem) {
   EXPECT_EQ(normalized("\u1112\u1161\u11AB", R"({"type": "NFC"})").text, "한");
 }
 
-TEST(Normalizer, RemembersWhereCharactersCameFrom) {
+TEST(Normalizer, TracksTheOriginOfCharacters) {
   const NormalizedText text = normalized("ﬁé", R"({"type": "NFKD"})");
   EXPECT_EQ(text.text, "fie\u0301");
   EXPECT_EQ(text.origin_of({0, 1}), (Span{0, 3}));
@@ -35,7 +35,7 @@ TEST(Normalizer, RemembersWhereCharactersCameFrom) {
   EXPECT_EQ(text.origin_of({2, 5}), (Span{3, 5}));
 }
 
-TEST(Normalizer, StripsLowersAndReplaces) {
+TEST(Normalizer, StripsLowercasesAndReplaces) {
   EXPECT_EQ(normalized(" \u00a0a b\n", R"({"type": "Strip"})").text, "a b");
   EXPECT_EQ(normalized(" a ", R"({"type": "Strip", "strip_left": false})").text, " a");
   EXPECT_EQ(normalized(" \t ", R"({"type": "Strip"})").text, "");

@@ -6,7 +6,7 @@
 namespace mixtune::test {
 namespace {
 
-// Every letter is a token, so that lengths can be counted in the text. [CLS] A [SEP] B [SEP].
+// Every letter is a token, so that lengths are visible in the text. [CLS] A [SEP] B [SEP].
 Tokenizer letters() {
   Json json = byte_level_json();
   json["model"]["merges"] = Json::array();
@@ -41,7 +41,7 @@ TEST(PostProcessor, PutsSpecialTokensAroundAndBetween) {
   EXPECT_EQ(tokenizer.encode("ab", "c", kPlain).ids, (Ids{'a', 'b', 'c'}));
 }
 
-TEST(PostProcessor, WritesTwoSeparatorsBetweenTheTextsOfRoberta) {
+TEST(PostProcessor, PutsTwoSeparatorsBetweenTheTextsOfRoberta) {
   Json json = byte_level_json();
   json["model"]["vocab"]["<s>"] = 301;
   json["model"]["vocab"]["</s>"] = 302;
@@ -68,20 +68,21 @@ TEST(PostProcessor, FollowsATemplate) {
   EXPECT_EQ(pair.type_ids, (Ids{2, 3, 3, 0}));
 }
 
-TEST(Truncation, CutsOnlyTheLongerTextAsLongAsThatIsEnough) {
+TEST(Truncation, TruncatesOnlyTheLongerTextIfThatIsSufficient) {
   using Lengths = std::pair<int, int>;
   const auto longest = Truncation::kLongestFirst;
   EXPECT_EQ(lengths(4, 4, 11, longest), (Lengths{4, 4}));  // 8 + 3 special tokens
   EXPECT_EQ(lengths(9, 2, 10, longest), (Lengths{5, 2}));
   EXPECT_EQ(lengths(2, 9, 10, longest), (Lengths{2, 5}));
-  // Each gets half of the room of 7; the odd token goes to the longer one, to the second of equals.
+  // Each gets half of the 7 tokens; the odd one goes to the longer text, or to the second of
+  // equals.
   EXPECT_EQ(lengths(9, 8, 10, longest), (Lengths{4, 3}));
   EXPECT_EQ(lengths(8, 9, 10, longest), (Lengths{3, 4}));
   EXPECT_EQ(lengths(8, 8, 10, longest), (Lengths{3, 4}));
   EXPECT_EQ(lengths(8, 8, 3, longest), (Lengths{0, 0}));
 }
 
-TEST(Truncation, CutsOnlyTheTextThatIsNamed) {
+TEST(Truncation, TruncatesOnlyTheChosenText) {
   using Lengths = std::pair<int, int>;
   EXPECT_EQ(lengths(9, 4, 10, Truncation::kOnlyFirst), (Lengths{3, 4}));
   EXPECT_EQ(lengths(4, 9, 10, Truncation::kOnlySecond), (Lengths{4, 3}));
@@ -89,7 +90,7 @@ TEST(Truncation, CutsOnlyTheTextThatIsNamed) {
   EXPECT_THROW(lengths(2, 9, 10, Truncation::kOnlyFirst), UserError);
 }
 
-TEST(Truncation, SaysWhetherItCut) {
+TEST(Truncation, ReportsWhetherItTruncated) {
   const Tokenizer tokenizer = letters();
   const Encoding whole = tokenizer.encode("abc", {.max_length = 5});
   EXPECT_FALSE(whole.truncated);

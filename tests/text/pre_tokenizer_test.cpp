@@ -37,7 +37,7 @@ TEST(PreTokenizer, SplitsByEveryBehavior) {
   EXPECT_EQ(cut(text, splitting("Removed", true)), (Words{"-", "-", "-"}));
 }
 
-TEST(PreTokenizer, CutsByKindsOfCharacters) {
+TEST(PreTokenizer, SplitsByCharacterClass) {
   EXPECT_EQ(cut("Hey you, 12!", R"({"type": "Whitespace"})"),
             (Words{"Hey", "you", ",", "12", "!"}));
   EXPECT_EQ(cut("a\u00a0b, c", R"({"type": "WhitespaceSplit"})"), (Words{"a", "b,", "c"}));
@@ -56,7 +56,7 @@ TEST(PreTokenizer, RunsASequenceInOrder) {
             (Words{"ab", "1", "2", "cd"}));
 }
 
-TEST(PreTokenizer, HonoursThatByteLevelDoesNotUseItsPattern) {
+TEST(PreTokenizer, RespectsByteLevelWithoutItsPattern) {
   EXPECT_EQ(cut("a b's", R"({"type": "ByteLevel", "add_prefix_space": false, "use_regex": false})"),
             (Words{"a b's"}));
   EXPECT_EQ(cut("a b's", R"({"type": "ByteLevel", "add_prefix_space": true})"),

@@ -14,7 +14,7 @@ fs::path model_file() {
   return source_dir() / "tests" / "golden" / "tokenizers" / "sentence_piece" / "tokenizer.model";
 }
 
-// A folder with the model and other files of a tokenizer.
+// A folder with the model and additional files of a tokenizer.
 class ModelFolder {
  public:
   ModelFolder() { fs::copy(model_file(), folder_ / "tokenizer.model"); }
@@ -30,7 +30,7 @@ class ModelFolder {
 
 constexpr int32_t kByte = 3;  // of the token <0x00>
 
-TEST(SentencePiece, BeginsATextWithBosUnlessToldOtherwise) {
+TEST(SentencePiece, BeginsATextWithBosByDefault) {
   const Tokenizer tokenizer = ModelFolder().load();
   const Ids plain = tokenizer.encode("the king", kPlain).ids;
   Ids expected = {1};
@@ -50,7 +50,7 @@ TEST(SentencePiece, BeginsATextWithBosUnlessToldOtherwise) {
   EXPECT_EQ(pair.type_ids, (Ids{0, 0, 1, 1}));
 }
 
-TEST(SentencePiece, KnowsItsRolesAndItsSpecialTokens) {
+TEST(SentencePiece, HasItsRolesAndItsSpecialTokens) {
   const Tokenizer tokenizer = ModelFolder().load();
   EXPECT_EQ(tokenizer.id_of(TokenRole::kUnk), 0);
   EXPECT_EQ(tokenizer.id_of(TokenRole::kBos), 1);
@@ -61,7 +61,7 @@ TEST(SentencePiece, KnowsItsRolesAndItsSpecialTokens) {
   EXPECT_EQ(tokenizer.token_of(kByte + 10), "<0x0A>");
 }
 
-TEST(SentencePiece, PointsAtTheCharacterThatABytePieceIsPartOf) {
+TEST(SentencePiece, GivesBytePiecesTheOffsetsOfTheirCharacter) {
   const Tokenizer tokenizer = ModelFolder().load();
   const Encoding encoding =
       tokenizer.encode("aéé€b", {.add_special = false, .offsets = OffsetUnit::kCodePoints});
@@ -78,7 +78,7 @@ TEST(SentencePiece, ReadsTheTextOfASpecialTokenAsText) {
   EXPECT_EQ(tokenizer.decode(ids), "</s>");
 }
 
-TEST(SentencePiece, FindsTheTokensThatTheFolderAdds) {
+TEST(SentencePiece, FindsTheAddedTokensOfTheFolder) {
   const Tokenizer tokenizer =
       ModelFolder()
           .with("added_tokens.json", R"({"<start>": 700})")
@@ -102,7 +102,7 @@ std::string complaint(const ModelFolder& folder) {
   return "";
 }
 
-TEST(SentencePiece, RejectsWhatTheFolderAsksForInVain) {
+TEST(SentencePiece, RejectsUnsupportedSettingsOfTheFolder) {
   const auto expect = [](ModelFolder& folder, const char* found) {
     EXPECT_NE(complaint(folder).find(found), std::string::npos) << complaint(folder);
   };
@@ -118,8 +118,8 @@ TEST(SentencePiece, RejectsWhatTheFolderAsksForInVain) {
   expect(ModelFolder().with("tokenizer.model", "\nnot a model"), "not a SentencePiece model");
 }
 
-// A second normalizer_spec (field 3) joins the first: its map (field 2) takes the other's place.
-TEST(SentencePiece, LooksThroughTheMapOfCharacters) {
+// A second normalizer_spec (field 3) joins the first: its map (field 2) replaces the other.
+TEST(SentencePiece, ChecksTheCharacterMap) {
   const std::string map("\x04\0\0\0\0\0\0\0\0", 9);  // an array of one unit is too small
   const std::string field = std::string("\x12\x09") + map;
   const TemporaryFolder folder;
@@ -133,7 +133,7 @@ TEST(SentencePiece, LooksThroughTheMapOfCharacters) {
   }
 }
 
-// Cut short, and with bytes changed, a model is refused or read; nothing else happens.
+// A model that is truncated or has changed bytes is either rejected or read.
 TEST(SentencePiece, SurvivesDamagedFiles) {
   const std::string whole = read_file(model_file());
   const TemporaryFolder folder;

@@ -6,7 +6,7 @@
 namespace mixtune::test {
 namespace {
 
-// The bytes, then ab 256, abc 257 and xyz 258, which no two tokens make.
+// The bytes, then ab 256, abc 257 and xyz 258, which no two tokens form.
 std::string small_vocabulary() {
   std::string out;
   for (int byte = 0; byte < 256; ++byte)
@@ -23,7 +23,7 @@ TEST(Tiktoken, MergesByRankAndTakesWholeWords) {
   EXPECT_EQ(tokenizer.decode(Ids{257, 256}), "abcab");
 }
 
-TEST(Tiktoken, BeginsATextAsLlama3Does) {
+TEST(Tiktoken, BeginsATextAsInLlama3) {
   const TemporaryFolder folder;
   write_text(folder / "tokenizer.model", small_vocabulary());
   const Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.model");
@@ -45,7 +45,7 @@ TEST(Tiktoken, TakesSpecialTokensFromTheConfiguration) {
   EXPECT_EQ(tokenizer.vocab_size(), 271);
 }
 
-TEST(Base64, ReadsBytesAndRejectsTheRest) {
+TEST(Base64, ReadsBytesAndRejectsInvalidInput) {
   EXPECT_EQ(from_base64(""), "");
   EXPECT_EQ(from_base64("TQ=="), "M");
   EXPECT_EQ(from_base64("TWE="), "Ma");

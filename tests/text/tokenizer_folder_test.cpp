@@ -63,7 +63,7 @@ TEST(TokenizerFolder, ReadsVocabAndMergesOfRoberta) {
   EXPECT_EQ(tokenizer.id_of(TokenRole::kSep), 302);
 }
 
-TEST(TokenizerFolder, SaysWhatIsMissing) {
+TEST(TokenizerFolder, ReportsWhatIsMissing) {
   const TemporaryFolder folder;
   EXPECT_THROW(Tokenizer::load(folder.path()), UserError);
   EXPECT_THROW(Tokenizer::load(folder / "tokenizer.json"), UserError);

@@ -1,4 +1,4 @@
-// Ids, tokens, offsets and decoded text of the reference libraries for hard strings.
+// Ids, tokens, offsets and decoded text of the reference libraries for difficult strings.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -19,7 +19,7 @@ Offsets as_pairs(const std::vector<Span>& spans) {
   return out;
 }
 
-// Compares what a case holds for one text or pair, and counts it.
+// Compares the values of a case for one text or pair, and counts them.
 class Comparison {
  public:
   Comparison(const Tokenizer& tokenizer, const GoldenCase& golden)
@@ -33,8 +33,8 @@ class Comparison {
         tokenizer_.encode(text, {.add_special = false, .offsets = OffsetUnit::kCodePoints});
     equal(plain.ids, entry.at("ids"), where);
     equal(tokens_of(plain.ids, entry.at("tokens")), entry.at("tokens"), where);
-    // The SentencePiece library knows neither offsets in code points nor special tokens around a
-    // text: those of LLaMA have a test of their own.
+    // The SentencePiece library has neither offsets in code points nor special tokens around a
+    // text: those of LLaMA are tested separately.
     if (!entry.contains("offsets"))
       return equal(tokenizer_.decode(plain.ids), entry.at("decoded"), where + " decoded");
     equal(as_pairs(plain.offsets), entry.at("offsets"), where);
@@ -67,7 +67,7 @@ class Comparison {
   }
 
  private:
-  // Where Unigram knows no token, the reference library tells the text instead of the token.
+  // For unknown text in Unigram, the reference library returns the text instead of the token.
   std::vector<std::string> tokens_of(const Ids& ids, const Json& expected) const {
     std::vector<std::string> tokens;
     for (size_t i = 0; i < ids.size(); ++i) {
@@ -102,7 +102,7 @@ void check_tokenizer(const GoldenCase& golden, GoldenTally& tally) {
 
 MIXTUNE_GOLDEN_CHECKER(tokenizer, check_tokenizer);
 
-// The tokenizer that a file of expected ids is about.
+// The tokenizer of a file of expected ids.
 std::string folder_of(const std::string& stem) {
   const std::map<std::string, std::string> folders = {{"bert-bge", "bert-base-uncased"},
                                                       {"gpt-2", "gpt2"},
@@ -112,7 +112,7 @@ std::string folder_of(const std::string& stem) {
   return place == folders.end() ? stem : place->second;
 }
 
-// Another implementation's ids for 44 hard strings, for every file that is there.
+// Another implementation's ids for 44 difficult strings, for every file that is present.
 TEST(TokenizerTest_golden, EqualsTheExpectedIdsOfTheDataFolder) {
   const fs::path folder = data_dir() / "tokenizers";
   if (!fs::exists(folder / "expected_ids"))
@@ -123,7 +123,7 @@ TEST(TokenizerTest_golden, EqualsTheExpectedIdsOfTheDataFolder) {
     ASSERT_TRUE(fs::exists(name)) << "no tokenizer is known for " << file.path();
     std::vector<Tokenizer> tokenizers;
     tokenizers.push_back(Tokenizer::load(name));
-    // The same tokenizer from its older files, which lie beside tokenizer.json.
+    // The same tokenizer from its older files next to tokenizer.json.
     const TemporaryFolder older;
     bool has_older = false;
     for (const char* part : {"vocab.txt", "encoder.json", "vocab.bpe"})
@@ -155,7 +155,7 @@ void check_minilm_pair(const Tokenizer& tokenizer, const Json& entry) {
     EXPECT_THROW(tokenizer.encode(first, second, options), std::runtime_error) << entry;
     return;
   }
-  // transformers takes an empty second text for none.
+  // transformers treats an empty second text as none.
   const bool is_single = second.empty() && how != "only_second";
   const Encoding found =
       is_single ? tokenizer.encode(first, options) : tokenizer.encode(first, second, options);

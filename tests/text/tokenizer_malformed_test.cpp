@@ -1,4 +1,4 @@
-// Files come from anywhere: whatever is wrong in one gives one line that names the place, never a
+// Malformed tokenizer files: every defect gives a one-line error that names the place, never a
 // crash.
 #include <gtest/gtest.h>
 
@@ -97,7 +97,7 @@ TEST(MalformedTokenizer, NamesThePlaceOfAWrongValue) {
   expect_complaint(no_model, "tokenizer.json", "has no \"model\"");
 }
 
-TEST(MalformedTokenizer, NamesWhatIsWrongInUnigramsAndMetaspaces) {
+TEST(MalformedTokenizer, NamesDefectsOfUnigramAndMetaspace) {
   const auto with = [](const char* pointer, Json value) {
     return changed(unigram_json(), pointer, std::move(value));
   };
@@ -156,7 +156,7 @@ TEST(MalformedTokenizer, NamesTheLineOfABadTiktokenFile) {
     EXPECT_NE(line_of(content).find(found), std::string::npos) << line_of(content);
 }
 
-TEST(MalformedTokenizer, RejectsPatternsThatAreNone) {
+TEST(MalformedTokenizer, RejectsInvalidPatterns) {
   const Json split = {{"type", "Split"}, {"pattern", {{"Regex", "(["}}}, {"behavior", "Removed"}};
   expect_complaint(changed(bert_json(), "/pre_tokenizer", split), "pre_tokenizer.pattern.Regex",
                    "not a regular expression");
@@ -166,7 +166,7 @@ TEST(MalformedTokenizer, RejectsPatternsThatAreNone) {
       "pre_tokenizer.behavior", "Odd");
 }
 
-TEST(MalformedTokenizer, StopsAPatternThatBacktracksWithoutEnd) {
+TEST(MalformedTokenizer, StopsAPatternWithExcessiveBacktracking) {
   Json json = bert_json();
   json["pre_tokenizer"] = {
       {"type", "Split"}, {"pattern", {{"Regex", "^((a|a)+(b|c))+$"}}}, {"behavior", "Isolated"}};
@@ -182,7 +182,7 @@ TEST(MalformedTokenizer, RejectsDeepNesting) {
   EXPECT_THROW(Tokenizer::load(folder.path()), UserError);
 }
 
-// Cut short, and with bytes changed, a file is refused or read; nothing else happens.
+// A file that is truncated or has changed bytes is either rejected or read.
 TEST(MalformedTokenizer, SurvivesDamagedFiles) {
   const TemporaryFolder folder;
   std::mt19937 random(5);

@@ -9,7 +9,7 @@
 namespace mixtune::test {
 namespace {
 
-TEST(Tokenizer, KnowsItsTokens) {
+TEST(Tokenizer, FindsItsTokens) {
   const Tokenizer tokenizer = load_json(bert_json());
   EXPECT_EQ(tokenizer.vocab_size(), 14);
   EXPECT_EQ(tokenizer.id_of("##ing"), 4);
@@ -29,7 +29,7 @@ TEST(Tokenizer, ReplacesTheTruncationAndPaddingOfTheFile) {
   EXPECT_EQ(load_json(json).encode("the the the").ids, (Ids{1, 8, 8, 8, 2}));
 }
 
-TEST(Tokenizer, GivesNoOffsetsUnlessAskedTo) {
+TEST(Tokenizer, ReturnsOffsetsOnlyOnRequest) {
   EXPECT_TRUE(load_json(bert_json()).encode("the").offsets.empty());
 }
 
@@ -59,8 +59,8 @@ TEST(Tokenizer, EncodesInManyThreadsAtOnce) {
   EXPECT_EQ(different, std::vector<int>(4, 0));
 }
 
-TEST(Tokenizer, ForgetsCachedWordsWithoutForgettingHowToCutThem) {
-  // More different words than the cache holds.
+TEST(Tokenizer, GivesTheSameResultAfterTheCacheIsCleared) {
+  // More distinct words than fit in the cache.
   const Tokenizer tokenizer = load_json(byte_level_json());
   std::string text;
   for (int i = 0; i < 80000; ++i) text += std::to_string(i) + " ab ";

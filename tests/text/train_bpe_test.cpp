@@ -49,14 +49,14 @@ TEST(TrainBpe, StopsAtTheSizeAndAtTheFrequency) {
       }());
 }
 
-// All pairs occur twice: c d goes before the pair with the space, whose letter Ġ comes late.
-TEST(TrainBpe, TakesTheSmallerIdsOfEquallyFrequentPairs) {
+// All pairs occur twice: c d merges before the pair with the space, whose letter Ġ has a large id.
+TEST(TrainBpe, MergesTheSmallerIdsOfEquallyFrequentPairs) {
   const TrainedBpe found =
       trained("ab cd\nab cd\n", {.vocab_size = 258, .min_frequency = 2, .special_tokens = {}});
   EXPECT_EQ(merges_of(found), (Merges{{"a", "b"}, {"c", "d"}}));
 }
 
-TEST(TrainBpe, SaysWhatIsWrong) {
+TEST(TrainBpe, ReportsWhatIsWrong) {
   WordCounts words;
   EXPECT_THROW(words.add("fine\nbroken \xC3 here\n", "x.txt"), UserError);
   EXPECT_THROW(train_bpe(words, {.vocab_size = 255, .special_tokens = {}}), UserError);
@@ -66,7 +66,7 @@ TEST(TrainBpe, SaysWhatIsWrong) {
   EXPECT_THROW(train_bpe(words, {.special_tokens = {"\xFF"}}), UserError);
 }
 
-TEST(TrainBpe, WritesATokenizerThatLoads) {
+TEST(TrainBpe, PrintsATokenizerThatLoads) {
   const BpeTraining training{
       .vocab_size = 300, .min_frequency = 2, .special_tokens = {"<|endoftext|>"}};
   const std::string text = "the cat, the dog\nthe end  \n";

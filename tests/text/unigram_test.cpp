@@ -20,7 +20,7 @@ TEST(Unigram, KeepsTheFirstOfTwoEqualPaths) {
   EXPECT_EQ(tokenizer.encode("ab", kPlain).ids, (Ids{1, 4}));
 }
 
-TEST(Unigram, FusesNeighboursThatAreUnknown) {
+TEST(Unigram, FusesAdjacentUnknownCharacters) {
   const Tokenizer tokenizer = load_json(unigram_json());
   const Encoding encoding = tokenizer.encode("xy axé", kWithOffsets);
   EXPECT_EQ(encoding.ids, (Ids{1, 0, 5, 0}));
@@ -28,7 +28,7 @@ TEST(Unigram, FusesNeighboursThatAreUnknown) {
   EXPECT_EQ(tokenizer.id_of(TokenRole::kUnk), 0);
 }
 
-TEST(Unigram, FallsBackToBytesWhereAllAreThere) {
+TEST(Unigram, FallsBackToBytesIfAllArePresent) {
   Json json = unigram_json();
   json["model"]["byte_fallback"] = true;
   json["model"]["vocab"].push_back({"<0xC3>", -9.0});
@@ -39,7 +39,7 @@ TEST(Unigram, FallsBackToBytesWhereAllAreThere) {
   EXPECT_EQ(encoding.offsets, (std::vector<Span>{{0, 1}, {0, 1}, {0, 1}, {1, 2}, {2, 3}}));
 }
 
-TEST(Unigram, SaysWhatItCannotCutWithoutAnUnknownToken) {
+TEST(Unigram, ReportsUnknownTextWithoutAnUnknownToken) {
   Json json = unigram_json();
   json["model"].erase("unk_id");
   const Tokenizer tokenizer = load_json(json);
@@ -47,7 +47,7 @@ TEST(Unigram, SaysWhatItCannotCutWithoutAnUnknownToken) {
   EXPECT_THROW(tokenizer.encode("ax"), UserError);
 }
 
-TEST(Unigram, DecodesWithoutTheSpaceThatWasPutInFront) {
+TEST(Unigram, DecodesWithoutThePrependedSpace) {
   const Tokenizer tokenizer = load_json(unigram_json());
   EXPECT_EQ(tokenizer.decode(Ids{5, 6, 5}), "abc a");
 }

@@ -11,7 +11,7 @@ TEST(WordPiece, TakesTheLongestPieceFromTheLeft) {
   EXPECT_EQ(tokenizer.encode("played,played").ids, (Ids{1, 3, 5, 7, 3, 5, 2}));
 }
 
-TEST(WordPiece, MakesAWordUnknownAsAWholeWhenItsEndCannotBeCut) {
+TEST(WordPiece, MakesAWordUnknownIfItsEndHasNoPiece) {
   const Tokenizer tokenizer = load_json(bert_json());
   const Encoding encoding = tokenizer.encode("the playingx.", kWithOffsets);
   EXPECT_EQ(encoding.ids, (Ids{8, 0, 13}));
@@ -27,10 +27,9 @@ TEST(WordPiece, CountsCharactersNotBytesAgainstTheLongestWord) {
   EXPECT_EQ(tokenizer.encode("éééé aaaa aaaaa", kPlain).ids, (Ids{14, 9, 10, 10, 10, 0}));
 }
 
-TEST(BertNormalizer, LowersStripsAccentsAndPointsAtTheOriginal) {
+TEST(BertNormalizer, LowercasesStripsAccentsAndKeepsOffsets) {
   const Tokenizer tokenizer = load_json(bert_json());
-  // Composed and decomposed: the accent belongs to no token where it stands alone at the end of
-  // one.
+  // Composed and decomposed: a separate accent at the end of a token belongs to no token.
   const Encoding encoding = tokenizer.encode("CAFÉ cafe\u0301 a", kWithOffsets);
   EXPECT_EQ(encoding.ids, (Ids{6, 6, 9}));
   EXPECT_EQ(encoding.offsets, (std::vector<Span>{{0, 4}, {5, 9}, {11, 12}}));
@@ -39,7 +38,7 @@ TEST(BertNormalizer, LowersStripsAccentsAndPointsAtTheOriginal) {
   EXPECT_EQ(bytes.offsets, (std::vector<Span>{{0, 5}, {6, 7}}));
 }
 
-TEST(BertNormalizer, SetsIdeographsApartAndRemovesControlCharacters) {
+TEST(BertNormalizer, SeparatesIdeographsAndRemovesControlCharacters) {
   const Tokenizer tokenizer = load_json(bert_json());
   EXPECT_EQ(tokenizer.encode("a中中a", kPlain).ids, (Ids{9, 11, 11, 9}));
   const Encoding encoding = tokenizer.encode("t\x01he\u200b,\u00a0a", kWithOffsets);
@@ -47,7 +46,7 @@ TEST(BertNormalizer, SetsIdeographsApartAndRemovesControlCharacters) {
   EXPECT_EQ(encoding.offsets, (std::vector<Span>{{0, 4}, {5, 6}, {7, 8}}));
 }
 
-TEST(BertNormalizer, LowersTheDottedCapitalIToTwoCharacters) {
+TEST(BertNormalizer, LowercasesTheDottedCapitalIToTwoCharacters) {
   Json json = bert_json();
   json["normalizer"]["strip_accents"] = false;
   json["model"]["vocab"]["i\u0307"] = 14;

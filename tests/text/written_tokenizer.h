@@ -1,5 +1,5 @@
-// Small tokenizer.json files for the tests, written by hand so that every expected number can be
-// too.
+// Small hand-written tokenizer.json files for the tests, so that expected values can be computed by
+// hand as well.
 #pragma once
 
 #include <fstream>
@@ -69,7 +69,7 @@ inline Json byte_level_json() {
           {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}}}};
 }
 
-// As LLaMA 2: <unk> 0, <s> 1, </s> 2, the bytes of é and of the line break, then pieces.
+// Like LLaMA 2: <unk> 0, <s> 1, </s> 2, the bytes of é and of the line break, then pieces.
 inline Json character_json() {
   return Json::parse(R"({
     "added_tokens": [
@@ -96,7 +96,8 @@ inline Json character_json() {
       "merges": [["a", "b"], ["▁", "ab"], ["▁", "a"]]}})");
 }
 
-// As T5: <unk> 0 with pieces and their scores; the smallest is -8, so an unknown character has -18.
+// Like T5: <unk> 0 with pieces and their scores; the smallest is -8, so an unknown character has
+// -18.
 inline Json unigram_json() {
   return Json::parse(R"({
     "added_tokens": [{"id": 0, "content": "<unk>", "special": true, "normalized": false}],
