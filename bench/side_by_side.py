@@ -1,7 +1,7 @@
-"""What the benches with two sides share: run each side, alternate, and write a dated section of Markdown.
+"""Shared code of the benchmarks with two sides: run each side, alternate, and write a dated section of Markdown.
 
-A job is a function that returns a row: tokens_per_second, step_ms, peak_memory_bytes. Both sides leave their first
-two steps out. Ratios are taken within a round, where the machine was the same for both, and then their median.
+A job is a function that returns a row: tokens_per_second, step_ms, peak_memory_bytes. Both sides exclude their first
+two steps. Ratios are computed within each round, so that both sides had the same machine load; the median is reported.
 """
 import datetime
 import json
@@ -13,7 +13,7 @@ import statistics
 import subprocess
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
-SKIPPED_STEPS = 2  # as src/train/training.cpp
+SKIPPED_STEPS = 2  # as in src/train/training.cpp
 
 
 def quiet():
@@ -28,7 +28,7 @@ def processor():
 
 
 def run_mixtune(mixtune, arguments, folder):
-    """`mixtune train` with these arguments and what it wrote about itself."""
+    """Runs `mixtune train` with these arguments and returns its measurements."""
     subprocess.run([mixtune, "train", *arguments, "--output", str(folder), "--overwrite"], check=True,
                    stdout=subprocess.DEVNULL)
     result = json.loads((folder / "result.json").read_text())
@@ -40,7 +40,7 @@ def run_mixtune(mixtune, arguments, folder):
 
 
 def run_peer(python, script, arguments):
-    """A peer's script; its last line of output is a JSON object."""
+    """Runs a peer's script, whose last line of output is a JSON object."""
     out = subprocess.run([python, str(script), *map(str, arguments)], stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, env=quiet(), text=True)
     if out.returncode:
@@ -49,7 +49,7 @@ def run_peer(python, script, arguments):
 
 
 def alternate(jobs, rounds):
-    """Each job once a round, in order; rows by name."""
+    """Runs each job once per round, in order; returns rows by name."""
     rows = {name: [] for name in jobs}
     for number in range(rounds):
         for name, job in jobs.items():
@@ -59,7 +59,7 @@ def alternate(jobs, rounds):
 
 
 def ratios(rows, field, above, below):
-    """One ratio a round."""
+    """One ratio per round."""
     return [a[field] / b[field] for a, b in zip(rows[above], rows[below])]
 
 
@@ -73,7 +73,7 @@ def heading(threads):
 
 
 def mixtune_version():
-    """Of the tree that this file is in: "mixtune 0.1.0 (commit cafad83)"."""
+    """The version of this source tree: "mixtune 0.1.0 (commit cafad83)"."""
     project = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf8")
     version = re.search(r"project\(mixtune VERSION ([0-9.]+)", project).group(1)
     try:
@@ -85,15 +85,15 @@ def mixtune_version():
 
 
 def versions(rows):
-    """mixtune's, and those that a peer's rows name."""
+    """The versions of mixtune and of the peer's packages."""
     found = [row["versions"] for of_job in rows.values() for row in of_job if "versions" in row]
     peers = [f"{name} {version}" for name, version in found[0].items()] if found else []
     return ", ".join([mixtune_version(), *peers])
 
 
 def table(rows):
-    """Medians, with every round of the speed."""
-    lines = ["| job | real tokens/s | ms a step | peak memory, MB |", "|---|---|---|---|"]
+    """Medians, with the speed of every round."""
+    lines = ["| job | real tokens/s | ms per step | peak memory, MB |", "|---|---|---|---|"]
     for name, of_job in rows.items():
         def middle(field):
             return statistics.median(row[field] for row in of_job)

@@ -1,17 +1,17 @@
-"""The measured loop of the peers' scripts: steps over batches that are ready, and the JSON line that run.py reads.
+"""The measured loop of the peers' scripts: steps over prepared batches, and the JSON line that run.py reads.
 
-Used by the Python side alone. Step as mixtune's: loss, gradients, clipping at 1, AdamW.
+Used only by the Python side. A step is the same as in mixtune: loss, gradients, clipping at 1, AdamW.
 """
 import importlib.metadata
 import json
 import resource
 import time
 
-SKIPPED_STEPS = 2  # as src/train/training.cpp
+SKIPPED_STEPS = 2  # as in src/train/training.cpp
 
 
 def train(batches, loss_of, parameters, learning_rate):
-    """Runs a step for each batch (input_ids, attention_mask, ...); prints speeds of real tokens and versions."""
+    """Runs one step per batch (input_ids, attention_mask, ...); prints the speed in real tokens, and versions."""
     import torch
 
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0)

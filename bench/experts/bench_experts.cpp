@@ -1,6 +1,6 @@
-// What experts cost over one LoRA of equal total rank on the same linears: whole training steps of
-// a LLaMA-shaped model, the candidates taking turns step by step, so that a busy machine slows all
-// of them alike. Usage: bench_experts [hidden] [layers] [rounds]
+// Cost of expert mixtures relative to one LoRA of equal total rank on the same linears: complete
+// training steps of a LLaMA-shaped model. The candidates alternate step by step, so that load on
+// the machine slows all of them equally. Usage: bench_experts [hidden] [layers] [rounds]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -1,9 +1,9 @@
-"""That the loop of released_dynmole.py computes what the released trainer computes.
+"""Checks that the loop of released_dynmole.py computes what the reference trainer computes.
 
     python bench/experts/check_loop.py [../shared/golden/lora_experts/model_dynmole]
 
-The case holds a two-layer LLaMA, a padded batch, and losses, gradients and a curve of five AdamW steps that the
-released code gave. Checked with and without recomputation; needs torch, transformers, safetensors.
+The golden case contains a two-layer LLaMA, a padded batch, and the losses, gradients and five AdamW steps of the
+reference code. Checked with and without recomputation; requires torch, transformers and safetensors.
 """
 import json
 import pathlib
@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 import transformers
 
-import released_dynmole as released
+import released_dynmole as reference
 
 CASE = pathlib.Path(__file__).resolve().parents[3] / "shared/golden/lora_experts/model_dynmole"
 EXPERTS, RANK, ALPHA = 6, 4, 8.0
@@ -23,8 +23,8 @@ def build(case, tensors):
     config = transformers.LlamaConfig(**case["config"]["model"], attn_implementation="eager")
     model = transformers.LlamaForCausalLM(config)
     model.load_state_dict({name[5:]: value for name, value in tensors.items() if name.startswith("base.")})
-    settings = released.Settings(EXPERTS, RANK, ALPHA, dropout=0.0)
-    sites = released.attach(model, settings)
+    settings = reference.Settings(EXPERTS, RANK, ALPHA, dropout=0.0)
+    sites = reference.attach(model, settings)
     parameters = {}
     for number, layer in enumerate(model.model.layers):
         for linear in ("gate_proj", "up_proj", "down_proj"):
@@ -43,13 +43,13 @@ def build(case, tensors):
 def check(case, tensors, recomputes):
     model, settings, sites, parameters = build(case, tensors)
     if recomputes:
-        released.recompute(model)
+        reference.recompute(model)
     ids, mask = tensors["padded.tokens"].long(), tensors["padded.attention_mask"].long()
     optimizer = torch.optim.AdamW(parameters.values(), lr=1e-3, weight_decay=0.01)
     loss_error = gradient_error = 0.0
     for step, expected in enumerate(case["scalars"]["ref.curve_total"]):
         logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        loss = released.lm_loss(logits, ids) + released.routing_losses(sites, mask, settings)
+        loss = reference.lm_loss(logits, ids) + reference.routing_losses(sites, mask, settings)
         loss.backward()
         loss_error = max(loss_error, abs(loss.item() - expected))
         if step == 0:
@@ -70,7 +70,7 @@ def main():
     case = json.loads((folder / "case.json").read_text(encoding="utf8"))
     tensors = safetensors.torch.load_file(folder / "tensors.safetensors")
     if not all([check(case, tensors, recomputes) for recomputes in (False, True)]):
-        raise SystemExit("the loop differs from the released code")
+        raise SystemExit("the loop differs from the reference code")
 
 
 if __name__ == "__main__":

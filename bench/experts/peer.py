@@ -1,8 +1,9 @@
-"""The Python side of run.py: a decoder trained with peft's LoRA, or with DynMoLE in the manner of the released code.
+"""The Python side of run.py: trains a decoder with peft's LoRA, or with DynMoLE in the style of the reference code.
 
-Batches are padded at the right to their longest sequence; speeds count real tokens. `dynmole` learns every slot of
-the batch, padding too, as the released trainer; `dynmole-recompute` recomputes each layer in the backward pass,
-which the released trainer always does. `lora` learns the real tokens (--loss all) or those of the completions.
+Batches are padded on the right to their longest sequence; speeds count real tokens. In `dynmole` the loss covers all
+positions of the batch, including padding, as in the reference trainer; `dynmole-recompute` recomputes each layer in
+the backward pass, which the reference trainer always does. In `lora` the loss covers the real tokens (--loss all) or
+those of the completions.
 """
 import argparse
 import json
@@ -20,7 +21,7 @@ IGNORED = -100
 
 
 def read_batches(args, end):
-    """Each example once, in an order of its own; the left end of a prompt is cut, as mixtune does."""
+    """Each example once, shuffled; prompts are truncated on the left, as in mixtune."""
     import tokenizers
 
     tokenizer = tokenizers.Tokenizer.from_file(f"{args.model}/tokenizer.json")
@@ -32,16 +33,16 @@ def read_batches(args, end):
     for line in open(args.train, encoding="utf8"):
         example = json.loads(line)
         whole = ids(example["prompt"] + example["completion"]) + [end]
-        learnt = len(whole) if args.loss == "all" else len(whole) - len(ids(example["prompt"]))
-        sequences.append((whole[-args.max_length:], learnt))
+        supervised = len(whole) if args.loss == "all" else len(whole) - len(ids(example["prompt"]))
+        sequences.append((whole[-args.max_length:], supervised))
     random.Random(0).shuffle(sequences)
     for first in range(0, args.steps * args.batch, args.batch):
         chosen = sequences[first:first + args.batch]
         longest = max(len(whole) for whole, _ in chosen)
         rows = [(whole + [end] * (longest - len(whole)),
                  [1] * len(whole) + [0] * (longest - len(whole)),
-                 [IGNORED] * max(0, len(whole) - learnt) + whole[-learnt:] + [IGNORED] * (longest - len(whole)))
-                for whole, learnt in chosen]
+                 [IGNORED] * max(0, len(whole) - supervised) + whole[-supervised:] + [IGNORED] * (longest - len(whole)))
+                for whole, supervised in chosen]
         yield {key: torch.tensor([row[i] for row in rows])
                for i, key in enumerate(("input_ids", "attention_mask", "labels"))}
 
@@ -56,17 +57,17 @@ def lora(args, model):
 
 
 def dynmole(args, model):
-    import released_dynmole as released
+    import released_dynmole as reference
 
-    settings = released.Settings(args.experts, args.rank, alpha=2 * args.rank, dropout=args.dropout)
-    sites = released.attach(model, settings)
+    settings = reference.Settings(args.experts, args.rank, alpha=2 * args.rank, dropout=args.dropout)
+    sites = reference.attach(model, settings)
     if args.method == "dynmole-recompute":
-        released.recompute(model)
+        reference.recompute(model)
 
     def loss_of(batch):
         ids, mask = batch["input_ids"], batch["attention_mask"]
         logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        return released.lm_loss(logits, ids) + released.routing_losses(sites, mask, settings)
+        return reference.lm_loss(logits, ids) + reference.routing_losses(sites, mask, settings)
 
     return model, loss_of
 
@@ -84,7 +85,7 @@ def main():
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--experts", type=int, default=6)
     parser.add_argument("--dropout", type=float, default=0.0)
-    parser.add_argument("--targets", default="q_proj,v_proj", help="of lora")
+    parser.add_argument("--targets", default="q_proj,v_proj", help="target modules of lora")
     args = parser.parse_args()
 
     import transformers

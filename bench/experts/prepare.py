@@ -1,10 +1,10 @@
-"""What both sides of run.py train: a LLaMA of random weights with a real tokenizer, and real texts.
+"""Prepares the inputs of both sides of run.py: a LLaMA with random weights, a real tokenizer and real texts.
 
     python bench/experts/prepare.py --tokenizer TOKENIZER.json --data COMMONSENSE --output FOLDER [sizes]
 
-Writes FOLDER/model (Hugging Face layout) and FOLDER/natural/train.jsonl, FOLDER/equal/train.jsonl (prompt,
-completion): as many examples as the steps need, each seen once. `equal` has only texts of at least the
-equal length, which both sides cut to it. Needs torch, transformers.
+Writes FOLDER/model (Hugging Face layout), FOLDER/natural/train.jsonl and FOLDER/equal/train.jsonl (prompt,
+completion): one example for each that the steps use, so that each is seen once. `equal` contains only texts of at
+least the equal length, which both sides truncate to it. Requires torch and transformers.
 """
 import argparse
 import json
@@ -23,7 +23,7 @@ def write_model(args, tokenizer, folder):
     torch.manual_seed(0)
     end = tokenizer.token_to_id(args.end)
     if end is None:
-        raise SystemExit(f"{args.tokenizer} has no token {args.end}; name the one that ends a text with --end")
+        raise SystemExit(f"{args.tokenizer} has no token {args.end}; give its end-of-text token with --end")
     config = transformers.LlamaConfig(
         vocab_size=tokenizer.get_vocab_size(), hidden_size=args.hidden, intermediate_size=args.intermediate,
         num_hidden_layers=args.layers, num_attention_heads=args.heads, num_key_value_heads=args.heads,
@@ -34,7 +34,7 @@ def write_model(args, tokenizer, folder):
 
 
 def read_examples(data):
-    """All files in turn, so that each task has its share of any prefix of the shuffled list."""
+    """Reads all files and shuffles the examples, so that every prefix of the list contains all tasks."""
     found = []
     for name in FILES:
         for row in json.loads((data / name).read_text(encoding="utf8")):
@@ -46,7 +46,7 @@ def read_examples(data):
 
 def write_examples(examples, count, folder):
     if len(examples) < count:
-        raise SystemExit(f"{folder.name}: {len(examples)} texts are long enough, {count} are needed: take fewer steps")
+        raise SystemExit(f"{folder.name}: {len(examples)} texts are long enough; {count} are required: use fewer steps")
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "train.jsonl", "w", encoding="utf8") as file:
         for example in examples[:count]:
@@ -56,8 +56,8 @@ def write_examples(examples, count, folder):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tokenizer", required=True, help="a tokenizer.json")
-    parser.add_argument("--end", default=END, help="its token that ends a text")
-    parser.add_argument("--data", required=True, help="with " + ", ".join(FILES))
+    parser.add_argument("--end", default=END, help="its end-of-text token")
+    parser.add_argument("--data", required=True, help="folder with " + ", ".join(FILES))
     parser.add_argument("--output", required=True)
     parser.add_argument("--examples", type=int, required=True)
     parser.add_argument("--max-length", type=int, default=256)

@@ -1,9 +1,9 @@
-"""DynMoLE in Python torch, computed in the manner of the released trainer: what mixtune's speed is compared with.
+"""DynMoLE in PyTorch, computed in the style of the reference trainer: the baseline for mixtune's speed.
 
-Written from a description of its formulas and of where it loses time, not from its code; check_loop.py shows that
-losses, gradients and five steps equal those the released code gave. What makes the manner: experts one by one, each
-on all slots of a padded batch, each with its own dropout mask, in fp32; a router for each linear; the losses route
-again from the stored logits, entropy over all slots, balance over real tokens.
+Written from a description of its formulas and of its performance costs, not from its code; check_loop.py shows that
+losses, gradients and five steps equal those of the reference code. The style is: experts run one by one in fp32, each
+on all positions of a padded batch and with its own dropout mask; one router per linear; the auxiliary losses route
+again from the stored logits, entropy over all positions, balance over real tokens.
 
     p gate probabilities, g weights of the experts, [..., experts]
 """
@@ -27,13 +27,13 @@ class Settings:
 
 
 def entropy(p, index):
-    """Tsallis entropy over its largest value, [...]."""
+    """Tsallis entropy divided by its maximum, [...]."""
     largest = (1 - p.shape[-1] ** (1 - index)) / (index - 1)
     return (1 - ((p + EPS) ** index).sum(-1)) / (index - 1) / largest
 
 
 def weights(p, settings):
-    """The most probable experts within the budget, at least `keep`; all where the entropy is high."""
+    """The most probable experts within the top-p budget, at least `keep`; all experts if the entropy is high."""
     ranked, order = torch.sort(p, dim=-1, descending=True)
     within = ranked.cumsum(-1) <= settings.top_p
     within[..., :settings.keep] = True
@@ -44,7 +44,7 @@ def weights(p, settings):
 
 
 class RoutedLinear(nn.Module):
-    """A frozen linear with a router and low-rank experts; keeps the router's logits of the last call."""
+    """A frozen linear with a router and low-rank experts; stores the router's logits of the last call."""
 
     def __init__(self, base, settings):
         super().__init__()
@@ -67,7 +67,7 @@ class RoutedLinear(nn.Module):
 
 
 def attach(model, settings):
-    """Replaces the feed-forward linears of a transformers LLaMA; everything else is frozen."""
+    """Replaces the feed-forward linears of a transformers LLaMA and freezes everything else."""
     model.requires_grad_(False)
     sites = []
     for layer in model.model.layers:
@@ -78,18 +78,18 @@ def attach(model, settings):
 
 
 def recompute(model):
-    """Keeps the input of each layer alone and runs the layer again in the backward pass, with the same dropout."""
+    """Stores only the input of each layer and reruns the layer in the backward pass, with the same dropout."""
     for layer in model.model.layers:
         layer.forward = functools.partial(checkpoint, layer.forward, use_reentrant=False)
 
 
 def lm_loss(logits, ids):
-    """Over all slots, padding too."""
+    """Cross-entropy over all positions, including padding."""
     return functional.cross_entropy(logits[:, :-1].float().reshape(-1, logits.shape[-1]), ids[:, 1:].reshape(-1))
 
 
 def routing_losses(sites, attention_mask, settings):
-    """Entropy and balance of all routers pooled, weighted."""
+    """Weighted sum of the entropy and balance losses over all routers together."""
     logits = torch.cat([site.logits.reshape(-1, settings.experts) for site in sites])
     p = torch.softmax(logits, dim=-1)
     g = weights(p, settings)

@@ -1,13 +1,13 @@
-"""Mixtures of LoRA experts on a decoder, side by side: mixtune's methods, transformers + peft, a per-expert loop.
+"""Compares mixtures of LoRA experts on a decoder: mixtune's methods, transformers + peft, and a per-expert loop.
 
     python bench/experts/run.py --mixtune build/mixtune --peer-python PYTHON [--output bench/results/experts.md]
 
-    --smoke            tiny sizes, under a minute: shows that everything runs, its figures mean nothing
+    --smoke            tiny sizes, under a minute: checks that everything runs; the results are meaningless
     --groups A B ...   stacked, dynmole, lora, mixlora; default: all
     --rounds 3 --steps 24 --threads 2 --loss all|completion
 
-Within a group the jobs alternate. PYTHON needs torch, transformers and peft, for groups of mixtune alone too: it
-writes the model. Every example is seen once, so both sides train on the same tokens.
+Within a group the jobs alternate. PYTHON requires torch, transformers and peft, even for groups with only mixtune,
+because it creates the model. Every example is seen once, so both sides train on the same tokens.
 """
 import argparse
 import pathlib
@@ -22,11 +22,11 @@ import side_by_side as sides  # noqa: E402
 SHARED = HERE.parents[2] / "shared/data"
 SMOKE = {"hidden": 64, "intermediate": 176, "layers": 2, "heads": 4, "max_length": 128, "equal_length": 64,
          "steps": 4, "batch": 4, "rounds": 1}
-TOTAL_RANK = 64  # of group stacked, whatever the number of experts
+TOTAL_RANK = 64  # of the group stacked, for any number of experts
 
 
 class Sides:
-    """One call per job: mixtune or a peer on the natural or the equal texts."""
+    """Creates jobs: mixtune or a peer on the texts of natural or equal length."""
 
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
@@ -50,12 +50,12 @@ class Sides:
             args.threads, *options])
 
     def lora(self, rank, targets, dropout=0.0, texts="natural"):
-        return self.mixtune("lora", f"method.r={rank}", f"method.lora_alpha={2 * rank}", f"method.target_modules=[{targets}]",
-                         f"method.lora_dropout={dropout}", texts=texts)
+        return self.mixtune("lora", f"method.r={rank}", f"method.lora_alpha={2 * rank}",
+                            f"method.target_modules=[{targets}]", f"method.lora_dropout={dropout}", texts=texts)
 
 
 def stacked(both):
-    """One LoRA, and the same total rank in 2 to 16 experts with a router for each linear."""
+    """One LoRA, and the same total rank in 2 to 16 experts with one router per linear."""
     counts = (2, 4, 8, 16)
     single = f"mixtune lora, rank {TOTAL_RANK}"
     jobs = {single: both.lora(TOTAL_RANK, "feed-forward")}
@@ -91,12 +91,12 @@ def dynmole(both):
         ("DynMoLE over LoRA of rank 48, peak memory", "peak_memory_bytes", "mixtune dynmole", "mixtune lora, rank 48",
          "bar: at most 1.15"),
         ("the loop over peft's LoRA of rank 48, step time", "step_ms", "loop dynmole", "peft lora, rank 48",
-         "the released code: 2.0 to 2.6 times a LoRA of rank 48"),
+         "the reference code: 2.0 to 2.6 times a LoRA of rank 48"),
     ]
 
 
 def lora(both):
-    """LoRA of rank 8 on query and value, beside transformers + peft."""
+    """LoRA of rank 8 on query and value, compared with transformers + peft."""
     jobs = {}
     for texts in ("natural", "equal"):
         jobs[f"mixtune lora, {texts}"] = both.lora(8, "query, value", texts=texts)
@@ -107,7 +107,7 @@ def lora(both):
 
 
 def mixlora(both):
-    """MixLoRA as its recipe has it (8 experts, 2 a token, rank 16, attention too), and LoRA on all its linears."""
+    """MixLoRA with its recipe (8 experts, top-2, rank 16, also on attention), and LoRA on the same linears."""
     jobs = {"mixtune mixlora, rank 16": both.mixtune("mixlora"),
             "mixtune lora, rank 16": both.lora(16, "all-linear", dropout=0.05)}
     return jobs, [("MixLoRA over LoRA of the same rank, step time", "step_ms", "mixtune mixlora, rank 16",
@@ -125,7 +125,7 @@ def prepare(args, folder):
     return (f"LLaMA shape: hidden {args.hidden}, {args.layers} layers, intermediate {args.intermediate}, "
             f"{args.heads} heads, vocabulary {out['vocabulary']}. Natural texts: {out['shortest']} to "
             f"{out['longest']} tokens, mean {out['mean']:.0f}; equal ones: {args.equal_length}. Batches of "
-            f"{args.batch}; learnt: {args.loss} tokens.")
+            f"{args.batch}; supervised: {args.loss} tokens.")
 
 
 def settings():
@@ -134,7 +134,7 @@ def settings():
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--data", default=SHARED / "commonsense")
     parser.add_argument("--tokenizer", default=SHARED / "tokenizers/torchtune-tiny/tiny_bpe_tokenizer.json")
-    parser.add_argument("--end", default="<|endoftext|>", help="the tokenizer's token that ends a text")
+    parser.add_argument("--end", default="<|endoftext|>", help="the tokenizer's end-of-text token")
     parser.add_argument("--groups", nargs="+", default=list(GROUPS), choices=list(GROUPS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=24)
@@ -150,7 +150,7 @@ def settings():
     args = parser.parse_args()
     if args.smoke:
         if args.output:
-            parser.error("figures of --smoke mean nothing: leave --output out")
+            parser.error("results of --smoke are meaningless; remove --output")
         for name, value in SMOKE.items():
             setattr(args, name, value)
     if args.steps <= sides.SKIPPED_STEPS:

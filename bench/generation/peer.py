@@ -1,7 +1,7 @@
-"""Texts written by transformers' generate: the other side of run.py.
+"""Generation with transformers: the other side of run.py.
 
-Prints one JSON line with new tokens per second, their number and versions. With --make it writes a GPT-2 with
-random weights instead: the model that both sides decode with.
+Prints one JSON line with new tokens per second, the number of tokens and versions. With --make it instead creates a
+GPT-2 with random weights, the model of both sides.
 """
 import argparse
 import json
@@ -17,7 +17,7 @@ def make(args):
     config = GPT2Config(**json.load(open(args.make, encoding="utf8")))
     config.bos_token_id = config.eos_token_id = 0
     model = GPT2LMHeadModel(config)
-    for weight in model.parameters():  # values as 16 bits hold them, which models are shipped in
+    for weight in model.parameters():  # bf16 values, as in published models
         weight.data = weight.data.bfloat16().float()
     model.save_pretrained(args.model)
 
@@ -50,7 +50,7 @@ def main():
         begin = time.perf_counter()
         for first in range(0, len(prompts), args.batch):
             batch = tokenizer(prompts[first:first + args.batch], return_tensors="pt", padding=True)
-            # Every text has all its tokens, as on the other side.
+            # Every text has the maximum number of tokens, as on the other side.
             out = model.generate(**batch, max_new_tokens=args.tokens, min_new_tokens=args.tokens,
                                  num_beams=args.beams, do_sample=False, use_cache=True)
             tokens += (out.shape[1] - batch["input_ids"].shape[1]) * out.shape[0]

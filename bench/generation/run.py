@@ -1,12 +1,12 @@
-"""Writing texts side by side: mixtune generate and transformers' generate, alternating, one model and its random weights.
+"""Compares mixtune generate with transformers' generate, alternating, on one model with random weights.
 
     python bench/generation/run.py --data DIR_OF_E2E --peer-python PYTHON [--mixtune build/mixtune] [--rounds 3] \
         [--outputs SYSTEM_OUTPUTS --references REFERENCES] [--output bench/results/generation.md]
 
-Needs: a Python with torch and transformers for the other side; E2E's pairs for prompts, the tokenizer and two
-adapters that train for two steps (their speed does not depend on what they learnt). The model has the shape of
-recipes/pretrain/tiny-gpt2 and weights with values of bf16; both sides compute in float. Seconds are those of writing
-alone, on both sides: no loading. Every text gets all of its new tokens: no end token may come before.
+Requires a Python with torch and transformers for the other side, and E2E's pairs for the prompts, the tokenizer and
+two adapters that are trained for two steps (their speed does not depend on the training). The model has the shape of
+recipes/pretrain/tiny-gpt2 and bf16 weight values; both sides compute in float. Times cover only generation, without
+loading, on both sides. Every text has the maximum number of new tokens, because end tokens are suppressed.
 """
 import argparse
 import json
@@ -26,7 +26,7 @@ END = "<|endoftext|>"
 
 
 def prepare(args, scratch):
-    """Tokenizer, model, prompts, and runs of the methods."""
+    """Creates the tokenizer, the model, the prompts, and runs of the methods."""
     config = HERE.parents[1] / "recipes" / "pretrain" / "tiny-gpt2" / "config.json"
     pairs = pathlib.Path(args.data) / "pairs"
     pairs = pairs if pairs.exists() else pathlib.Path(args.data)
@@ -52,8 +52,8 @@ def prepare(args, scratch):
                         scratch / f"merged-{dtype}"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def write(args, scratch, source, prompts, batch=1, beams=1):
-    """`mixtune generate` and what it says about its speed."""
+def generate(args, scratch, source, prompts, batch=1, beams=1):
+    """Runs `mixtune generate` and returns the speed that it prints."""
     out = subprocess.run(
         [args.mixtune, "generate", scratch / source, "--input", scratch / f"{prompts}.jsonl", "--output",
          scratch / "texts.jsonl", "--overwrite", "--max-new-tokens", str(args.tokens), "--min-new-tokens",
@@ -70,7 +70,7 @@ def peer(args, scratch, prompts, batch=1, beams=1):
 
 
 def score(args):
-    """Wall time of the whole program."""
+    """Wall time of the whole program in seconds."""
     begin = time.perf_counter()
     subprocess.run([args.mixtune, "score", "e2e", "--references", args.references, "--outputs", args.outputs],
                    check=True, stdout=subprocess.DEVNULL)
@@ -94,33 +94,35 @@ def main():
         scratch = pathlib.Path(name)
         prepare(args, scratch)
         jobs = {
-            "mixtune, one prompt": lambda: write(args, scratch, "model", "one"),
+            "mixtune, one prompt": lambda: generate(args, scratch, "model", "one"),
             "transformers, one prompt": lambda: peer(args, scratch, "one"),
-            "mixtune, 16 prompts": lambda: write(args, scratch, "model", "mixed", batch=16),
+            "mixtune, 16 prompts": lambda: generate(args, scratch, "model", "mixed", batch=16),
             "transformers, 16 prompts": lambda: peer(args, scratch, "mixed", batch=16),
-            "mixtune, beam 10": lambda: write(args, scratch, "model", "beams", beams=10),
+            "mixtune, beam 10": lambda: generate(args, scratch, "model", "beams", beams=10),
             "transformers, beam 10": lambda: peer(args, scratch, "beams", beams=10),
-            "mixtune lora, one prompt": lambda: write(args, scratch, "lora", "one"),
-            "mixtune molex, one prompt": lambda: write(args, scratch, "molex", "one"),
-            "mixtune lora merged in bf16, one prompt": lambda: write(args, scratch, "merged-bf16", "one"),
-            "mixtune lora merged in f32, one prompt": lambda: write(args, scratch, "merged-f32", "one"),
+            "mixtune lora, one prompt": lambda: generate(args, scratch, "lora", "one"),
+            "mixtune molex, one prompt": lambda: generate(args, scratch, "molex", "one"),
+            "mixtune lora merged in bf16, one prompt": lambda: generate(args, scratch, "merged-bf16", "one"),
+            "mixtune lora merged in f32, one prompt": lambda: generate(args, scratch, "merged-f32", "one"),
         }
         rows = sides.alternate(jobs, args.rounds)
     seconds = [score(args) for _ in range(args.rounds)] if args.outputs else []
 
     lines = [sides.heading(args.threads), "",
-             f"{args.rounds} rounds, {args.tokens} new tokens a text, alternating; median (all rounds). "
+             f"{args.rounds} rounds, {args.tokens} new tokens per text, alternating; median (all rounds). "
              f"{sides.versions(rows)}.", "", "| job | new tokens/s |", "|---|---|"]
     for job, of_job in rows.items():
         speeds = [row["tokens_per_second"] for row in of_job]
         lines.append(f"| {job} | {statistics.median(speeds):.0f} ({', '.join(f'{s:.0f}' for s in speeds)}) |")
     lines.append("")
     for title, a, b, bar in (
-            ("one greedy prompt, mixtune over transformers", "mixtune, one prompt", "transformers, one prompt", "at least 3"),
-            ("16 prompts of mixed lengths, mixtune over transformers", "mixtune, 16 prompts", "transformers, 16 prompts",
-             "at least 2"),
+            ("one greedy prompt, mixtune over transformers", "mixtune, one prompt", "transformers, one prompt",
+             "at least 3"),
+            ("16 prompts of mixed lengths, mixtune over transformers", "mixtune, 16 prompts",
+             "transformers, 16 prompts", "at least 2"),
             ("beam 10, mixtune over transformers", "mixtune, beam 10", "transformers, beam 10", "at least 3"),
-            ("time of a token, MoLEx over LoRA", "mixtune lora, one prompt", "mixtune molex, one prompt", "at most 2.2"),
+            ("time of a token, MoLEx over LoRA", "mixtune lora, one prompt", "mixtune molex, one prompt",
+             "at most 2.2"),
             ("time of a token, LoRA merged in bf16 over the base", "mixtune, one prompt",
              "mixtune lora merged in bf16, one prompt", "about 1"),
             ("time of a token, LoRA merged in f32 over the base, whose weights are bf16", "mixtune, one prompt",

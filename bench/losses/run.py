@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Prints the losses of 20 steps of eight methods on two models, with every digit.
+"""Prints the losses of 20 steps of eight methods on two models in full precision.
 
-A change that should not alter results is checked with it: the output of the program before and
-after the change, on one machine, is equal to the last bit.
+Use it to check a change that should not alter results: on one machine, the outputs of the program
+before and after the change must be equal bit by bit.
 
     make model
     python3 bench/losses/run.py --program build/mixtune > after.txt
     python3 bench/losses/run.py --program ../before/build/mixtune --root ../before > before.txt
     cmp before.txt after.txt
 
-Each program runs with the recipes of its own source tree (--root), because option names may change
-from one version to the next. The models are all-MiniLM-L6-v2 and models/tiny-gpt2.
+Each program uses the recipes of its own source tree (--root), because option names may change
+between versions. The models are all-MiniLM-L6-v2 and models/tiny-gpt2.
 """
 import argparse
 import json

@@ -1,8 +1,8 @@
-// bench_mixlora ROUNDS [THREADS [METHOD]]: whole training steps (forward, backward, AdamW) of
-// MixLoRA, in its three routings, beside LoRA of the same rank on the same linears and DoRA, on a
-// LLaMA shape with texts of natural lengths. Steps alternate, so that every method sees the same
-// machine. For each method prints the median seconds of a step and the ratio to LoRA's. With the
-// beginning of a title as METHOD, that one runs alone and the process's peak memory is its own.
+// bench_mixlora ROUNDS [THREADS [METHOD]]: times complete training steps (forward, backward, AdamW)
+// of MixLoRA with its three routings, of LoRA of the same rank on the same linears, and of DoRA, on
+// a LLaMA shape with texts of different lengths. Steps alternate, so that load on the machine
+// affects all methods. Prints the median seconds per step and the ratio to LoRA. With the beginning
+// of a title as METHOD, only that method runs, and the peak memory is its own.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -138,7 +138,7 @@ int main(int count, char** arguments) {
   if (runs.empty()) return std::fprintf(stderr, "no method begins with %s\n", only.c_str()), 2;
   const double first = median(runs.front()->seconds);
   for (const auto& run : runs)
-    std::printf("%-26s %10lld parameters %8.4f s %6.2f of the first\n", run->title.c_str(),
+    std::printf("%-26s %10lld parameters %8.4f s %6.2f times the first\n", run->title.c_str(),
                 static_cast<long long>(run->parameters()), median(run->seconds),
                 median(run->seconds) / first);
   std::printf("peak memory %lld MB\n", static_cast<long long>(peak_memory() / 1000000));

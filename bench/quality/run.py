@@ -1,11 +1,11 @@
-"""The quality records: methods side by side on one model, with seeds in common.
+"""Quality records: compares methods on one model with the same seeds.
 
     python bench/quality/run.py layers --data DIR_OF_GLUE --runs FOLDER [--output table.md]
 
-Records: `layers` (MiniLM on RTE and CoLA: LoRA, MoLEx as it ships and its controls), `experts` (the same with mixtures
-of LoRA experts and MoLEx over them, at matched trainable parameters), `e2e` (texts of a small decoder, --model, on
-the E2E challenge, --data). One command, resumable: what is finished is kept, a run that was stopped goes on with
-`mixtune resume`, so the same command may be called again until all runs are there. Writes the table at each call.
+Records: `layers` (MiniLM on RTE and CoLA: LoRA, MoLEx with its defaults and with gate ablations), `experts` (the same
+tasks with mixtures of LoRA experts and MoLEx over them, at matched trainable parameters), `e2e` (generation with a
+small decoder, --model, on the E2E challenge, --data). The command can be repeated until all runs are finished:
+finished runs are kept, and an interrupted run continues with `mixtune resume`. Every call writes the table.
 """
 import argparse
 import concurrent.futures
@@ -22,7 +22,7 @@ def of(path, settings):
     return [f"{path}.{setting}" for setting in settings]
 
 
-# Settings are written out, so that the figures stay those of these settings when a default moves.
+# Settings are explicit, so that the results do not change with the defaults.
 MAIN_HEAVY = ["molex", "method.alpha.main=0.95", "method.alpha.other=0.05"]
 LAYERS = {
     "lora": ["lora"],
@@ -32,23 +32,24 @@ LAYERS = {
     "molex, alpha 0.5": ["molex", "method.alpha.main=0.5", "method.alpha.other=0.5"],
 }
 
-# On all linears of a block: rank 18 of one LoRA has the 124,416 parameters of 4 experts of rank 4 with their
-# routers, and of rank 20 on attention beside 4 feed-forward experts of rank 4 with one router. MoLEx adds its gate.
+# On all linears of a layer: one LoRA of rank 18 has 124,416 parameters, as do 4 experts of rank 4 with their routers,
+# and rank 20 on attention with 4 feed-forward experts of rank 4 and one router. MoLEx adds its gate.
 TARGETS = "target_modules=[all-linear]"
 FOUR = ["num_experts=4", "r=4", "lora_alpha=8", "lora_dropout=0.05", TARGETS]
 
 EXPERTS = {
     "lora": ["lora", *of("method", ["r=18", "lora_alpha=36", "lora_dropout=0.05", TARGETS])],
     "mola": ["mola", *of("method", ["num_experts=[2,3,4,4,5,6]", *FOUR[1:], "top_k=2", "balance=0"])],
-    "mixlora": ["mixlora", *of("method", ["routing=top_k", "num_experts=4", "top_k=2", "r=4", "lora_alpha=8", "lora_dropout=0.05",
-                                          "balance=0.001", "attention_r=20", "attention_alpha=40"])],
+    "mixlora": ["mixlora", *of("method", ["routing=top_k", "num_experts=4", "top_k=2", "r=4", "lora_alpha=8",
+                                          "lora_dropout=0.05", "balance=0.001", "attention_r=20",
+                                          "attention_alpha=40"])],
     "loramoe": ["loramoe", *of("method", FOUR)],
     "dynmole": ["dynmole", *of("method", FOUR)],
     "molex": [*MAIN_HEAVY, *of("method.over", ["r=18", "lora_alpha=36", "lora_dropout=0.05", TARGETS])],
     "molex over dynmole": [*MAIN_HEAVY, *of("method.over", ["name=dynmole", *FOUR])],
 }
 
-# On the decoder: the gate and its weights are those of the released recipes.
+# On the decoder: the gate and its weights are those of the reference recipes.
 E2E_MIXTURE = ["name=dynmole", "num_experts=6", "r=2", "lora_alpha=4", "lora_dropout=0", TARGETS]
 E2E = {
     "lora": ["e2e/small-lora"],
@@ -78,12 +79,12 @@ def e2e_settings(args, task):
     return [f"task.data={args.data}", f"train.epochs={args.epochs or 1}"]
 
 
-def write_and_score(args, folder):
-    """A text for each meaning of the test set, once."""
+def generate_and_score(args, folder):
+    """Generates a text for each meaning of the test set, and scores them, once."""
     texts, scores = folder / "texts.jsonl", folder / "scores.json"
     if scores.exists():
         return
-    if not texts.with_suffix(".txt").exists():  # it is written when the last text is
+    if not texts.with_suffix(".txt").exists():  # it is written after the last text
         run([args.mixtune, "generate", folder, "--output", texts, *BEAMS, "--threads", args.threads])
     scores.write_text(run([args.mixtune, "score", "e2e", "--references", f"{args.data}/testset_w_refs.csv", "--outputs",
                            texts.with_suffix(".txt"), "--json"]))
@@ -102,22 +103,22 @@ GLUE = {"cola": ("CoLA", "matthews"), "rte": ("RTE", "accuracy")}
 
 @dataclasses.dataclass
 class Record:
-    methods: dict[str, list[str]]  # a recipe and its settings; `lora` is what the others are compared with
-    tasks: dict[str, list[str]]    # and the metrics that are shown
-    settings: Callable             # of all runs of a task
-    scores: Callable               # of a finished run; None where they are not there yet
+    methods: dict[str, list[str]]  # recipe and settings; `lora` is the baseline
+    tasks: dict[str, list[str]]    # with the metrics to show
+    settings: Callable             # settings of all runs of a task
+    scores: Callable               # of a finished run; None if not available yet
     first_seed_only: set[str] = dataclasses.field(default_factory=set)
-    measure: Callable = lambda args, folder: None  # what is done once a run is finished
-    model: str | None = ".cache/all-MiniLM-L6-v2"  # None: --model is needed
+    measure: Callable = lambda args, folder: None  # called after a run has finished
+    model: str | None = ".cache/all-MiniLM-L6-v2"  # None: --model is required
 
 
 GLUE_TASKS = {task: [metric] for task, (_, metric) in GLUE.items()}
 RECORDS = {
-    # The rate of each was chosen on LoRA and CoLA, seed 0 (bench/results/quality.md).
+    # The learning rates were chosen on LoRA and CoLA, seed 0 (bench/results/quality.md).
     "layers": Record(LAYERS, GLUE_TASKS, glue_settings("1e-3"), glue_scores, {"molex, alpha 0.5"}),
     "experts": Record(EXPERTS, GLUE_TASKS, glue_settings("5e-4"), glue_scores),
     "e2e": Record(E2E, {"e2e": ["bleu", "nist", "rouge_l", "cider"]}, e2e_settings, e2e_scores,
-                  measure=write_and_score, model=None),
+                  measure=generate_and_score, model=None),
 }
 
 
@@ -137,14 +138,15 @@ def one(args, task, method, seed):
             run([args.mixtune, "resume", folder])
         else:
             recipe, *overrides = record.methods[method]
-            run([args.mixtune, "train", recipe, *record.settings(args, task), f"model.path={args.model or record.model}",
-                 f"train.seed={seed}", f"threads={args.threads}", f"device={args.device}", "train.save_every=100",
+            run([args.mixtune, "train", recipe, *record.settings(args, task),
+                 f"model.path={args.model or record.model}", f"train.seed={seed}",
+                 f"threads={args.threads}", f"device={args.device}", "train.save_every=100",
                  "--overwrite", "--output", folder, *overrides])
     record.measure(args, folder)
 
 
 def result_of(args, task, method, seed):
-    """What the run says of itself, with its scores; nothing before both are there."""
+    """The result of a run with its scores; None until both exist."""
     folder = folder_of(args, task, method, seed)
     if not (folder / "result.json").exists():
         return None
@@ -182,10 +184,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("record", choices=list(RECORDS))
     parser.add_argument("--mixtune", default="build/mixtune")
-    parser.add_argument("--model", default=None, help="default: MiniLM as the quickstart fetches it")
-    parser.add_argument("--data", required=True, help="a folder with RTE and CoLA in GLUE's layout; that of E2E")
+    parser.add_argument("--model", default=None, help="default: MiniLM as downloaded for the quickstart")
+    parser.add_argument("--data", required=True, help="folder with RTE and CoLA in GLUE's layout, or with E2E")
     parser.add_argument("--runs", default="runs/quality")
-    parser.add_argument("--epochs", type=int, default=None, help="default: 3, of e2e 1")
+    parser.add_argument("--epochs", type=int, default=None, help="default: 3; 1 for e2e")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
@@ -195,7 +197,7 @@ def main():
     args = parser.parse_args()
     record = RECORDS[args.record]
     if not (args.model or record.model):
-        parser.error(f"{args.record} needs --model")
+        parser.error(f"{args.record} requires --model")
     tasks = args.tasks or list(record.tasks)
     if unknown := set(tasks) - set(record.tasks):
         parser.error(f"{args.record} has no task {', '.join(sorted(unknown))}; it has {', '.join(record.tasks)}")

@@ -1,6 +1,6 @@
-// bench_tokenizer TOKENIZER TEXT ROUNDS: encodes every line of a text file, offsets included, on
+// bench_tokenizer TOKENIZER TEXT ROUNDS: encodes every line of a text file, including offsets, on
 // one thread. Prints one line per round: seconds, tokens and a checksum of ids and offsets, which
-// compare.py holds against the reference library's.
+// compare.py compares with that of the reference library.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -49,7 +49,7 @@ void measure(const Tokenizer& tokenizer, const std::vector<std::string_view>& li
 
 int main(int count, char** arguments) {
   if (count != 4) {
-    std::fprintf(stderr, "use: bench_tokenizer TOKENIZER TEXT ROUNDS\n");
+    std::fprintf(stderr, "usage: bench_tokenizer TOKENIZER TEXT ROUNDS\n");
     return 2;
   }
   try {

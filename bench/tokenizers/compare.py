@@ -1,10 +1,9 @@
-"""Times mixtune's tokenizer against the `tokenizers` library, one thread each, turn by turn on the same lines.
+"""Compares the speed of mixtune's tokenizer with the `tokenizers` library, one thread each, on the same lines.
 
     python compare.py --program build/bench_tokenizer --tokenizer tokenizer.json --text corpus.txt
 
-Each turn of either side is a process or a loop that encodes all lines twice and counts the second time, so that
-both have warm caches. Both keep all encodings, with offsets. Equal token counts and equal checksums of ids and
-offsets are required: a fast wrong answer is no answer.
+The sides alternate. In each turn a side encodes all lines twice and measures the second pass, so that both have warm
+caches. Both store all encodings with offsets. Token counts and checksums of ids and offsets must be equal.
 """
 import argparse
 import os
@@ -38,7 +37,7 @@ def main():
     reference = tokenizers.Tokenizer.from_file(options.tokenizer)
     reference.no_truncation()
     reference.no_padding()
-    # newline="\n": no other line end is touched, as in the program.
+    # newline="\n": other line ends are not changed, as in the program.
     with open(options.text, encoding="utf-8", errors="replace", newline="\n") as file:
         lines = [line for line in file.read().split("\n") if line]
     size = sum(len(line.encode()) for line in lines) / 1e6

@@ -1,8 +1,8 @@
-"""LoRA training with transformers + peft on a pair task, padded to the longest of each batch.
+"""LoRA training with transformers + peft on a pair task, padded to the longest sequence of each batch.
 
-The other side of run.py: prints one JSON line with real (non-padding) tokens per second, milliseconds a
-step, peak resident memory and versions. Settings are mixtune's: rank 8, alpha 16, query and value, batch 16,
-AdamW 5e-4, clipping at 1, the model's own dropout.
+The other side of run.py: prints one JSON line with real (non-padding) tokens per second, milliseconds per
+step, peak resident memory and versions. Settings are those of mixtune: rank 8, alpha 16, query and value,
+batch 16, AdamW 5e-4, clipping at 1, the model's own dropout.
 """
 import argparse
 import pathlib

@@ -1,10 +1,10 @@
-"""LoRA training side by side: mixtune and transformers + peft, alternating, on real lengths and on equal ones.
+"""Compares LoRA training in mixtune and transformers + peft, alternating, on natural and on equal lengths.
 
     python bench/training/run.py --mixtune build/mixtune --model .cache/all-MiniLM-L6-v2 --data DIR_OF_RTE \
         --peer-python PYTHON [--rounds 3] [--steps 40] [--output bench/results/training.md]
 
-Needs: a Python with torch, transformers and peft for the other side. Both sides: batch 16, LoRA rank 8 on
-query and value, the model's own dropout, two threads. Tokens are real ones: padding does not count.
+Requires a Python with torch, transformers and peft for the other side. Both sides: batch 16, LoRA rank 8 on
+query and value, the model's own dropout, two threads. Only real tokens are counted, not padding.
 """
 import argparse
 import pathlib

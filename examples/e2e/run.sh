@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# LoRA and MoLEx on the shipped pairs of the E2E challenge: training, a text for each of the 60 test meanings, scores.
-# MIXTUNE: the program; RUNS: where the two run folders go. Arguments are settings of both trainings: train.steps=20
+# LoRA and MoLEx on the included pairs of the E2E challenge: trains, generates a text for each of the 60 test meanings,
+# and scores them. MIXTUNE: the program; RUNS: folder of the two runs. Arguments are settings of both trainings, such as
+# train.steps=20
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 mixtune=${MIXTUNE:-build/mixtune}

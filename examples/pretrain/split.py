@@ -1,8 +1,8 @@
-"""Texts for training and for perplexity: the last hundredth of each file, from a paragraph's beginning on, is held out.
+"""Splits texts for training and for perplexity: the last 1 % of each file, from the start of a paragraph, is held out.
 
     python3 examples/pretrain/split.py --output DATA TEXT...
 
-writes DATA/train.txt and DATA/dev.txt, the files in the order in which they are named.
+Writes DATA/train.txt and DATA/dev.txt, with the files in the given order.
 """
 import argparse
 import pathlib
@@ -20,7 +20,7 @@ def main():
             text = path.read_text(encoding="utf8")
             cut = text.rfind("\n\n", 0, len(text) * 99 // 100)
             if cut < 0:
-                parser.error(f"{path} has no empty line in its first 99 %: nothing to cut it at")
+                parser.error(f"{path} has no empty line in its first 99 %; cannot split it")
             train.write(text[:cut].strip() + "\n\n")
             dev.write(text[cut:].strip() + "\n\n")
 

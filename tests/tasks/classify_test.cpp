@@ -55,7 +55,7 @@ TEST(Classify, ColumnsAreNamedByOptions) {
   EXPECT_EQ(task->text_fields(), (Names{"q", "a"}));
 }
 
-std::vector<int64_t> kinds_of(const DataSet& set) {
+std::vector<int64_t> groups_of(const DataSet& set) {
   std::vector<int64_t> out;
   for (const Example& example : set.examples) out.push_back(example.example_group);
   return out;
@@ -74,9 +74,9 @@ TEST(Classify, ExampleGroupsAreNumberedLikeLabels) {
     write_text(folder / ("train." + ending), text);
     write_text(folder / "dev.tsv", "text\tlabel\na\tx\n");  // does not require the column
     const auto task = open_task("classify", in(folder.path(), "example_group: source"));
-    EXPECT_EQ(kinds_of(task->train()), (std::vector<int64_t>{1, 0, -1, 0})) << ending;
-    EXPECT_EQ(kinds_of(task->evaluation_sets().at(0)), std::vector<int64_t>{-1});
-    EXPECT_EQ(kinds_of(open_task("classify", in(folder.path()))->train()),
+    EXPECT_EQ(groups_of(task->train()), (std::vector<int64_t>{1, 0, -1, 0})) << ending;
+    EXPECT_EQ(groups_of(task->evaluation_sets().at(0)), std::vector<int64_t>{-1});
+    EXPECT_EQ(groups_of(open_task("classify", in(folder.path()))->train()),
               std::vector<int64_t>(4, -1));
   }
 }
