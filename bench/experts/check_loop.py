@@ -1,4 +1,4 @@
-"""Checks that the loop of released_dynmole.py computes what the reference trainer computes.
+"""Checks that the loop of reference_dynmole.py computes what the reference trainer computes.
 
     python bench/experts/check_loop.py [../shared/golden/lora_experts/model_dynmole]
 
@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 import transformers
 
-import released_dynmole as reference
+import reference_dynmole as reference
 
 CASE = pathlib.Path(__file__).resolve().parents[3] / "shared/golden/lora_experts/model_dynmole"
 EXPERTS, RANK, ALPHA = 6, 4, 8.0

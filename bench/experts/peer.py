@@ -57,7 +57,7 @@ def lora(args, model):
 
 
 def dynmole(args, model):
-    import released_dynmole as reference
+    import reference_dynmole as reference
 
     settings = reference.Settings(args.experts, args.rank, alpha=2 * args.rank, dropout=args.dropout)
     sites = reference.attach(model, settings)

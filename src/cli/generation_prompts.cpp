@@ -85,7 +85,7 @@ int64_t encode_prompts(std::vector<TypedPrompt>& prompts, const Tokenizer& token
       throw UserError(prompt.place, "has no tokens in this tokenizer", "Use another prompt.");
     encoded.prompt = tokens;
     const bool fits = tokens <= space.tokens;
-    if (!fits && !(space.cuts && cut_prompt(encoded, frame, space.tokens)))
+    if (!fits && !(space.cuts && truncate_prompt(encoded, frame, space.tokens)))
       throw UserError(prompt.place,
                       "has " + std::to_string(tokens) + " tokens; the model and max_new_tokens " +
                           "leave room for " + std::to_string(space.tokens),

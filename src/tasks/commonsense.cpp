@@ -110,7 +110,7 @@ class CommonsenseTask final : public LanguageTask {
         sequence.id = set.examples[i].id;
         const auto tokens = static_cast<int64_t>(sequence.ids.size());
         const bool may_cut = config_.too_long != "reject";
-        if (tokens > max_length && (!may_cut || !cut_prompt(sequence, frame, max_length)))
+        if (tokens > max_length && (!may_cut || !truncate_prompt(sequence, frame, max_length)))
           throw UserError(where,
                           "has " + std::to_string(tokens) + " tokens; expected at most " +
                               std::to_string(max_length) + " (task.max_length)",

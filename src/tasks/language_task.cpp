@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 void LanguageTaskConfig::completion_fields(FieldVisitor& v) {
   v.field(
       "too_long", too_long,
-      "Handling of examples longer than max_length. cut_prompt: truncate the prompt on the left; "
+      "Handling of examples longer than max_length. truncate_prompt: truncate the prompt on the left; "
       "drop: leave the example out and count it; reject: error. Answers are never truncated.",
       {.choices = too_long_names()});
   v.field("loss", loss,

@@ -12,7 +12,7 @@
 namespace mixtune {
 
 struct LanguageTaskConfig : TaskConfig {
-  std::string too_long = "cut_prompt", loss = "completion";
+  std::string too_long = "truncate_prompt", loss = "completion";
   std::optional<std::string> end;
   std::optional<double> dev_share;
 

@@ -66,7 +66,7 @@ void shift(EncodedExample& example, int64_t by) {
       "has " + std::to_string(example.ids.size()) + " tokens, " + std::to_string(answer) +
           " of them from the first answer on; expected at most task.max_length " +
           std::to_string(max_length),
-      by_choice ? "Raise task.max_length, or set task.too_long to cut_prompt or drop."
+      by_choice ? "Raise task.max_length, or set task.too_long to truncate_prompt or drop."
                 : "Answers are never truncated: raise task.max_length, or set task.too_long=drop.");
 }
 
@@ -95,7 +95,7 @@ TextFrame text_frame(const Tokenizer& tokenizer, const std::optional<std::string
 }
 
 const std::vector<std::string>& too_long_names() {
-  static const std::vector<std::string> names = {"cut_prompt", "drop", "reject"};
+  static const std::vector<std::string> names = {"truncate_prompt", "drop", "reject"};
   return names;
 }
 
@@ -127,7 +127,7 @@ EncodedExample encode_parts(const Tokenizer& tokenizer, const std::vector<TextPa
   return out;
 }
 
-bool cut_prompt(EncodedExample& example, const TextFrame& frame, int64_t max_length) {
+bool truncate_prompt(EncodedExample& example, const TextFrame& frame, int64_t max_length) {
   const int64_t excess = static_cast<int64_t>(example.ids.size()) - max_length;
   if (excess <= 0) return true;
   const int64_t kept =
@@ -169,7 +169,7 @@ EncodedExamples encode_parts_set(const Tokenizer& tokenizer, const DataSet& set,
         ++dropped;
         continue;
       }
-      if (!cut_prompt(encoded, frame, options.max_length))
+      if (!truncate_prompt(encoded, frame, options.max_length))
         reject(example_place(set, i), encoded, options.max_length, false);
     }
     out.examples.push_back(std::move(encoded));

@@ -28,13 +28,13 @@ TextFrame text_frame(const Tokenizer& tokenizer, const std::optional<std::string
                      const std::string& key);
 
 // What happens to a text longer than task.max_length. An answer is never truncated.
-enum class TooLong { cut_prompt, drop, reject };
+enum class TooLong { truncate_prompt, drop, reject };
 TooLong too_long(const std::string& name);
 const std::vector<std::string>& too_long_names();
 
 struct PartsOptions {
   int64_t max_length = 256;
-  TooLong too_long = TooLong::cut_prompt;
+  TooLong too_long = TooLong::truncate_prompt;
   bool learns_all = false;  // every token but the first is supervised, not only the completions
 };
 
@@ -47,7 +47,7 @@ EncodedExample encode_parts(const Tokenizer& tokenizer, const std::vector<TextPa
 
 // Truncates the prompt on the left (after the begin tokens) until the example fits. Returns false
 // and changes nothing if that would truncate the answer.
-bool cut_prompt(EncodedExample& example, const TextFrame& frame, int64_t max_length);
+bool truncate_prompt(EncodedExample& example, const TextFrame& frame, int64_t max_length);
 
 // Encodes the parts of every example. Throws UserError, at the file and the example, for a text
 // that is too long and must not be truncated, or whose supervised parts have no tokens.

@@ -108,15 +108,15 @@ TEST(CutPrompt, TruncatesOnTheLeftAfterTheBeginToken) {
   const Tokenizer t = tokenizer(TokenizerStyle::llama);
   const TextFrame frame = text_frame(t, {}, "");
   EncodedExample e = encode_parts(t, kPair, frame, {});  // <s> a b _ c d </s>
-  ASSERT_TRUE(cut_prompt(e, frame, 5));
+  ASSERT_TRUE(truncate_prompt(e, frame, 5));
   EXPECT_EQ(e.ids, joined(joined({0}, ids_of_characters(" cd")), {1}));
   EXPECT_EQ(mask(e), "..###");
   EXPECT_EQ(e.prompt, 2);
   EXPECT_TRUE(e.truncated);
   EncodedExample tight = encode_parts(t, kPair, frame, {});
-  EXPECT_TRUE(cut_prompt(tight, frame, 4));  // the whole prompt except <s>
+  EXPECT_TRUE(truncate_prompt(tight, frame, 4));  // the whole prompt except <s>
   EncodedExample never = encode_parts(t, kPair, frame, {});
-  EXPECT_FALSE(cut_prompt(never, frame, 3));
+  EXPECT_FALSE(truncate_prompt(never, frame, 3));
   EXPECT_EQ(never.ids.size(), 7u);
 }
 
@@ -124,9 +124,9 @@ TEST(CutPrompt, KeepsOneTokenBeforeTheAnswer) {
   const Tokenizer t = tokenizer(TokenizerStyle::gpt2);
   const TextFrame frame = text_frame(t, {}, "");
   EncodedExample e = encode_parts(t, kPair, frame, {.learns_all = true});  // a b _ c d <end>
-  EXPECT_TRUE(cut_prompt(e, frame, 4));
+  EXPECT_TRUE(truncate_prompt(e, frame, 4));
   EXPECT_EQ(mask(e), ".###");
-  EXPECT_FALSE(cut_prompt(e, frame, 3));
+  EXPECT_FALSE(truncate_prompt(e, frame, 3));
 }
 
 TEST(EncodePartsSet, RejectsDropsOrTruncatesLongExamples) {
@@ -147,9 +147,9 @@ TEST(EncodePartsSet, RejectsDropsOrTruncatesLongExamples) {
   ASSERT_EQ(dropped.notes.size(), 1u);
   contains(dropped.notes[0], "1 of 2 examples of train are longer than task.max_length 6");
   contains(user_error([&] { encode(7, TooLong::reject); }), "data.jsonl:4: has 8 tokens");
-  contains(user_error([&] { encode(5, TooLong::cut_prompt); }), "Answers are never truncated");
+  contains(user_error([&] { encode(5, TooLong::truncate_prompt); }), "Answers are never truncated");
   set.examples.pop_back();
-  EXPECT_TRUE(encode(5, TooLong::cut_prompt).examples[0].truncated);
+  EXPECT_TRUE(encode(5, TooLong::truncate_prompt).examples[0].truncated);
 }
 
 }  // namespace
