@@ -134,7 +134,7 @@ TEST(Dynmole, RejectsOptionsThatDoNotFit) {
   expect("num_experts: many\n", "experts", "triangle");
   expect("target_modules: [ffn_upp]\n", "dynmole.target_modules", "ffn_up");
   expect("num_experts: [2, 4]\n", "dynmole: the loss",
-         "pooled together, which have 2 and 4 experts");
+         "pools sites that have 2 and 4 experts");
   // Layers without experts do not enter the losses.
   EXPECT_EQ(mistake("num_experts: [1, 6]\nlayers_to_transform: [1]\n"), "none");
   EXPECT_EQ(mistake("num_experts: [2, 4]\nreduction: layer_mean\nr: [3, 2]\n"), "none");

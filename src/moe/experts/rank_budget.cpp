@@ -74,8 +74,8 @@ void RankBudget::after(const Trainables& trainables, const Update& update) {
 // Updates the running mean of |value * gradient| and the running mean of its distance from that
 // mean.
 void RankBudget::accumulate(const Trainables& trainables, const Update& update) {
-  for (const LowRankUpdate& update : updates_)
-    for (const Part* part : {&update.down, &update.gain, &update.up}) {
+  for (const LowRankUpdate& one : updates_)
+    for (const Part* part : {&one.down, &one.gain, &one.up}) {
       const Segment& segment = segment_of(trainables, part->name);
       const Tensor now = (trainables.value_of(segment) * trainables.gradient_of(segment))
                              .mul_(update.gradient_scale)

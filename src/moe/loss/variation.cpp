@@ -13,7 +13,7 @@ namespace {
 struct VariationConfig final : RouterLossConfig {
   double delta = 0.1;
 
-  VariationConfig() { over = "sum"; }
+  VariationConfig() { reduction = "sum"; }
   void fields(FieldVisitor& v) override {
     RouterLossConfig::fields(v);
     v.field("delta", delta,
