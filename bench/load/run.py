@@ -1,10 +1,11 @@
 """What other programs on the same cores cost: LoRA on MiniLM on a free machine, beside one busy process of the lowest
-priority (nice 19) and beside one of normal priority.
+priority (nice 19), beside one of normal priority, and beside one of another session, to which Linux gives an equal share
+whatever its priority (autogroups).
 
     python bench/load/run.py [--mixtune build/mixtune] [--rounds 5] [--steps 60] [--threads 2] \
         [--peer-python PYTHON --data DIR_OF_RTE] [--without-launcher] [--output bench/results/load.md]
 
-The recipe is the quickstart's. The three loads alternate; a ratio is taken within a round, and the median over the
+The recipe is the quickstart's. The loads alternate; a ratio is taken within a round, and the median over the
 rounds is printed. --without-launcher also measures mixtune-program as it is, whose waiting threads spin as OpenMP's
 runtime has it. With --peer-python and --data also transformers + peft (bench/training/peer.py).
 """
@@ -20,17 +21,22 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import side_by_side as sides  # noqa: E402
 
-LOADS = {"free": None, "beside nice 19": 19, "beside a normal one": 0}
+LOADS = {"free": None, "beside nice 19": (19, False), "beside a normal one": (0, False),
+         "beside another session": (0, True)}
 
 
 class BusyProcess:
-    """One process that computes without end, `nice` below ours; none for None."""
+    """One process that computes without end: (how nice, whether in a session of its own); none for None."""
 
-    def __init__(self, nice):
-        self.command = None if nice is None else ["nice", "-n", str(nice), sys.executable, "-c", "while True: pass"]
+    def __init__(self, load):
+        self.load = load
 
     def __enter__(self):
-        self.process = self.command and subprocess.Popen(self.command)
+        self.process = None
+        if self.load:
+            nice, session = self.load
+            self.process = subprocess.Popen(["nice", "-n", str(nice), sys.executable, "-c", "while True: pass"],
+                                            start_new_session=session)
 
     def __exit__(self, *_):
         if self.process:

@@ -35,6 +35,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", nargs="+", default=None, help="such as 'MiniLM, lora'; default: all")
     parser.add_argument("--output", default=None)
     args = parser.parse_args()
     builds = {"before": (os.path.abspath(args.before), args.before_root),
@@ -53,22 +54,23 @@ def main():
                 task, method, *rest, *chosen, f"train.steps={args.steps}", "train.evaluate_every=never",
                 "train.save_every=never", f"threads={args.threads}"], folder)
 
-        jobs = {f"{model_name}, {method}, {build}": lambda b=build, m=method, s=settings: job(b, m, s)
-                for model_name, settings in MODELS.items() for method in METHODS for build in builds}
+        pairs = [(model_name, method) for model_name in MODELS for method in METHODS
+                 if args.only is None or f"{model_name}, {method}" in args.only]
+        jobs = {f"{model_name}, {method}, {build}": lambda b=build, m=method, s=MODELS[model_name]: job(b, m, s)
+                for model_name, method in pairs for build in builds}
         rows = sides.alternate(jobs, args.rounds)
 
     lines = [sides.heading(args.threads), "",
              f"`bench/versions/run.py`: {args.rounds} rounds of {args.steps} steps, alternating; median of tokens/s, and of "
              "after / before within a round.", "",
              "| model | method | before, tokens/s | after, tokens/s | after / before |", "|---|---|---|---|---|"]
-    for model_name in MODELS:
-        for method in METHODS:
-            name = f"{model_name}, {method}"
-            speed = {build: statistics.median(row["tokens_per_second"] for row in rows[f"{name}, {build}"])
-                     for build in builds}
-            values = sides.ratios(rows, "tokens_per_second", f"{name}, after", f"{name}, before")
-            lines.append(f"| {model_name} | {method} | {speed['before']:.0f} | {speed['after']:.0f} | "
-                         f"{statistics.median(values):.3f} |")
+    for model_name, method in pairs:
+        name = f"{model_name}, {method}"
+        speed = {build: statistics.median(row["tokens_per_second"] for row in rows[f"{name}, {build}"])
+                 for build in builds}
+        values = sides.ratios(rows, "tokens_per_second", f"{name}, after", f"{name}, before")
+        lines.append(f"| {model_name} | {method} | {speed['before']:.0f} | {speed['after']:.0f} | "
+                     f"{statistics.median(values):.3f} |")
     sides.publish(lines, output)
 
 

@@ -26,10 +26,11 @@ int print(const std::string& text, int code) {
 
 // A thread that waits for the others of a parallel loop spins for milliseconds by default. Beside
 // another busy process the thread that is waited for may not even run, and training falls to a
-// tenth of its speed; threads that sleep at once keep half of it. What the user has set stays.
+// twentieth of its speed. 2,000 rounds, some microseconds, are enough on a free machine, where
+// threads that sleep at once (OMP_WAIT_POLICY=passive) lose up to a fifth; beside other work they
+// cost little (bench/results/load.md). The user's own settings are kept.
 void let_waiting_threads_sleep() {
-  if (std::getenv("OMP_WAIT_POLICY") == nullptr && std::getenv("GOMP_SPINCOUNT") == nullptr)
-    setenv("OMP_WAIT_POLICY", "passive", 1);
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "2000", 0);
 }
 
 // Beside this file in a build folder, in libexec/mixtune of an installed tree; empty if in neither.
