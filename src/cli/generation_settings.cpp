@@ -31,11 +31,12 @@ void GenerationSettings::fields(FieldVisitor& v) {
           {.minimum = 1, .maximum = 1024});
   v.field("length_penalty", length_penalty,
           "Beams are ranked by log-probability / tokens^length_penalty.");
-  v.field("early_stopping", early_stopping,
-          "When beam search ends, once num_beams texts are complete: true: at once; false: when no "
-          "running beam is better at its present length; never: when none can become better at any "
-          "length.",
-          {.choices = {"true", "false", "never"}});
+  v.field(
+      "early_stopping", early_stopping,
+      "End of beam search once num_beams texts are complete. true: at once; false: when no running "
+      "beam is better at its present length; never: when no running beam can become better at any "
+      "length.",
+      {.choices = {"true", "false", "never"}});
   v.field("repetition_penalty", repetition_penalty,
           "Divides the positive logits of tokens that occur in the text, and multiplies the "
           "negative ones.",
@@ -59,23 +60,22 @@ void GenerationSettings::fields(FieldVisitor& v) {
           {.maximum = 1, .above = 0});
   v.field("seed", seed, "Seed of sampling; the same seed gives the same texts.");
   v.field("stop_strings", stop_strings,
-          "A string that ends a text and is left out of it; may be repeated.");
+          "Strings that end a text and are left out of it; may be repeated.");
   v.field("eos_token_id", eos_token_id,
           "Token ids that end a text, in place of those of the model's configuration; may be "
           "repeated.",
           {.minimum = 0, .maximum = INT32_MAX});
   v.field("too_long", too_long,
-          "What happens to a prompt that leaves no room for max_new_tokens: reject it, or remove "
-          "tokens at its start.",
+          "Handling of a prompt that leaves no room for max_new_tokens. reject: error; "
+          "truncate_left: remove tokens at its start.",
           {.choices = {"reject", "truncate_left"}});
   v.field("show_special_tokens", show_special_tokens, "Keep special tokens in the texts.");
-  v.field(
-      "cache", cache,
-      "Cache of keys and values. exact: one for each layer that runs; none: recompute the whole "
-      "text for each token; averaged: the cache of the authors' MoLEx code, which computes "
-      "another model than was trained; auto: averaged for methods with compat: reference where "
-      "the model allows it, else exact.",
-      {.choices = {"auto", "exact", "none", "averaged"}});
+  v.field("cache", cache,
+          "Cache of keys and values. exact: separate keys and values for each layer at each "
+          "position of the stack; none: recompute the whole text for each token; averaged: the "
+          "cache of the authors' MoLEx code, which computes another model than was trained; auto: "
+          "averaged for methods with compat: reference where the model allows it, else exact.",
+          {.choices = {"auto", "exact", "none", "averaged"}});
   v.field("batch_size", batch_size, "Number of prompts that run together.", {.minimum = 1});
 }
 

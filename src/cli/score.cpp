@@ -112,7 +112,8 @@ CommandRun declare_score(CLI::App& app) {
                  "groups of texts")
       ->required();
   app.add_option("--outputs", arguments->outputs,
-                 "Outputs: one text per line, JSON lines of mixtune generate, or TSV with meanings")
+                 "Outputs: one text per line, JSON lines of mixtune generate, or CSV or TSV with "
+                 "the columns MR and output")
       ->required();
   app.add_option("--segments", arguments->segments,
                  "Also write the scores of each output to this file, as JSON lines");

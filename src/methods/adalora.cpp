@@ -38,9 +38,10 @@ struct AdaLoraConfig final : Config {
     v.field("lora_dropout", dropout, "Dropout on the input of the updates.",
             {.minimum = 0, .below = 1});
     v.field("target_modules", targets,
-            "Linears to adapt: roles, ends of module names, regular expressions, or all-linear.");
+            "Linear layers to adapt: roles, ends of module names, regular expressions, or "
+            "all-linear.");
     v.field("exclude_modules", exclude,
-            "Linears to exclude, by module name or regular expression.");
+            "Linear layers to exclude, by module name or regular expression.");
     v.field("layers_to_transform", layers, "Indices of the layers to adapt; null: all.");
   }
 

@@ -12,7 +12,7 @@ struct Ia3Config final : Config {
 
   void fields(FieldVisitor& v) override {
     v.field("target_modules", targets,
-            "Linears whose output (for the role ffn_down, input) is scaled.");
+            "Linear layers whose output (for the role ffn_down: input) is scaled.");
     v.field("layers_to_transform", layers, "Indices of the layers to adapt; null: all.");
   }
 };

@@ -17,10 +17,10 @@ class SiteChoices final : public ChoiceTable {
     return std::make_unique<NoOptions>();
   }
   std::string summary(const std::string& name) const override {
-    if (name == "linear") return "Experts on each linear, with one router per linear.";
+    if (name == "linear") return "Experts on each linear layer, with one router per linear layer.";
     if (name == "feed_forward")
-      return "Each expert is a whole feed-forward with updates on all its linears; one router per "
-             "feed-forward.";
+      return "Each expert is a whole feed-forward with updates on all its linear layers; one "
+             "router per feed-forward.";
     return "The experts are the model's own layers; each layer's output is blended with that of a "
            "selected layer (MoLEx).";
   }

@@ -27,7 +27,7 @@ std::vector<AdapterSpec> lora_specs(const Config& config, int64_t) {
 }  // namespace
 
 void register_lora(Registry<MethodEntry>& registry) {
-  registry.add({"lora", "arXiv 2106.09685", "Low-rank updates of selected linears.",
+  registry.add({"lora", "arXiv 2106.09685", "Low-rank updates of selected linear layers.",
                 [] { return std::make_unique<LoraConfig>(); }, lora_specs});
 }
 

@@ -25,12 +25,11 @@ struct LowRankConfig : Config {
     v.field("loraplus_lr_ratio", plus,
             "LoRA+: learning rate of B as a multiple of that of A; 1: equal; 16 in the paper.",
             {.above = 0});
-    v.field(
-        "target_modules", targets,
-        "Linears to adapt: roles (query, key, value, attention_output, ffn_up, ffn_down), ends of "
-        "module names, regular expressions, or all-linear.");
+    v.field("target_modules", targets,
+            "Linear layers to adapt: roles (query, key, value, attention_output, ffn_up, "
+            "ffn_down), ends of module names, regular expressions, or all-linear.");
     v.field("exclude_modules", exclude,
-            "Linears to exclude, by module name or regular expression.");
+            "Linear layers to exclude, by module name or regular expression.");
     v.field("layers_to_transform", layers, "Indices of the layers to adapt; null: all.");
     v.field("rank_pattern", rank_pattern, "Ranks that differ from r, by pattern of module names.",
             {.minimum = 1, .maximum = 65536});
@@ -41,7 +40,7 @@ struct LowRankConfig : Config {
         "Initialization of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: standard deviation "
         "1/r. B starts at 0.",
         {.choices = {"uniform", "gaussian"}});
-    v.field("bias", bias, "lora_only: also train the biases of the adapted linears.",
+    v.field("bias", bias, "lora_only: also train the biases of the adapted linear layers.",
             {.choices = {"none", "lora_only"}});
   }
 

@@ -66,7 +66,7 @@ struct MixLoraConfig final : Config {
     v.field("attention_alpha", attention_alpha, "lora_alpha of the LoRA updates in the attention.",
             {.above = 0});
     v.field("attention_target_modules", attention_targets,
-            "Linears outside the feed-forward with plain LoRA updates; an empty list: none.");
+            "Linear layers outside the feed-forward with plain LoRA updates; an empty list: none.");
     v.field("layers_to_transform", layers, "Indices of the layers to adapt; null: all.");
   }
 

@@ -83,15 +83,15 @@ void EntropySwitchConfig::fields(FieldVisitor& v) {
 }
 
 void AttentionConfig::fields(FieldVisitor& v) {
-  v.field("target_modules", targets, "Linears with plain LoRA updates; an empty list: none.");
+  v.field("target_modules", targets, "Linear layers with plain LoRA updates; an empty list: none.");
   v.field("r", rank, "Rank of these updates.", {.minimum = 1, .maximum = 65536});
   v.field("lora_alpha", alpha, "These updates are scaled by lora_alpha / r.", {.above = 0});
 }
 
 void ExpertsConfig::fields(FieldVisitor& v) {
   v.field("target_modules", targets,
-          "Linears with experts: roles (query, ffn_up, ...), attention, feed-forward, all-linear, "
-          "ends of module names, or regular expressions.");
+          "Linear layers with experts: roles (query, ffn_up, ...), attention, feed-forward, "
+          "all-linear, ends of module names, or regular expressions.");
   v.field("layers_to_transform", layers, "Indices of the layers with experts; null: all.");
   v.field("num_experts", experts,
           "Number of experts: a number, a list with one per layer, or triangle, "
@@ -107,10 +107,11 @@ void ExpertsConfig::fields(FieldVisitor& v) {
   v.field("lora_dropout", dropout,
           "Dropout on the input of the experts; the routers' input has none.",
           {.minimum = 0, .below = 1});
-  v.field("dropout_mask", dropout_mask,
-          "group: one mask for all linears that read the same input; expert: one mask per expert "
-          "(matches the authors' code; slower).",
-          {.choices = {"group", "expert"}});
+  v.field(
+      "dropout_mask", dropout_mask,
+      "group: one mask for all linear layers that read the same input; expert: one mask per expert "
+      "(matches the authors' code; slower).",
+      {.choices = {"group", "expert"}});
   v.field("init_lora_weights", init,
           "Initialization of A; uniform: U(-1/sqrt(in), 1/sqrt(in)); gaussian: standard deviation "
           "1/r. B starts at 0.",
@@ -144,7 +145,7 @@ void MixtureConfig::fields(FieldVisitor& v) {
           "the expert; null: no limit. Inference has no limit.",
           {.minimum = 1});
   v.choices("losses", losses, router_loss_choices(), "Auxiliary losses of the routers.");
-  v.nested("attention", attention, "Plain LoRA updates on linears without experts.");
+  v.nested("attention", attention, "Plain LoRA updates on linear layers without experts.");
 }
 
 // Budgets and entropies require the weights of a token to sum to one.
@@ -201,8 +202,8 @@ std::optional<FieldProblem> MixtureConfig::check_feed_forward() const {
     return FieldProblem{"expert_ranks", "null (site is feed_forward)", "Set r instead."};
   if (targets != std::vector<std::string>{"feed-forward"})
     return FieldProblem{
-        "target_modules", "[feed-forward] (site is feed_forward: all its linears)",
-        "Leave it out; attention.target_modules selects linears with plain LoRA updates."};
+        "target_modules", "[feed-forward] (site is feed_forward: all its linear layers)",
+        "Leave it out; attention.target_modules selects linear layers with plain LoRA updates."};
   if (dropout_mask != "group")
     return FieldProblem{"dropout_mask", "group (site is feed_forward)", "Leave it out."};
   return std::nullopt;
@@ -231,7 +232,7 @@ std::optional<FieldProblem> MixtureConfig::check() const {
   if (!over.name.empty())
     return FieldProblem{
         "over", "null (site is " + site.name + ")",
-        "Leave it out; attention.target_modules selects linears with plain LoRA updates."};
+        "Leave it out; attention.target_modules selects linear layers with plain LoRA updates."};
   if (const auto problem = check_router()) return problem;
   if (const auto problem = check_shares()) return problem;
   return site.name == "feed_forward" ? check_feed_forward() : std::nullopt;
@@ -339,16 +340,17 @@ void set(Choice& part, const std::string& option, double value) {
 }
 
 void register_mixture(Registry<MethodEntry>& registry) {
-  registry.add(
-      {"mixture", "",
-       "Configurable mixture: experts on linears or feed-forwards, or the model's own layers.",
-       [] { return std::make_unique<MixtureConfig>(); },
-       [](const Config& config, const StackShape& shape) {
-         return dynamic_cast<const MixtureConfig&>(config).specs(shape, "mixture");
-       },
-       [](const Config& config) {
-         return std::make_unique<MixtureConfig>(dynamic_cast<const MixtureConfig&>(config));
-       }});
+  registry.add({"mixture", "",
+                "Configurable mixture: experts on linear layers or feed-forwards, or the model's "
+                "own layers.",
+                [] { return std::make_unique<MixtureConfig>(); },
+                [](const Config& config, const StackShape& shape) {
+                  return dynamic_cast<const MixtureConfig&>(config).specs(shape, "mixture");
+                },
+                [](const Config& config) {
+                  return std::make_unique<MixtureConfig>(
+                      dynamic_cast<const MixtureConfig&>(config));
+                }});
 }
 
 }  // namespace mixtune

@@ -134,7 +134,7 @@ struct MolexConfig final : Config {
         "Gate ablation: none, random (frozen at initialization), uniform (resampled every step), "
         "self, neighbor.",
         {.choices = {"none", "random", "uniform", "self", "neighbor"}});
-    v.field("compat", compat, "reference: reproduce the authors' code exactly.",
+    v.field("compat", compat, "reference: reproduce the authors' code (exceptions: docs/molex.md).",
             {.choices = {"none", "reference"}});
   }
 };

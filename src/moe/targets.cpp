@@ -154,7 +154,8 @@ void check_choice(const SiteChoice& choice, const Sites& sites, const std::strin
     };
     if (!std::any_of(sites.groups.begin(), sites.groups.end(), meant))
       throw UserError(method + ".exclude_modules",
-                      "'" + pattern + "' matches no linear of the model", "Correct or remove it.");
+                      "'" + pattern + "' matches no linear layer of the model",
+                      "Correct or remove it.");
   }
   for (const std::string& target : choice.targets) {
     const SiteChoice one{{target}, std::nullopt};
@@ -162,15 +163,16 @@ void check_choice(const SiteChoice& choice, const Sites& sites, const std::strin
       return !selected_members(*group, one).empty();
     });
     if (matches) continue;
-    throw UserError(method + ".target_modules", "'" + target + "' matches no linear of the model",
+    throw UserError(method + ".target_modules",
+                    "'" + target + "' matches no linear layer of the model",
                     known_targets(target, sites));
   }
   if (std::all_of(sites.groups.begin(), sites.groups.end(),
                   [&](auto* group) { return selected_members(*group, choice).empty(); }))
-    throw UserError(
-        method,
-        "target_modules, layers_to_transform and exclude_modules select no linear of the model",
-        "Name at least one target and one layer.");
+    throw UserError(method,
+                    "target_modules, layers_to_transform and exclude_modules select no linear "
+                    "layer of the model",
+                    "Name at least one target and one layer.");
 }
 
 }  // namespace mixtune

@@ -26,7 +26,8 @@ struct CommonsenseConfig final : LanguageTaskConfig {
             "likelihood: choose the answer with the highest length-normalized log-probability.",
             {.choices = {"label", "likelihood"}});
     v.field("normalize", normalize,
-            "Unit of length by which the log-probability of an answer is divided.",
+            "Unit of length by which the log-probability of an answer is divided (scoring: "
+            "likelihood); none: not divided.",
             {.choices = {"characters", "tokens", "none"}});
     v.field("template", chat, "Chat template for questions in the instruction form.",
             {.choices = chat_template_names()});

@@ -26,8 +26,8 @@ void TaskConfig::split_fields(FieldVisitor& v) {
 void TaskConfig::fields(FieldVisitor& v) {
   data_fields(v);
   v.field("truncation", truncation,
-          "How a pair that exceeds max_length is truncated: the longer text, token by token, or "
-          "only the second text.",
+          "Truncation of a pair that exceeds max_length: longest_first (the longer text, token by "
+          "token) or only_second (only the second text).",
           {.choices = {"longest_first", "only_second"}});
   split_fields(v);
 }

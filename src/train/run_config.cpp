@@ -99,7 +99,8 @@ void TrainSettings::fields(FieldVisitor& v) {
           "Decay phase of warmup_stable_decay: share of all steps if below 1, otherwise number of "
           "steps.",
           {.minimum = 0});
-  v.field("weight_decay", weight_decay, "Decoupled weight decay; not applied to biases and norms.",
+  v.field("weight_decay", weight_decay,
+          "Decoupled weight decay; not applied to biases, norms and the scales of IA3.",
           {.minimum = 0});
   v.field("betas", betas, "Decay rates of AdamW's two moments.", {.minimum = 0, .below = 1});
   v.field("epsilon", epsilon, "Epsilon of AdamW.", {.above = 0});

@@ -143,7 +143,8 @@ TEST(Lora, RejectsLoraOnlyWithoutBiases) {
     Attached(c, "lora", "bias: lora_only");
     FAIL() << "no error";
   } catch (const UserError& error) {
-    EXPECT_NE(std::string(error.what()).find("no adapted linear has a bias"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("no adapted linear layer has a bias"),
+              std::string::npos);
   }
 }
 

@@ -66,11 +66,11 @@ void expect_on_each_model(const std::string& yaml, const std::string& says) {
 // Linears that read the same input share one slot.
 TEST(Mixture, RejectsPlainUpdatesOnLinearsWithExperts) {
   const std::string occupied =
-      "mixture: another update already adapts linears with the same input as ";
+      "mixture: another update already adapts linear layers with the same input as ";
   expect_on_each_model("target_modules: [query]\nattention: {target_modules: [value]}\n", occupied);
   expect_on_each_model("attention: {target_modules: [all-linear]}\n", occupied);
   expect_on_each_model("attention: {target_modules: [ffn_up]}\n", occupied);
-  const std::string feed_forward = "mixture: another update already adapts a linear of ";
+  const std::string feed_forward = "mixture: another update already adapts a linear layer of ";
   expect_on_each_model("site: feed_forward\nattention: {target_modules: [all-linear]}\n",
                        feed_forward);
   expect_on_each_model("site: feed_forward\nattention: {target_modules: [ffn_up]}\n", feed_forward);

@@ -111,8 +111,8 @@ void FeedForwardExperts::attach(const AdapterSpec& spec, Sites& sites,
     if (!is_selected(spec, base->up.layer())) continue;
     MIXTUNE_CHECK(!base->adapter, "two adapters at " + base->up.site());
     if (base->up.adapter || base->down.adapter)
-      throw UserError(method, "another update already adapts a linear of " + module_of(*base),
-                      "Leave the linears of the feed-forward to the experts.");
+      throw UserError(method, "another update already adapts a linear layer of " + module_of(*base),
+                      "Leave the linear layers of the feed-forward to the experts.");
     const at::TensorOptions options = base->up.weight.options();
     const int64_t in = base->up.in(), inner = base->down.in(), out = base->down.weight.size(0);
     const int64_t count = experts.at(base->up.layer()), rank = ranks.at(base->up.layer());

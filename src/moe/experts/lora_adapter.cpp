@@ -173,7 +173,7 @@ void warn_of_unused(const std::map<std::string, Value>& pattern,
     if (std::none_of(modules.begin(), modules.end(),
                      [&](const std::string& module) { return pattern_key_matches(key, module); }))
       attachment.warnings.push_back(option + ": '" + key +
-                                    "' matches no adapted linear and has no effect; one is " +
+                                    "' matches no adapted linear layer and has no effect; one is " +
                                     modules.front());
 }
 
@@ -289,7 +289,7 @@ void LoraAdapter::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
            return distance_from_orthogonal(adapters);
          }});
   if (train_bias && !has_bias)
-    throw UserError(method + ".bias", "is lora_only; no adapted linear has a bias",
+    throw UserError(method + ".bias", "is lora_only; no adapted linear layer has a bias",
                     "Set it to none.");
 }
 

@@ -250,7 +250,8 @@ void LoraExperts::attach(const AdapterSpec& spec, Sites& sites, Attachment& atta
     if (members.empty()) continue;
     if (group->adapter)
       throw UserError(
-          method, "another update already adapts linears with the same input as " + group->site(),
+          method,
+          "another update already adapts linear layers with the same input as " + group->site(),
           "Name them all in target_modules, or all in attention.target_modules.");
     const Routing routing =
         spec.routing->of_layer(group->layer(), static_cast<int64_t>(experts.size()), method);

@@ -22,10 +22,11 @@ std::unique_ptr<RouterLoss> router_loss_of(const Choice& choice) {
 
 void RouterLossConfig::fields(FieldVisitor& v) {
   v.field("weight", weight, "Weight of the loss; 0: off.", {.minimum = 0});
-  v.field("reduction", reduction,
-          "Reduction over sites: pooled (one loss over all sites), sum or mean (of one loss per "
-          "site), layer_sum or layer_mean (of one loss per layer, with its sites pooled).",
-          {.choices = {"pooled", "sum", "mean", "layer_sum", "layer_mean"}});
+  v.field(
+      "reduction", reduction,
+      "Reduction over routers: pooled (one loss over all routers), sum or mean (of one loss per "
+      "router), layer_sum or layer_mean (of one loss per layer, with its routers pooled).",
+      {.choices = {"pooled", "sum", "mean", "layer_sum", "layer_mean"}});
   v.field("tokens", tokens,
           "Tokens that enter the loss: all, or supervised (those after the prompt).",
           {.choices = {"all", "supervised"}});
