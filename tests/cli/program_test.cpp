@@ -33,10 +33,10 @@ TEST(Program, TheMethodsPageEqualsTheOutputOfTheProgram) {
 TEST(Program, AMethodIsListedWithTheOptionsOfItsParts) {
   const CliResult mixture = run_cli({"methods", "mixture"});
   EXPECT_EQ(mixture.code, 0);
-  for (const char* part : {"\nselection: all (All experts.)\n  no options\n",
-                           "\nselection: top_p (The fewest experts with total probability at "
-                           "least p.)\n  p ",
-                           "\nlosses: variation (", "\n  delta "})
+  for (const char* part : {"\nselection: all\nAll experts.\n  no options\n",
+                           "\nselection: top_p\nThe fewest experts with total probability at "
+                           "least p.\n  p ",
+                           "\nlosses: variation\n", "\n  delta "})
     EXPECT_TRUE(says(mixture.out, part)) << mixture.out;
   // The methods that are allowed under `over` are described by their own page.
   EXPECT_FALSE(says(run_cli({"methods", "molex"}).out, "over: lora"));
