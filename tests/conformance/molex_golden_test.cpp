@@ -150,7 +150,8 @@ void check_votes_without_padding(MolexRunner& r) {
 // With a sequence scope, one batch must give the same results as a separate batch per pair.
 void check_sequence_votes(const GoldenCase& one, MolexRunner& counted) {
   MolexRunner r(one, "sequence");
-  ForwardContext c(Phase::evaluate, 0, 0, *std::make_unique<Reducer>());
+  Reducer alone;
+  ForwardContext c(Phase::evaluate, 0, 0, alone);
   c.loss_statistics = r.attachment->loss_statistics;
   std::vector<std::vector<int64_t>> choices;
   const Tensor logits = r.model().logits(r.batch, c);
